@@ -4,7 +4,7 @@ import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts
 import { bootstrapAdministrator, createUsers, type Users } from "./users.ts";
 import { createOrganisations, type Organisations } from "./organisations.ts";
 import { createPasswords } from "../auth/passwords.ts";
-import { createRateLimit, type RateLimits } from "../auth/rate-limit.ts";
+import { createRateLimit, createSharedAttempts, rateLimitsOf } from "../auth/rate-limit.ts";
 import {
   createPermissionReader,
   type MirrorVisibility,
@@ -30,12 +30,19 @@ export function createAccounts(parts: {
   readonly clock: () => number;
   /** `repositories.createOnPush`. */
   readonly createOnPush: boolean;
-  readonly rateLimits?: RateLimits | undefined;
+  /**
+   * How many processes answer requests: each has its share of the limit of wrong passwords. `replicas`: any number, and
+   * they count the wrong passwords in the database.
+   */
+  readonly processes?: number | "replicas";
   readonly mirrors?: MirrorVisibility | undefined;
 }): Accounts {
-  const { database, clock, createOnPush } = parts;
+  const { database, clock, createOnPush, processes = 1 } = parts;
   const passwords = createPasswords({ clock });
-  const rateLimit = createRateLimit(clock, parts.rateLimits);
+  const rateLimit =
+    processes === "replicas"
+      ? createRateLimit(clock, rateLimitsOf(1), createSharedAttempts(database, clock))
+      : createRateLimit(clock, rateLimitsOf(processes));
   return {
     authenticator: createAuthenticator({ database, passwords, rateLimit, clock }),
     permissionReader: createPermissionReader({ database, createOnPush, mirrors: parts.mirrors }),

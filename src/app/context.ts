@@ -1,7 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
-import { rateLimitsOf } from "../auth/rate-limit.ts";
 import { createClosing } from "../concurrency/closing.ts";
-import { readProxies } from "../config/sources.ts";
 import type { Config } from "../config/schema.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
@@ -10,6 +9,7 @@ import { createLogger, type Logger } from "../observability/logger.ts";
 import type { Clock, LeaseTimes } from "../registry/leases.ts";
 import { createQuotas } from "../registry/quotas.ts";
 import { createRegistry } from "../registry/registry.ts";
+import { DatabaseClock } from "../coordination/database-clock.ts";
 import { denyChangesToMirrored } from "../registry/repositories.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
 import { openDatabase, openKeyStore } from "./database.ts";
@@ -42,7 +42,11 @@ export class AppContext {
   readonly config: Config;
   readonly kind: AppProcess["kind"];
   readonly logger: Logger;
-  readonly clock: Clock = Date.now;
+  /** The clock of the database, which several machines may share. */
+  readonly clock: Clock;
+  readonly databaseClock = new DatabaseClock();
+  /** Identifies this process among those that share the database. */
+  readonly replicaId = randomUUID();
   /** The command line as the actor in the audit log. */
   readonly actor = systemActor("berth");
   readonly locks: UploadLocks;
@@ -62,6 +66,8 @@ export class AppContext {
     this.logger = process.kind === "command" ? createLogger(config.log) : process.logger;
     this.#writer = shared?.writer;
     this.#isNewAllowed = process.kind !== "command" || process.isNewAllowed;
+    // With SQLite this is the clock of this machine.
+    this.clock = config.database.url === undefined ? Date.now : this.databaseClock.now;
     this.locks = shared?.locks ?? createUploadLocks();
     this.leaseTimes = { leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay };
     this.pushRules = { ...repositories, defaultQuotaBytes: quotas.default ?? null };
@@ -84,22 +90,28 @@ export class AppContext {
       isNewAllowed: this.#isNewAllowed,
     });
     this.onClose(() => database.close());
+    const { coordination } = database;
+    if (coordination !== undefined) await this.databaseClock.measure(() => coordination.nowMs());
     return database;
   });
 
   // Push and pull
 
   readonly registry = once(async () => {
-    const { config, clock, locks, leaseTimes, logger } = this;
+    const { config, clock, leaseTimes, logger } = this;
+    const database = await this.database();
+    const { coordination } = database;
+    const locks =
+      coordination && (await import("./replica.ts")).createReplicaLocks(this, coordination);
     const space = hasDataFolder(config)
       ? createFreeSpace(config.data, config.storage.reserve)
       : undefined;
     return createRegistry({
       store: await this.store(),
-      database: await this.database(),
+      database,
       clock,
-      locks,
-      isShared: this.kind === "worker",
+      locks: locks ?? this.locks,
+      isShared: this.kind === "worker" || coordination !== undefined,
       leaseTimes,
       sparse: config.sparse,
       rules: this.pushRules,
@@ -128,11 +140,12 @@ export class AppContext {
 
   readonly accounts = once(async () => {
     const { createAccounts } = await import("../accounts/accounts.ts");
+    const { config } = this;
     return createAccounts({
       database: await this.database(),
       clock: this.clock,
-      createOnPush: this.config.repositories.createOnPush,
-      rateLimits: rateLimitsOf(this.config.workers),
+      createOnPush: config.repositories.createOnPush,
+      processes: config.database.url === undefined ? config.workers : "replicas",
       mirrors: this.mirrored,
     });
   });
@@ -167,28 +180,9 @@ export class AppContext {
 
   /** `undefined` if the configuration has no mirrors: then none of their code is loaded. */
   readonly mirrors = once(async () => {
-    const { config, clock, leaseTimes, logger, kind } = this;
-    if (config.mirrors.length === 0) return undefined;
-    const { openMirrors } = await import("../mirror/mirrors.ts");
-    const { blobs } = await this.registry();
-    const isCommand = kind === "command"; // Commands print failures themselves.
-    const parts = {
-      store: await this.store(),
-      database: await this.database(),
-      blobs,
-      clock,
-      leaseTimes,
-      manifestBytes: config.limits.manifestSize,
-      proxies: readProxies(),
-      log: isCommand ? { warn: () => undefined, info: () => undefined } : logger,
-      report: (error: unknown) => {
-        if (!isCommand) logger.error({ err: error }, "a background task of a mirror failed");
-      },
-    };
-    const mirrors = await openMirrors(config.mirrors, parts, {
-      runsSchedules: kind === "server",
-      areOnOneHost: config.database.url === undefined,
-    });
+    if (this.config.mirrors.length === 0) return undefined;
+    const { openConfiguredMirrors } = await import("./mirrors.ts");
+    const mirrors = await openConfiguredMirrors(this);
     this.onClose(() => mirrors.close());
     return mirrors;
   });

@@ -1,10 +1,11 @@
 import type { Config } from "../config/schema.ts";
 import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
-import { startMaintenance } from "../maintenance/scheduler.ts";
+import { startLeaderMaintenance, startMaintenance } from "../maintenance/scheduler.ts";
 import type { Logger } from "../observability/logger.ts";
 import { AppContext, type SharedServices } from "./context.ts";
 import { databaseFile, lockDataFolder } from "./data-folder.ts";
 import type { HttpApp } from "./http-app.ts";
+import { joinAsReplica, leadershipOf } from "./replica.ts";
 
 /** An administrator account, for the startup banner. */
 export interface Administrator {
@@ -46,14 +47,21 @@ export function openServerApp(
     if (!isWorker) context.onClose((await lockDataFolder(config)).release);
     await context.store();
     // The HTTP modules load while the database opens.
-    const [{ createHttpApp }] = await Promise.all([import("./http-app.ts"), context.database()]);
+    const [{ createHttpApp }, database] = await Promise.all([
+      import("./http-app.ts"),
+      context.database(),
+    ]);
     const { uploads } = await context.registry();
     await context.pullCounters();
+    const { coordination } = database;
+    if (coordination !== undefined)
+      await joinAsReplica(context, coordination, () => prepareAccounts(context));
     if (!isWorker) await startBackgroundWork(context);
     await context.mirrors();
     // Before maintenance records a clean stop.
     context.onClose(() => uploads.close());
-    const administrator = await bootstrapAdministrator(context);
+    if (coordination === undefined) await prepareAccounts(context);
+    const administrator = await findAdministrator(context);
     const { handle, handleHealth, drain } = await createHttpApp(context);
     return { administrator, handle, handleHealth, drain, close: () => context.close() };
   });
@@ -70,20 +78,23 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
     // Schedules run only in the primary; each worker has its own mirrors.
     await context.mirrors();
     // Only the primary creates the first administrator and the first key.
-    const administrator = await bootstrapAdministrator(context);
-    if (!config.auth.open) await context.keys();
+    await prepareAccounts(context);
+    const administrator = await findAdministrator(context);
     return { administrator, writer, locks: context.locks, close: () => context.close() };
   });
 }
 
-/**
- * An administrator that is not disabled; the first start creates one. `undefined` in open mode, or if there is none any
- * more.
- */
-async function bootstrapAdministrator(context: AppContext): Promise<Administrator | undefined> {
+/** The first start creates an administrator and a key. In open mode there are no accounts. */
+async function prepareAccounts(context: AppContext): Promise<void> {
   const { open, adminPassword } = context.config.auth;
-  if (open) return undefined;
+  if (open) return;
   await (await context.accounts()).bootstrap(adminPassword);
+  await context.keys();
+}
+
+/** An administrator that is not disabled. `undefined` in open mode, or if there is none any more. */
+async function findAdministrator(context: AppContext): Promise<Administrator | undefined> {
+  if (context.config.auth.open) return undefined;
   const { accounts } = await context.database();
   const { items } = await accounts.list({ kind: "user", limit: 100 });
   const found = items.find(({ isAdmin, disabled }) => isAdmin && !disabled);
@@ -101,13 +112,14 @@ async function closedOnFailure<T>(context: AppContext, open: () => Promise<T>): 
   }
 }
 
-/** Starts maintenance and keeps the reserve file: one process of a data folder does this. */
+/** Starts maintenance and keeps the reserve file: the server of a data folder, or the replica that leads. */
 async function startBackgroundWork(context: AppContext): Promise<void> {
   const { config, clock, logger, leaseTimes } = context;
   const { uploads } = await context.registry();
-  const maintenance = await startMaintenance({
+  const database = await context.database();
+  const parts = {
     store: await context.store(),
-    database: await context.database(),
+    database,
     uploads,
     clock,
     leaseTimes,
@@ -115,7 +127,14 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     gc: config.gc,
     scrub: config.scrub,
     uploadIdleMs: config.limits.uploadExpiry,
-  });
+  };
+  if (database.coordination !== undefined) {
+    const leadership = await leadershipOf(context);
+    const leading = leadership.runAsLeader("maintenance", () => startLeaderMaintenance(parts));
+    context.onClose(() => leading.stop());
+    return;
+  }
+  const maintenance = await startMaintenance(parts);
   context.onClose(() => maintenance.close());
   context.onClose(keepReserve(config, logger));
 }

@@ -1,5 +1,6 @@
 import { addressKey } from "../concurrency/budgets.ts";
 import type { Database } from "../database/contract.ts";
+import { DatabaseError } from "../database/errors.ts";
 import { OciError } from "../oci/errors.ts";
 import { principalNow, type KnownPrincipal } from "../database/permissions/principal.ts";
 import {
@@ -21,8 +22,8 @@ export interface Authenticator {
   /**
    * Finds the account of the credentials. Returns `undefined` if name and secret do not match; an unknown name takes as
    * long as a wrong password. After too many wrong secrets from the peer, or from the peer for the account, it rejects
-   * with TOOMANYREQUESTS and Retry-After; a repeated wrong password counts once. A database error rejects: it is never
-   * treated as a wrong password.
+   * with TOOMANYREQUESTS and Retry-After; a repeated wrong password counts once. A database error rejects, after 15 s at
+   * the latest: it is never treated as a wrong password.
    * @param peer the address of the client
    */
   authenticate(credentials: Credentials, peer: string): Promise<KnownPrincipal | undefined>;
@@ -34,6 +35,8 @@ const touchAfterMs = 60_000;
 const keptOfName = 255;
 /** Waiting logins with one name from one address. */
 const waitingAtMost = 256;
+/** A login whose database calls take longer in all fails, and so do those that wait for it. */
+const databaseTimeoutMs = 15_000;
 
 interface AuthenticatorParts {
   readonly database: Pick<Database, "accounts" | "accessTokens" | "commands">;
@@ -50,7 +53,7 @@ interface PeerCredentials extends Credentials {
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   // One at a time per name and address: a client that sends an old password many times at once is counted once. The key
   // includes the address: with the name alone, requests of other clients would block the owner of the account.
-  const semaphore = createKeyedSemaphore(waitingAtMost);
+  const semaphore = createKeyedSemaphore(waitingAtMost, (error) => error instanceof DatabaseError);
   // A client with an outdated password sends it with every request of a push. This is not an attack and counts once.
   const passwordParts = { ...parts, rejected: createVerifiedPasswordCache(parts.clock) };
 
@@ -70,7 +73,8 @@ async function byPassword(
   { name, secret, peer }: PeerCredentials,
 ): Promise<KnownPrincipal | undefined> {
   const { database, passwords, rateLimit, rejected } = parts;
-  const login = await database.accounts.login(name);
+  const inTime = startTimeLimit();
+  const login = await inTime(database.accounts.login(name));
   // Only the bootstrap administrator has no password, until the operator sets one.
   if (login?.account.kind === "user" && login.passwordHash === null)
     throw new OciError(
@@ -84,6 +88,7 @@ async function byPassword(
     .verify(secret, login?.passwordHash ?? undefined, {
       key: addressKey(peer),
       isKnown: attempt.isKnown,
+      admit: async () => demandNoWait(await inTime(attempt.countAmongReplicas())),
     })
     .catch((error: unknown) => {
       attempt.forget();
@@ -105,8 +110,9 @@ async function byToken(
   { name, secret, peer }: PeerCredentials,
 ): Promise<KnownPrincipal | undefined> {
   const nowMs = clock();
+  const inTime = startTimeLimit();
   const login = isTokenSecret(secret)
-    ? await database.accessTokens.login(hashTokenSecret(secret))
+    ? await inTime(database.accessTokens.login(hashTokenSecret(secret)))
     : undefined;
   const principal =
     login?.account.name === name
@@ -117,7 +123,8 @@ async function byToken(
         )
       : undefined;
   if (login === undefined || principal === undefined) {
-    admitted(rateLimit.beginToken(peer));
+    const attempt = admitted(rateLimit.beginToken(peer));
+    demandNoWait(await inTime(attempt.countAmongReplicas()));
     return undefined;
   }
   const { token } = login;
@@ -129,8 +136,28 @@ async function byToken(
 
 function admitted(attempt: ReturnType<RateLimit["begin"]>): Attempt {
   if ("succeed" in attempt) return attempt;
-  const seconds = Math.ceil(attempt.retryAfterMs / 1000);
-  throw new OciError("TOOMANYREQUESTS", "too many wrong passwords; try again later", {
-    headers: { "Retry-After": String(seconds) },
-  });
+  throw tooManyWrong(attempt.retryAfterMs);
+}
+
+function demandNoWait(waitMs: number): void {
+  if (waitMs > 0) throw tooManyWrong(waitMs);
+}
+
+function tooManyWrong(waitMs: number): OciError {
+  const headers = { "Retry-After": String(Math.ceil(waitMs / 1000)) };
+  return new OciError("TOOMANYREQUESTS", "too many wrong passwords; try again later", { headers });
+}
+
+/** The result rejects with DatabaseError if a call has not ended {@link databaseTimeoutMs} after this start. */
+function startTimeLimit(): <T>(call: Promise<T>) => Promise<T> {
+  const untilMs = performance.now() + databaseTimeoutMs;
+  return async (call) => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const message = "the database did not answer in time";
+      const fail = () => reject(new DatabaseError(message, { code: "TIMEOUT", failure: "gone" }));
+      timer = setTimeout(fail, Math.max(0, untilMs - performance.now()));
+    });
+    return await Promise.race([call, late]).finally(() => clearTimeout(timer));
+  };
 }

@@ -8,24 +8,39 @@ import { OciError } from "../oci/errors.ts";
 /** Runs `work` when no other call with the same key runs. */
 type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
-/** Per key, one call runs and `atMostWaiting` calls wait, in the order of their arrival. */
-export function createKeyedSemaphore(atMostWaiting: number): KeyedSemaphore {
+/**
+ * Per key, one call runs and `atMostWaiting` calls wait, in the order of their arrival.
+ * @param endsAll whether the error of a call would also be that of the waiting calls: then they reject with it at once
+ */
+export function createKeyedSemaphore(
+  atMostWaiting: number,
+  endsAll: (error: unknown) => boolean,
+): KeyedSemaphore {
   /** The waiting calls of each key with a running call. */
-  const waiting = new Map<string, (() => void)[]>();
+  const waiting = new Map<string, Waiter[]>();
   return async (key, work) => {
     const line = waiting.get(key);
     if (line === undefined) waiting.set(key, []);
     else if (line.length >= atMostWaiting) throw tooManyLogins();
-    else await new Promise<void>((resolve) => line.push(resolve));
+    else await new Promise<void>((start, reject) => line.push({ start, reject }));
     try {
       return await work();
+    } catch (error) {
+      if (endsAll(error))
+        for (const { reject } of waiting.get(key)?.splice(0) ?? []) reject(error as Error);
+      throw error;
     } finally {
       // The call that ends starts the next one; the key is removed when no call waits.
       const next = waiting.get(key)?.shift();
       if (next === undefined) waiting.delete(key);
-      else next();
+      else next.start();
     }
   };
+}
+
+interface Waiter {
+  readonly start: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** A client in a {@link FairQueue}. `key` identifies it; known clients run before unknown clients. */
@@ -36,11 +51,6 @@ export interface QueuedClient {
 
 /** Runs `work` when a slot is free. */
 type FairQueue = <T>(client: QueuedClient, work: () => Promise<T>) => Promise<T>;
-
-interface Waiter {
-  readonly start: () => void;
-  readonly reject: (error: Error) => void;
-}
 
 /**
  * Round-robin queue over keys, so that a key with many waiting calls does not delay a key with one. Known clients run

@@ -22,9 +22,15 @@ export interface Passwords {
   /**
    * Whether `password` matches `stored`. `stored = undefined` takes the same time and returns false. A password that
    * matched in the last 5 minutes is not derived again. Rejects with TOOMANYREQUESTS when too many calls wait.
-   * @param client the key for the fair queue; without it, the call is a local one
+   * @param client without it, the call is a local one
    */
-  verify(password: string, stored: string | undefined, client?: QueuedClient): Promise<boolean>;
+  verify(password: string, stored: string | undefined, client?: LoginClient): Promise<boolean>;
+}
+
+/** A client that logs in, and its key for the fair queue. */
+export interface LoginClient extends QueuedClient {
+  /** Called before a password is derived. If it rejects, so does the verification. */
+  readonly admit?: () => Promise<void>;
 }
 
 interface Cost {
@@ -48,7 +54,7 @@ const format = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/]+)\$([\w
 const atOnce = 2;
 /** 512 known and 512 unknown clients may wait; about 33 derivations run per second. */
 const atMostWaiting = 512;
-const local: QueuedClient = { key: "", isKnown: true };
+const local: LoginClient = { key: "", isKnown: true };
 
 /** Without letters and digits that look alike. */
 const typeableCharacters = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -82,6 +88,7 @@ export function createPasswords(parts: {
     async verify(password, stored, client = local) {
       const key = verified.keyOf(stored ?? unknownUserHash, password);
       if (verified.has(key)) return true;
+      await client.admit?.();
       const { salt, hash, ...ofStored } = decode(stored ?? unknownUserHash);
       return await queue(client, async () => {
         // Hundreds of machines may log in with one password at the same time: only the first call derives the hash.

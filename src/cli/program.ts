@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { Command, CommanderError } from "commander";
 import { isPrintableLine } from "../observability/printable.ts";
 import { auditCommand } from "./commands/audit.ts";
@@ -20,6 +18,7 @@ import { teamCommand } from "./commands/team.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { userCommand } from "./commands/user.ts";
+import { packageVersion } from "../config/package-version.ts";
 import { print, printError } from "./support/output.ts";
 
 const notes = `
@@ -92,19 +91,6 @@ export function createProgram(): Command {
       command.configureHelp({ subcommandTerm: (inner) => inner.name() });
   }
   return program;
-}
-
-/** The version in package.json, which is in a parent folder of both `src` and `dist`. */
-function packageVersion(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(path.join(folder, "package.json"))) {
-    const above = path.dirname(folder);
-    if (above === folder) return "unknown";
-    folder = above;
-  }
-  const manifest: unknown = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
-  const isManifest = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return isManifest ? String(manifest.version) : "unknown";
 }
 
 /** Rejects arguments and options with control characters, because commands may store them. Throws CommanderError. */

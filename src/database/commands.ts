@@ -2,6 +2,7 @@ import * as accessTokens from "./accounts/access-tokens.ts";
 import * as accounts from "./accounts/accounts.ts";
 import * as collaborators from "./accounts/collaborators.ts";
 import * as invites from "./accounts/invites.ts";
+import * as loginAttempts from "./accounts/login-attempts.ts";
 import * as members from "./accounts/members.ts";
 import * as signingKeys from "./accounts/signing-keys.ts";
 import * as teams from "./accounts/teams.ts";
@@ -70,6 +71,7 @@ export const commands = {
   ...pick(accounts, "createAccount", "deleteAccount"),
   ...pick(collaborators, "setCollaborator"),
   ...pick(invites, "createInvite", "deleteInvite", "acceptInvite"),
+  ...pick(loginAttempts, "takeLoginAttempt", "returnLoginAttempt", "deleteFullLoginAttempts"),
   ...pick(members, "setMember", "removeMember"),
   ...pick(signingKeys, "addSigningKey", "removeSigningKey", "resealSigningKeys"),
   ...pick(
@@ -135,6 +137,8 @@ type InternalCommand =
   | ("startUpload" | "touchUpload" | "reserveUpload" | "endUpload")
   // A HEAD by a pusher extends the lease of a blob or a manifest; an access token's last use is recorded.
   | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
+  // Logins.
+  | ("takeLoginAttempt" | "returnLoginAttempt" | "deleteFullLoginAttempts")
   // Operators and the start of a server.
   | ("addSigningKey" | "removeSigningKey" | "resealSigningKeys")
   // Maintenance and startup.

@@ -1,4 +1,5 @@
 import type { CommandName, Commands } from "./commands.ts";
+import type { Coordination } from "./coordination.ts";
 import type { Reads } from "./reads.ts";
 
 /*
@@ -17,6 +18,8 @@ export interface Database extends Reads {
   readonly unflushedCommands: Commands;
   /** Runs commands by name, for the other processes that share this database. */
   readonly writer: Writer;
+  /** What several processes on the database agree on; SQLite has none, because a data folder has one server. */
+  readonly coordination?: Coordination;
   /** Rejects with the reason unless the database answers and accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;

@@ -14,6 +14,7 @@ import { deleteStaleDownloads } from "./pull/fetch-owners.ts";
 import { createProcessId, registerMirrorProcess } from "./pull/mirror-processes.ts";
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
+import type { Leadership } from "../coordination/leadership.ts";
 import { startSchedules } from "./sync/schedule.ts";
 import { createResponseReader } from "./upstream/responses.ts";
 
@@ -54,10 +55,11 @@ export async function openMirrors(
   settings: readonly MirrorSettings[],
   parts: Omit<MirrorParts, "processId" | "mirrorProcesses" | "scheduler" | "responses" | "lists">,
   {
-    runsSchedules,
+    leadership,
     areOnOneHost,
   }: {
-    readonly runsSchedules: boolean;
+    /** `undefined`: this process runs no schedules. */
+    readonly leadership: Leadership | undefined;
     /** As in `registerMirrorProcess`. */
     readonly areOnOneHost: boolean;
   },
@@ -86,15 +88,19 @@ export async function openMirrors(
   await deleteStale();
   const deletingStale = setInterval(() => void deleteStale(), deleteStaleEveryMs).unref();
 
-  if (runsSchedules) for (const mirror of list) mirror.learnPlatforms();
-  const schedules = runsSchedules ? startSchedules({ list, ...routing }, parts) : undefined;
+  let learnsPlatforms = false;
+  const schedules = leadership?.runAsLeader("mirrors", () => {
+    if (!learnsPlatforms) for (const mirror of list) mirror.learnPlatforms();
+    learnsPlatforms = true;
+    return startSchedules({ list, ...routing }, { ...parts, leadership });
+  });
   return {
     list,
     ...routing,
     async close() {
       clearInterval(flushing);
       clearInterval(deletingStale);
-      schedules?.stop();
+      await schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
       await mirrorProcesses.unregister().catch(report);
       release();

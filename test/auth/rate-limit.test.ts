@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import { createPasswords } from "../../src/auth/passwords.ts";
 import { createRateLimit } from "../../src/auth/rate-limit.ts";
+import { generateTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { DatabaseError } from "../../src/database/errors.ts";
 import type { OciError } from "../../src/oci/errors.ts";
+import { describeFailure } from "../../src/registry/errors.ts";
 import { actor, openAuthenticator, refused, secret, start } from "./authenticator.ts";
 
 describe("the limit of wrong passwords", () => {
@@ -136,5 +139,71 @@ describe("the limit of wrong passwords", () => {
     first.forget();
     assert.ok("forget" in limit.begin("mia", "192.0.2.1"));
     assert.deepEqual(limit.begin("mia", "192.0.2.1"), { retryAfterMs: 1000 });
+  });
+});
+
+describe("the limit of wrong passwords of three replicas", () => {
+  test("applies to all replicas together", async () => {
+    const { account, login, wait } = await openAuthenticator({ replicas: 3 });
+    await account("mia");
+    for (const guess of ["one", "two", "three"]) assert.equal(await login("mia", guess), undefined);
+    for (const guess of ["four", "five", "six"]) {
+      await assert.rejects(login("mia", guess), (error: OciError) => {
+        assert.equal(error.headers?.["Retry-After"], "30");
+        return refused(error);
+      });
+    }
+    assert.ok(await login("mia", secret, "198.51.100.1"));
+    wait(30_000);
+    assert.equal(await login("mia", "seven"), undefined);
+    await assert.rejects(login("mia", "eight"), refused);
+  });
+
+  test("applies per address for all names and access tokens together", async () => {
+    const { account, login } = await openAuthenticator({ replicas: 3 });
+    await account("mia");
+    for (const name of ["a", "b", "c"]) assert.equal(await login(name, "wrong"), undefined);
+    for (const _ of [1, 2])
+      assert.equal(await login("mia", generateTokenSecret("personal")), undefined);
+    await assert.rejects(login("d", "wrong"), refused);
+    await assert.rejects(login("mia", generateTokenSecret("personal")), refused);
+  });
+
+  test("does not count right passwords", async () => {
+    const { account, login } = await openAuthenticator({ replicas: 3 });
+    const names = ["a1", "b2", "c3", "d4", "e5", "f6", "g7"];
+    for (const name of names) await account(name);
+    for (const name of names) assert.ok(await login(name, secret));
+  });
+
+  test("is asked once for a password, and not again while the password is remembered", async () => {
+    const { account, login, attemptsCounted } = await openAuthenticator({ replicas: 2 });
+    await account("mia");
+    for (const _ of [1, 2, 3, 4]) assert.ok(await login("mia", secret));
+    assert.equal(attemptsCounted(), 1);
+    for (const _ of [1, 2, 3, 4]) assert.equal(await login("mia", "an old one"), undefined);
+    assert.equal(attemptsCounted(), 3, "each replica remembers wrong passwords for itself");
+  });
+
+  test("fails all waiting logins of an account with 503 after 15 s if the database does not answer", async () => {
+    const { account, login, silence } = await openAuthenticator({ replicas: 2 });
+    await account("mia");
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      silence(true);
+      const logins = Promise.allSettled(Array.from({ length: 20 }, () => login("mia", secret)));
+      // The first login of each replica asks the database before its time limit ends.
+      for (let turn = 0; turn < 10; turn += 1)
+        await new Promise((resolve) => setImmediate(resolve));
+      mock.timers.tick(15_000);
+      for (const outcome of await logins) {
+        assert.ok(outcome.status === "rejected" && outcome.reason instanceof DatabaseError);
+        assert.equal(describeFailure(outcome.reason)?.status, 503);
+      }
+      silence(false);
+      assert.ok(await login("mia", secret));
+    } finally {
+      mock.timers.reset();
+    }
   });
 });

@@ -1,4 +1,5 @@
 import type { RepositoryName } from "../../oci/name.ts";
+import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import type { PullBucket } from "./pull-counters.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
@@ -56,21 +57,29 @@ export async function rankRepositories(
  * short, since an update indexes all words of a README again. True if there are more.
  */
 export async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
+  const dialect = dialectOf(tx);
   const changed = await tx
     .selectFrom("search_star_changes")
-    .leftJoin("repositories", "repositories.id", "search_star_changes.repository_id")
-    .select(["search_star_changes.repository_id as id", "star_count as stars"])
+    .select("repository_id as id")
+    .orderBy("repository_id")
     .limit(limit + 1)
     .execute();
-  for (const { id, stars } of changed.slice(0, limit)) {
+  const ids = changed.slice(0, limit).map(({ id }) => id);
+  // Before the stars are read: a star that is added after that adds the row again.
+  await tx.deleteFrom("search_star_changes").where(dialect.isOneOf("repository_id", ids)).execute();
+  const counted = await tx
+    .selectFrom("repositories")
+    .select(["id", "star_count as stars"])
+    .where(dialect.isOneOf("id", ids))
+    .orderBy("id")
+    .execute();
+  for (const { id, stars } of counted)
     await tx
       .updateTable("search_documents")
-      .set({ stars: stars ?? 0 })
+      .set({ stars })
       .where("repository_id", "=", id)
       // A star that was added and removed in between needs no update.
-      .where("stars", "<>", stars ?? 0)
+      .where("stars", "<>", stars)
       .execute();
-    await tx.deleteFrom("search_star_changes").where("repository_id", "=", id).execute();
-  }
   return changed.length > limit;
 }

@@ -1,6 +1,8 @@
 import { createCommands } from "../commands.ts";
 import type { Database, Writer } from "../contract.ts";
+import { readMigrations } from "../migrations.ts";
 import { openPool, type PostgresOptions, type PostgresPool } from "./connection.ts";
+import { createCoordination } from "./coordination.ts";
 import { isMigrated, migrate } from "./migrate.ts";
 import { createPostgresReads } from "./reads.ts";
 import { createWriter } from "./writer.ts";
@@ -41,6 +43,7 @@ export async function openPostgresDatabase(
     unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
     writer: { ...writer, run },
     pool,
+    coordination: createCoordination(pool, readMigrations("postgres").at(-1)?.version ?? 0),
     probe: () => writer.probe(),
     close: async () => {
       await writer.close();

@@ -116,6 +116,7 @@ interface UploadsTable {
   account_id: number | null;
   reserved_bytes: Generated<number>;
   holder: Generated<string | null>;
+  /** Set by the first lock in the database: until then the upload has no bytes. Always NULL in SQLite. */
   held_until: Generated<number | null>;
   wanted: Generated<0 | 1>;
 }
@@ -133,7 +134,5 @@ interface RepositoryRemovalsTable {
 
 export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;
 export type NewManifestReference = Omit<Insertable<ManifestReferencesTable>, "manifest_id">;
-export type UploadRow = Omit<
-  Selectable<UploadsTable>,
-  "reserved_bytes" | "holder" | "held_until" | "wanted"
->;
+export type UploadRow = Omit<Selectable<UploadsTable>, "reserved_bytes" | "holder" | "wanted">;
+export type NewUpload = Omit<UploadRow, "held_until">;

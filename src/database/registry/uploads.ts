@@ -5,7 +5,7 @@ import { notDeleting } from "../query-parts.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { beginCounting, findQuota, isLinkedIn, reservedBytes } from "./quotas.ts";
-import type { UploadRow } from "./schema.ts";
+import type { NewUpload, UploadRow } from "./schema.ts";
 
 /** Condition: the session belongs to the account; `null`: to a client without an account. */
 const isOf = (accountId: number | null): RawBuilder<boolean> =>
@@ -18,6 +18,7 @@ const columns = [
   "started_at",
   "touched_at",
   "account_id",
+  "held_until",
 ] as const satisfies readonly (keyof UploadRow)[];
 
 export function createUploadReads(db: Db) {
@@ -67,7 +68,7 @@ export function createUploadReads(db: Db) {
 }
 
 /** Records a session; a second call with its id changes nothing. */
-export async function startUpload(tx: Db, upload: UploadRow): Promise<void> {
+export async function startUpload(tx: Db, upload: NewUpload): Promise<void> {
   await tx
     .insertInto("uploads")
     .values(upload)

@@ -4,6 +4,7 @@ import { compare, satisfies, valid } from "semver";
 import type { Database } from "../../database/contract.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
+import type { Leadership } from "../../coordination/leadership.ts";
 import type { Mirror } from "../mirror.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
@@ -96,14 +97,28 @@ async function* push(
   yield* syncPush.images({ repository, name }, tags, options);
 }
 
-/** Runs each schedule at its cron times. A schedule that still runs skips the next time. */
+/**
+ * Runs each schedule at its cron times. A schedule that still runs skips the next time. Of several processes, the first
+ * one to take a time runs the schedule.
+ */
 export function startSchedules(
   mirrors: Mirrors,
-  { report, ...parts }: Parts & { readonly report: (error: unknown) => void },
+  {
+    report,
+    leadership,
+    ...parts
+  }: Parts & {
+    readonly leadership: Pick<Leadership, "takeScheduleRun">;
+    readonly report: (error: unknown) => void;
+  },
 ): { stop(): void } {
-  const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, run }) => {
+  const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, name, run }, index) => {
     if (cron === undefined) return [];
-    const copy = async (): Promise<void> => {
+    // An image may have several schedules.
+    const key = `${index} ${name}`;
+    const copy = async (job: Cron): Promise<void> => {
+      const [time] = job.previousRuns(1);
+      if (time === undefined || !(await leadership.takeScheduleRun(key, time.getTime()))) return;
       for await (const step of run(false)) if (step.kind === "failed") report(step.error);
     };
     return [new Cron(cron, { protect: true, unref: true, catch: report }, copy)];

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { UploadRow } from "../../database/registry/schema.ts";
 
 /** The lock of the only writer of an upload. It ends with `release`, or when a newer request aborts it. */
 export interface UploadLock {
@@ -6,7 +7,14 @@ export interface UploadLock {
   readonly abortSignal: AbortSignal;
   /** The holder calls it for every piece of bytes that arrives. */
   readonly heartbeat: () => void;
-  readonly release: () => void;
+  /**
+   * Releases the lock. When it resolves, a request of any process can acquire it. Rejects if another process cannot be
+   * told; the lock then ends after 3 seconds.
+   * @param isEnded the upload has ended, so that no other request wants it
+   */
+  readonly release: (isEnded?: boolean) => Promise<void> | void;
+  /** The row of the upload when the lock was acquired; `undefined`: it was not read. */
+  readonly row?: UploadRow | undefined;
   /**
    * True if the lock was free when it was requested. If the caller did not wait between reading the session and
    * requesting the lock, no other request can have changed the session in between.
@@ -21,15 +29,17 @@ interface Holder {
 }
 
 /** A holder without a heartbeat for this long is treated as a dead connection. */
-const silentMs = 1_000;
+export const silentMs = 1_000;
 /** A newer request waits this long for a holder that still receives bytes. */
-const waitAtMostMs = 5_000;
+export const waitAtMostMs = 5_000;
 const lookEveryMs = 100;
 
 export interface UploadLocks {
   /** The lock; `undefined` if another request still holds it after 5 seconds. */
   acquire(upload: string): Promise<UploadLock | undefined>;
   isHeld(upload: string): Promise<boolean>;
+  /** A lock is a row, which costs a round trip to the database. */
+  readonly areRows?: boolean;
 }
 
 /**

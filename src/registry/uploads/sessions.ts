@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
-import type { UploadRow } from "../../database/registry/schema.ts";
+import type { NewUpload, UploadRow } from "../../database/registry/schema.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Clock } from "../leases.ts";
@@ -33,9 +33,9 @@ interface UnpersistedSession {
 export interface UploadSessions {
   /** A new unique id. */
   newId(): string;
-  begin(row: UploadRow): void;
+  begin(session: NewUpload): void;
   /** Begins a session and writes its row. After a failure there is no session: the client does not get its id. */
-  beginWithRow(row: UploadRow): Promise<void>;
+  beginWithRow(session: NewUpload): Promise<void>;
   find(id: string): Promise<UploadRow | undefined>;
   /** Throws BLOB_UPLOAD_UNKNOWN unless the session belongs to this repository and this account began it. */
   get(request: SessionRequest): Promise<UploadRow>;
@@ -53,8 +53,10 @@ export interface UploadSessions {
   close(): Promise<void>;
 }
 
+/** @param options.isShared every process writes the row of a session at its begin */
 export function createUploadSessions(
   database: Pick<Database, "uploads" | "commands">,
+  { isShared = false }: { readonly isShared?: boolean } = {},
 ): UploadSessions {
   const unpersisted = new Map<string, UnpersistedSession>();
   // The prefix of the ids of this process. An id with this prefix that is neither in the map nor in a row has ended or
@@ -78,23 +80,23 @@ export function createUploadSessions(
   const find = async (id: string): Promise<UploadRow | undefined> => {
     const session = unpersisted.get(id);
     if (session !== undefined) return session.row;
-    const row = await database.uploads.find(id);
-    if (row !== undefined || id.startsWith(ours)) return row;
-    // Another process may have begun the session and not written its row yet.
-    await pause(2 * persistAfterMs);
-    return database.uploads.find(id);
+    const mayComeLater = !isShared && !id.startsWith(ours);
+    return await findRow(database, id, mayComeLater);
   };
 
   return {
     newId: () => ours + randomUUID().slice(ours.length),
 
-    begin(row) {
+    begin(session) {
       // Ignore the error: the request that needs the row gets it.
-      const timer = setTimeout(() => void persist(row.id).catch(() => undefined), persistAfterMs);
-      unpersisted.set(row.id, { row, timer: timer.unref() });
+      const timer = setTimeout(
+        () => void persist(session.id).catch(() => undefined),
+        persistAfterMs,
+      );
+      unpersisted.set(session.id, { row: { ...session, held_until: null }, timer: timer.unref() });
     },
 
-    beginWithRow: (row) => database.commands.startUpload(row),
+    beginWithRow: (session) => database.commands.startUpload(session),
 
     find,
 
@@ -131,6 +133,18 @@ export function createUploadSessions(
       await Promise.all([...unpersisted.keys()].map(persist));
     },
   };
+}
+
+/** @param mayComeLater another process may have begun the session and not written its row yet */
+async function findRow(
+  { uploads }: Pick<Database, "uploads">,
+  id: string,
+  mayComeLater: boolean,
+): Promise<UploadRow | undefined> {
+  const row = await uploads.find(id);
+  if (row !== undefined || !mayComeLater) return row;
+  await pause(2 * persistAfterMs);
+  return uploads.find(id);
 }
 
 /** Sessions that were unused for this long end when their account needs sessions. */

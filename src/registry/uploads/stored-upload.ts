@@ -43,11 +43,15 @@ export interface LockedSession {
   readonly lock: UploadLock;
 }
 
-/** Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing. */
+/**
+ * Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing.
+ * @param options.ends the upload has ended when `work` resolves
+ */
 export async function withUploadLock<T>(
   parts: StoredUploadParts,
   request: SessionRequest,
   work: (session: LockedSession) => Promise<T>,
+  { ends = false }: { readonly ends?: boolean } = {},
 ): Promise<T> {
   const { sessions, locks } = parts;
   const row = await sessions.get(request);
@@ -56,12 +60,26 @@ export async function withUploadLock<T>(
     const offset = await storedBytes(parts, await sessions.get(request));
     throw new UploadRangeError("another request is writing to this upload", offset);
   }
+  let result: T;
   try {
     // The previous holder of the lock may have closed the session: read it again.
-    const current = lock.acquiredWithoutWaiting ? row : await sessions.get(request);
-    return await work({ row: current, actor: request.actor, lock });
-  } finally {
-    lock.release();
+    const known = lock.row ?? (lock.acquiredWithoutWaiting ? row : undefined);
+    const current = known ?? (await sessions.get(request));
+    result = await work({ row: current, actor: request.actor, lock });
+  } catch (error) {
+    await releaseSilently(lock);
+    throw error;
+  }
+  await lock.release(ends);
+  return result;
+}
+
+/** Releases the lock after a failure, whose error the client gets. */
+async function releaseSilently(lock: UploadLock): Promise<void> {
+  try {
+    await lock.release();
+  } catch {
+    // The lock ends after 3 seconds.
   }
 }
 

@@ -9,7 +9,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { rejectionError } from "../errors.ts";
 import type { Clock, LeasePolicy } from "../leases.ts";
 import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
-import { createUploadLocks, type UploadLocks } from "./locks.ts";
+import { createUploadLocks, type UploadLock, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
 import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
 import {
@@ -105,7 +105,7 @@ export function createUploads(input: UploadsInput) {
       const lock = await locks.acquire(id);
       runningDigests.forget(id);
       await store.abort(storageReference);
-      lock?.release();
+      await lock?.release(true);
     },
 
     /** Whether a request is writing to the session now. */
@@ -129,7 +129,8 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const { largestBlobBytes = Infinity } = store.capabilities;
   const largestBytes = Math.min(largestBlobBytes, limits.blobBytes ?? Infinity);
   const quota = createUploadQuota({ database, rules, largestBytes });
-  const sessions = createUploadSessions(database);
+  const isShared = input.isShared ?? false;
+  const sessions = createUploadSessions(database, { isShared });
   const runningDigests = createRunningDigests(store);
   const stored = {
     store,
@@ -144,7 +145,7 @@ function createUploadParts(input: UploadsInput): UploadParts {
   };
   return {
     ...stored,
-    isShared: input.isShared ?? false,
+    isShared,
     smallBlobs: createSmallBlobs({ store, quota, recentBlobs }),
     countSession: createSessionCount({
       database,
@@ -192,7 +193,13 @@ async function finishSession(
   chunk: Chunk | undefined,
 ): Promise<void> {
   try {
-    await withUploadLock(parts, request, (session) => closeSession(parts, session, digest, chunk));
+    if (!(await closeWithoutLock(parts, request, digest, chunk)))
+      await withUploadLock(
+        parts,
+        request,
+        (session) => closeSession(parts, session, digest, chunk),
+        { ends: true },
+      );
   } catch (error) {
     if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
     const { repository, id } = request;
@@ -201,14 +208,44 @@ async function finishSession(
   }
 }
 
+/** A request that writes nothing to the upload needs no lock: its command that deletes the row decides. */
+const noLock: UploadLock = {
+  abortSignal: new AbortController().signal,
+  heartbeat: () => undefined,
+  release: () => undefined,
+  acquiredWithoutWaiting: true,
+};
+
+/**
+ * Closes a session with a small blob, where a lock costs a round trip to the database. Resolves with false if the session
+ * needs the lock, because it may have bytes.
+ */
+async function closeWithoutLock(
+  parts: UploadParts,
+  request: SessionRequest,
+  digest: Digest,
+  chunk: Chunk | undefined,
+): Promise<boolean> {
+  if (parts.locks.areRows !== true || chunk === undefined || !parts.smallBlobs.fits(chunk))
+    return false;
+  const row = await parts.sessions.get(request);
+  if (row.held_until !== null) return false;
+  const session = { row, actor: request.actor, lock: noLock };
+  await discardingOnWrongDigest(parts, session, async () => {
+    checkRange(chunk, 0);
+    await closeWithSmallBlob(parts, session, digest, chunk);
+  });
+  return true;
+}
+
 /** Handles the closing request of a session. A blob that arrives completely in this request costs one transaction. */
-async function closeSession(
+function closeSession(
   parts: UploadParts,
   session: LockedSession,
   digest: Digest,
   chunk: Chunk | undefined,
 ): Promise<void> {
-  try {
+  return discardingOnWrongDigest(parts, session, async () => {
     if (chunk === undefined) return await commitUpload(parts, session, digest);
     if (parts.smallBlobs.fits(chunk) && (await storedBytes(parts, session.row)) === 0) {
       checkRange(chunk, 0);
@@ -216,9 +253,19 @@ async function closeSession(
     }
     await appendChunk(parts, session, chunk, digest);
     await commitUpload(parts, session, digest);
+  });
+}
+
+async function discardingOnWrongDigest(
+  parts: UploadParts,
+  { row }: LockedSession,
+  close: () => Promise<void>,
+): Promise<void> {
+  try {
+    await close();
   } catch (error) {
     if (error instanceof OciError && error.code === "DIGEST_INVALID")
-      await discardUpload(parts, session.row);
+      await discardUpload(parts, row);
     throw error;
   }
 }
@@ -244,5 +291,5 @@ async function pushWhole(
 }
 
 function cancelSession(parts: UploadParts, request: SessionRequest): Promise<void> {
-  return withUploadLock(parts, request, ({ row }) => discardUpload(parts, row));
+  return withUploadLock(parts, request, ({ row }) => discardUpload(parts, row), { ends: true });
 }

@@ -38,7 +38,7 @@ export function serveSharedServices(
     const lock = await locks.acquire(upload);
     if (lock === undefined) return false;
     if (gone) {
-      lock.release();
+      void lock.release();
       return false;
     }
     held.set(id, lock);
@@ -48,7 +48,7 @@ export function serveSharedServices(
     return true;
   };
   const release = (id: number): void => {
-    held.get(id)?.release();
+    void held.get(id)?.release();
     held.delete(id);
   };
 

@@ -12,7 +12,7 @@ async function setting() {
   const database = await openTestDatabase();
   const clock = () => 1_000_000_000;
   const table = (secret = first, oldSecret?: string) => createKeyTable(database, secret, oldSecret);
-  const open = (store: KeyStore, report = assert.ifError as (error: unknown) => void) =>
+  const open = (store: KeyStore, report: (error: unknown) => void = assert.ifError) =>
     openKeys({ store, algorithm: "ES256", clock, report });
   const ring = (store: KeyStore) => createKeyRing({ store, algorithm: "ES256", clock });
   return { database, clock, table, open, ring };

@@ -42,6 +42,7 @@ export const uploadsSteps: readonly Step[] = [
       started_at: 1000,
       touched_at: 1500,
       account_id: null,
+      held_until: null,
     },
   ],
   [
@@ -54,6 +55,7 @@ export const uploadsSteps: readonly Step[] = [
         started_at: 1000,
         touched_at: 1500,
         account_id: null,
+        held_until: null,
       },
     ],
   ],
@@ -68,6 +70,7 @@ export const uploadsSteps: readonly Step[] = [
       started_at: 1000,
       touched_at: 1500,
       account_id: null,
+      held_until: null,
     },
   ],
   [(db) => db.uploads.storageReferences(), new Set(["file"])],

@@ -6,14 +6,14 @@ import {
   createUploadSessions,
   type UploadSessions,
 } from "../../../src/registry/uploads/sessions.ts";
-import type { UploadRow } from "../../../src/database/registry/schema.ts";
+import type { NewUpload } from "../../../src/database/registry/schema.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
 
 const repository = named("team/app");
 const few = { blobBytes: undefined, sessionsPerAccount: 3 };
 
-function begin(sessions: UploadSessions): UploadRow {
+function begin(sessions: UploadSessions): NewUpload {
   const row = {
     id: sessions.newId(),
     repository,
