@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
 # Installs the missing tools of the suites on Debian 12 with Node, npm and Go: Debian packages, and the
-# programs of test/clients/tools.txt and test/faults/tools.txt at their pinned versions. Needs root, and the package
-# registries. It never waits for input.
+# programs of the lists below at their pinned versions. Needs root, and the package registries. It never waits for input.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive
 exec < /dev/null
 
-tools=test/clients/tools.txt
-fault_tools=test/faults/tools.txt
+lists=(test/clients/tools.txt test/faults/tools.txt test/replicas/tools.txt)
 policy=/usr/sbin/policy-rc.d
 work=$(mktemp -d)
 own_policy=
@@ -28,9 +26,10 @@ run() {
 
 install_packages() {
   local wanted missing=() package
-  # python3, make and g++ build the native module of better-sqlite3.
-  wanted=$(awk '$2 == "apt" { print $3 }' "$tools" "$fault_tools" | sort -u)
-  for package in python3 make g++ ca-certificates $wanted; do
+  # python3, make and g++ build the native module of better-sqlite3; the others are for the source packages.
+  local builds='pkg-config libevent-dev libssl-dev'
+  wanted=$(awk '$2 == "apt" { print $3 }' "${lists[@]}" | sort -u)
+  for package in python3 make g++ ca-certificates $builds $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q ' installed$' || missing+=("$package")
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
@@ -58,7 +57,7 @@ install_go_tools() {
       build_source "$from" "$work/bin/$command"
     fi
     mv "$work"/bin/* "$gobin/$command"
-  done < "$tools"
+  done < <(cat "${lists[@]}")
 }
 
 # build_source MODULE@VERSION FILE: builds a program in a copy of its module.
@@ -85,7 +84,7 @@ install_npm_tools() {
     [[ $how == npm ]] || continue
     if npm ls --global --depth 0 "$from" > /dev/null 2>&1 && command -v "$command" > /dev/null; then continue; fi
     run npm install --global --omit=optional --ignore-scripts --no-audit --no-fund "$from"
-  done < "$tools"
+  done < <(cat "${lists[@]}")
 }
 
 install_python_tools() {
@@ -94,10 +93,30 @@ install_python_tools() {
     [[ $how == pip ]] || continue
     if pipx list --short 2> /dev/null | grep -qx "${from/==/ }"; then continue; fi
     run pipx install --force "$from"
-  done < "$tools"
+  done < <(cat "${lists[@]}")
+}
+
+# Programs that Debian 12 has in an older version: from the source package of another release, without its documentation.
+install_source_packages() {
+  local command how from package release apt
+  while read -r command how from; do
+    [[ $how == deb-src ]] || continue
+    if [[ -x /usr/local/bin/$command ]]; then continue; fi
+    package=${from%@*} release=${from#*@}
+    mkdir -p "$work/apt/lists/partial" "$work/apt/source"
+    echo "deb-src http://deb.debian.org/debian $release main" > "$work/apt/sources.list"
+    apt=(-qq -o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=-
+      -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt" -o APT::Sandbox::User=root)
+    run apt-get "${apt[@]}" update
+    (cd "$work/apt/source" && run apt-get "${apt[@]}" source --download-only "$package")
+    tar -xf "$work/apt/source/$package"_*.orig.tar.gz -C "$work/apt/source"
+    (cd "$work/apt/source/$package"-*/ && run ./configure --quiet --without-cares && run make --silent -j2 "$package" > /dev/null)
+    install -m 755 "$work/apt/source/$package"-*/"$package" "/usr/local/bin/$command"
+  done < <(cat "${lists[@]}")
 }
 
 install_packages
 install_go_tools
 install_npm_tools
 install_python_tools
+install_source_packages

@@ -21,7 +21,15 @@ import { build } from "esbuild";
 import { options, threads, worker } from "../build.mjs";
 
 const root = path.join(import.meta.dirname, "..");
-const elsewhere = ["bounds", "clients", "conformance", "fuzz", "mirror-distribution", "s3"];
+const elsewhere = [
+  "bounds",
+  "clients",
+  "conformance",
+  "fuzz",
+  "mirror-distribution",
+  "replicas",
+  "s3",
+];
 
 const { values, positionals } = parseArgs({
   options: {

@@ -26,6 +26,7 @@ require_tools() {
       go) echo "  $command: go install $from (as $gobin/$command)" >&2 ;;
       npm) echo "  $command: npm install --global $from" >&2 ;;
       pip) echo "  $command: pipx install $from" >&2 ;;
+      deb-src) echo "  $command: built from the Debian source package $from (as /usr/local/bin/$command)" >&2 ;;
       src) echo "  $command: go build, in the source of $from (as $gobin/$command)" >&2 ;;
     esac
   done < "$list"

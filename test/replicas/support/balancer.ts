@@ -1,0 +1,132 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { createScratch } from "../../clients/support/scratch.ts";
+import { accepts, freePort, startProgram, type Program } from "./program.ts";
+
+/*
+ * The balancers of `deploy/`, unchanged but for their addresses, ports and certificates.
+ */
+
+const root = path.join(import.meta.dirname, "../../..");
+
+export interface Balancer extends Program {
+  readonly port: number;
+  readonly url: string;
+}
+
+export interface BalancerOptions {
+  /** `HOST:PORT` of each replica; at most three. */
+  readonly replicas: readonly string[];
+  readonly port: number;
+  /** Each request goes to the next replica, also those of one upload or of one blob. */
+  readonly roundRobin?: boolean;
+  /** Serves https with the test certificate for registry.example.com. */
+  readonly tls?: boolean;
+}
+
+/** The lines of a configuration, with the addresses of these replicas; lines of further replicas are removed. */
+function withReplicas(text: string, replicas: readonly string[]): string {
+  let known = 0;
+  return (
+    text.replaceAll(/^ *server [^\n]*10\.0\.0\.1(\d):5000[^\n]*\n/gm, (line, digit: string) => {
+      known += 1;
+      const replica = replicas[Number(digit) - 1];
+      return replica === undefined ? "" : line.replace(/10\.0\.0\.1\d:5000/, replica);
+    }) + (known === 6 ? "" : "the example has changed")
+  );
+}
+
+/** Starts HAProxy with `deploy/haproxy.cfg`. */
+export async function startHaproxy({
+  replicas,
+  port,
+  roundRobin = false,
+  tls = false,
+}: BalancerOptions): Promise<Balancer> {
+  const folder = createScratch("haproxy");
+  const certificate = writeCertificate(folder);
+  let text = withReplicas(readFileSync(path.join(root, "deploy/haproxy.cfg"), "utf8"), replicas)
+    .replace(":443", `127.0.0.1:${port}`)
+    .replace("/etc/haproxy/registry.pem", certificate.both);
+  if (!tls)
+    text = text
+      .replace(/ ssl crt .*/, "")
+      .replace("X-Forwarded-Proto https", "X-Forwarded-Proto http");
+  if (roundRobin)
+    text = text
+      .replace(/^ *use_backend .*\n/m, "")
+      .replace("balance leastconn", "balance roundrobin");
+  return await startHaproxyWith(folder, text, port, tls);
+}
+
+/** Starts HAProxy in front of database servers: the second one gets connections only while the first is down. */
+export async function startTcpBalancer(ports: readonly [number, number]): Promise<Balancer> {
+  const port = await freePort();
+  const text = [
+    "defaults",
+    "  mode tcp",
+    "  timeout connect 1s",
+    "  timeout client 1h",
+    "  timeout server 1h",
+    "  option redispatch 1",
+    "listen postgres",
+    `  bind 127.0.0.1:${port}`,
+    "  option pgsql-check user postgres",
+    "  default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions",
+    `  server first 127.0.0.1:${ports[0]}`,
+    `  server second 127.0.0.1:${ports[1]} backup`,
+    "",
+  ].join("\n");
+  return await startHaproxyWith(createScratch("haproxy"), text, port, false);
+}
+
+async function startHaproxyWith(
+  folder: string,
+  text: string,
+  port: number,
+  tls: boolean,
+): Promise<Balancer> {
+  const file = path.join(folder, "haproxy.cfg");
+  writeFileSync(file, text);
+  const running = await startProgram(["haproxy", "-db", "-f", file], {
+    isReady: () => accepts(port),
+  });
+  return { ...running, port, url: `${tls ? "https" : "http"}://127.0.0.1:${port}` };
+}
+
+/** Starts nginx with `deploy/nginx.conf`. */
+export async function startNginx({ replicas, port }: BalancerOptions): Promise<Balancer> {
+  const folder = createScratch("nginx");
+  const { certificate, key } = writeCertificate(folder);
+  const file = path.join(folder, "nginx.conf");
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${folder}/${name};`)
+    .join("\n");
+  const text = withReplicas(readFileSync(path.join(root, "deploy/nginx.conf"), "utf8"), replicas)
+    .replace("listen 443 ssl", `listen 127.0.0.1:${port} ssl`)
+    .replace("/etc/nginx/registry.pem", certificate)
+    .replace("/etc/nginx/registry.key", key)
+    .replace("http {", `http {\n${temporary}`);
+  writeFileSync(file, `pid ${folder}/pid;\ndaemon off;\nuser root;\n${text}`);
+  mkdirSync(path.join(folder, "logs"));
+  const running = await startProgram(["nginx", "-p", folder, "-c", file, "-e", "stderr"], {
+    isReady: () => accepts(port),
+  });
+  return { ...running, port, url: `https://127.0.0.1:${port}` };
+}
+
+function writeCertificate(folder: string): {
+  readonly certificate: string;
+  readonly key: string;
+  /** Both in one file. */
+  readonly both: string;
+} {
+  const [certificate, key, both] = ["registry.pem", "registry.key", "both.pem"].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string];
+  const tls = path.join(root, "test/support/tls");
+  copyFileSync(path.join(tls, "first.cert.pem"), certificate);
+  copyFileSync(path.join(tls, "first.key.pem"), key);
+  writeFileSync(both, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
+  return { certificate, key, both };
+}
