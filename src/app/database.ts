@@ -19,7 +19,7 @@ export async function openDatabase(
   config: Config,
   options: { readonly sharedWriter: Writer | undefined; readonly isNewAllowed: boolean },
 ): Promise<Database> {
-  const { url, pool, prepare, listsMaxAge } = config.database;
+  const { url, readUrl, pool, prepare, listsMaxAge } = config.database;
   if (url === undefined) {
     const { openSqliteDatabase } = await import("../database/sqlite/open.ts");
     return await openSqliteDatabase(databaseFile(config), options.sharedWriter);
@@ -27,7 +27,7 @@ export async function openDatabase(
   const { openPostgresDatabase } = await import("../database/postgres/open.ts");
   const { isNewAllowed } = options;
   const found = await openPostgresDatabase({
-    ...{ url, pool, prepare, listsMaxAgeMs: listsMaxAge, isNewAllowed },
+    ...{ url, readUrl, pool, prepare, listsMaxAgeMs: listsMaxAge, isNewAllowed },
   });
   if (found === undefined)
     throw new NoRegistryError(

@@ -81,6 +81,9 @@ export const configSchema = z.object({
         .describe(
           "The PostgreSQL database of several replicas; if not set, SQLite in the data folder",
         ),
+      readUrl: postgresUrl()
+        .optional()
+        .describe("A standby of PostgreSQL for lists and searches; if not set, database.url"),
       pool: integer({ min: 3, max: 1000 })
         .prefault(10)
         .describe("The maximum number of connections of one process to PostgreSQL"),

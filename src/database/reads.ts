@@ -50,8 +50,11 @@ export type Reads = ReturnType<typeof createReads>;
 
 type ReadsOfNoun = Readonly<Record<string, (...input: never) => Promise<unknown>>>;
 
-/** All reads, by noun. `own` are those of this kind of database. */
-export function createReads(db: Db, { searchIndex, ...own }: OwnReads) {
+/**
+ * All reads, by noun. `own` are those of this kind of database.
+ * @param lists for lists that may be older than the last change, such as a standby of PostgreSQL
+ */
+export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db = db) {
   const queries = {
     repositories: createRepositoryReads(db),
     removals: createRemovalReads(db),
@@ -71,24 +74,24 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads) {
     invites: createInviteReads(db),
     permissions: createPermissionReads(db),
     repositoryPermissions: createRepositoryPermissionReads(db),
-    catalog: createCatalogReads(db),
+    catalog: createCatalogReads(lists),
     images: createImageReads(db),
     repositoryDetails: createRepositoryDetailReads(db),
-    namespacePages: createNamespacePageReads(db),
+    namespacePages: createNamespacePageReads(lists),
     stars: createStarReads(db),
     storageUsage: createStorageUsageReads(db),
-    tagPages: createTagPageReads(db),
+    tagPages: createTagPageReads(lists),
     mirrors: createMirrorReads(db),
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),
     mirrorReferences: createMirrorReferenceReads(db),
     mirrorTags: createMirrorTagReads(db),
     mirrorUses: createMirrorUseReads(db),
-    audit: createAuditReads(db),
+    audit: createAuditReads(lists),
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     maintenance: createMaintenanceReads(db),
-    search: createSearchReads(db, searchIndex),
+    search: createSearchReads(lists, searchIndex),
   } satisfies Readonly<Record<string, ReadsOfNoun>>;
   return { ...queries, ...own };
 }

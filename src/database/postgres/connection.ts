@@ -189,7 +189,7 @@ function createStatementNames(): (text: string) => string | undefined {
 }
 
 /** Kysely for reads: each query takes a connection of the pool. Queries reject with DatabaseError. */
-export const queriesOnPool = (pool: PostgresPool): Db =>
+export const queriesOnPool = (pool: Pick<PostgresPool, "read">): Db =>
   queriesWith(async (text, values) => {
     const rows = await pool.read<Record<string, unknown>>(text, values);
     return { command: "SELECT", rowCount: rows.length, rows: [...rows] };

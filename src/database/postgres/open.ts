@@ -5,9 +5,12 @@ import { openPool, type PostgresOptions, type PostgresPool } from "./connection.
 import { createCoordination } from "./coordination.ts";
 import { isMigrated, migrate } from "./migrate.ts";
 import { createPostgresReads } from "./reads.ts";
+import { createStandbyReads } from "./standby.ts";
 import { createWriter } from "./writer.ts";
 
 export interface PostgresDatabaseOptions extends PostgresOptions {
+  /** The URL of a standby for lists and searches; `undefined`: `url`. */
+  readonly readUrl?: string | undefined;
   /** Age of cached lists in milliseconds; see `createPostgresReads`. */
   readonly listsMaxAgeMs: number;
   /** False: `undefined` instead of new tables in a database that has no registry. */
@@ -34,7 +37,10 @@ export async function openPostgresDatabase(
     throw error;
   }
   const writer = createWriter(pool, { connections: options.pool });
-  const { reads, invalidate } = createPostgresReads(pool, options);
+  const { readUrl: url, listsMaxAgeMs } = options;
+  const standby = url === undefined ? undefined : openPool({ ...options, url });
+  const lists = standby === undefined ? pool : createStandbyReads(standby, pool);
+  const { reads, invalidate } = createPostgresReads(pool, { lists, listsMaxAgeMs });
   const run: Writer["run"] = (name, input, durability) =>
     writer.run(name, input, durability).finally(invalidate);
   return {
@@ -47,6 +53,7 @@ export async function openPostgresDatabase(
     probe: () => writer.probe(),
     close: async () => {
       await writer.close();
+      await standby?.close();
       await pool.close();
     },
   };

@@ -3,6 +3,7 @@ import { queriesOnPool, type PostgresPool } from "./connection.ts";
 import { createFacts } from "./facts.ts";
 import { findDamage } from "./integrity.ts";
 import { PostgresSearchIndex } from "./search-index.ts";
+import type { ReadPool } from "./standby.ts";
 
 export interface PostgresReads {
   readonly reads: Reads;
@@ -12,21 +13,23 @@ export interface PostgresReads {
 
 /**
  * All reads of the database, each on a connection of the pool.
+ * @param options.lists where lists are read: the pool, or a standby
  * @param options.listsMaxAgeMs lists that are cached by `version()` may be as old as this, unless this process has
  * written since
  */
 export function createPostgresReads(
   pool: PostgresPool,
-  { listsMaxAgeMs }: { readonly listsMaxAgeMs: number },
+  { lists, listsMaxAgeMs }: { readonly lists: ReadPool; readonly listsMaxAgeMs: number },
 ): PostgresReads {
   const db = queriesOnPool(pool);
+  const listsDb = lists === pool ? db : queriesOnPool(lists);
   let known: { readonly version: Promise<string>; readonly untilMs: number } | undefined;
   const read = async (): Promise<string> => {
-    const [row] = await pool.read<{ readonly version: string }>(
+    const [row] = await lists.read<{ readonly version: string }>(
       "SELECT pg_current_snapshot()::text AS version",
       [],
     );
-    return `${pool.lostConnections()} ${row?.version}`;
+    return `${lists.lostConnections()} ${row?.version}`;
   };
   // The version changes with every commit of every replica, so that a cache that asked each time would never be used.
   const version = (): Promise<string> => {
@@ -41,12 +44,16 @@ export function createPostgresReads(
     return known.version;
   };
   return {
-    reads: createReads(db, {
-      facts: createFacts(pool),
-      version,
-      searchIndex: new PostgresSearchIndex(db, version),
-      integrity: (quick) => findDamage(db, quick),
-    }),
+    reads: createReads(
+      db,
+      {
+        facts: createFacts(pool),
+        version,
+        searchIndex: new PostgresSearchIndex(listsDb, version),
+        integrity: (quick) => findDamage(db, quick),
+      },
+      listsDb,
+    ),
     invalidate: () => {
       known = undefined;
     },
