@@ -117,7 +117,9 @@ export function startSchedules(
     // An image may have several schedules.
     const key = `${index} ${name}`;
     const copy = async (job: Cron): Promise<void> => {
-      const [time] = job.previousRuns(1);
+      // The time of the expression, and not that of the timer, so that it is the same for all processes. The reference is
+      // exclusive, and the timer may run in the millisecond of the time.
+      const [time] = job.previousRuns(1, new Date((job.currentRun()?.getTime() ?? 0) + 1));
       if (time === undefined || !(await leadership.takeScheduleRun(key, time.getTime()))) return;
       for await (const step of run(false)) if (step.kind === "failed") report(step.error);
     };
