@@ -115,7 +115,7 @@ BEGIN
     WHERE required.required = 1
       AND NOT EXISTS (SELECT 1 FROM blobs JOIN blob_links ON blob_links.blob_id = blobs.id
         WHERE blobs.digest = required.digest AND blobs.state = 'live' AND blob_links.repository_id = home)
-      AND NOT (required.kind = 'child' AND EXISTS (SELECT 1 FROM manifests AS children
+      AND NOT (manifest.kind = 'index' AND required.kind = 'child' AND EXISTS (SELECT 1 FROM manifests AS children
         WHERE children.repository_id = home AND children.digest = required.digest))
   ) THEN
     RETURN NULL;

@@ -1,21 +1,24 @@
-import { commands, type CommandInput, type CommandName } from "../commands.ts";
 import { namespaceOf } from "../../oci/name.ts";
+import { commands, type CommandInput, type CommandName } from "../commands.ts";
+import type { Db } from "../schema.ts";
 import type { PooledConnection } from "./connection.ts";
 
 /**
- * Runs a command as one statement, which is its own transaction. `undefined`: it changed nothing, and the command must
- * run in a transaction. The result is the one that the command would have.
+ * Runs a command as one statement, which is its own transaction. The result is the one that the command would have.
+ * `undefined`: it changed nothing, and the command must run in a transaction.
  */
-type Shortcut = (connection: PooledConnection, input: unknown) => Promise<unknown>;
+type Shortcut = (
+  connection: PooledConnection,
+  input: unknown,
+) => Promise<{ readonly result: unknown } | undefined>;
 
 /** A command that is one statement on both databases, and that may run twice. */
 const oneStatement =
   (name: CommandName): Shortcut =>
-  (connection, input) =>
-    (commands[name] as (tx: PooledConnection["queries"], input: unknown) => Promise<unknown>)(
-      connection.queries,
-      input,
-    );
+  async (connection, input) => {
+    const command = commands[name] as (tx: Db, input: unknown) => Promise<unknown>;
+    return { result: await command(connection.queries, input) };
+  };
 
 /**
  * The commands of a push. As transactions they cost 29 round trips an image, and pushes into one repository wait for
@@ -35,7 +38,7 @@ export const shortcuts: Readonly<Partial<Record<CommandName, Shortcut>>> = {
 async function storeBlob(
   connection: PooledConnection,
   blob: CommandInput<"storeBlob">,
-): Promise<"stored" | "duplicate" | undefined> {
+): Promise<{ readonly result: "stored" | "duplicate" } | undefined> {
   const { repository, digest, sizeBytes, storageKey, uploadId = null, rules } = blob;
   if (rules.defaultQuotaBytes !== null) return undefined;
   const { rows } = await connection.query<{ readonly result: "stored" | "duplicate" | null }>(
@@ -45,14 +48,15 @@ async function storeBlob(
       ...[blob.nowMs, blob.dueAtMs, blob.leasedUntilMs],
     ],
   );
-  return rows[0]?.result ?? undefined;
+  const result = rows[0]?.result ?? undefined;
+  return result && { result };
 }
 
 /** `put_manifest` of migrations/postgres. */
 async function putManifest(
   connection: PooledConnection,
   put: CommandInput<"putManifest">,
-): Promise<{ readonly outcome: "stored" } | undefined> {
+): Promise<{ readonly result: { readonly outcome: "stored" } } | undefined> {
   const { repository, tags, actor, nowMs, dueAtMs, sparse, rules, references } = put;
   if (rules.defaultQuotaBytes !== null || put.tagsCheckedAtMs !== undefined) return undefined;
   const { content, ...manifest } = put.manifest;
@@ -63,5 +67,5 @@ async function putManifest(
       ...[JSON.stringify(references), tags, actor.name, actor.peer, nowMs, dueAtMs, sparse],
     ],
   );
-  return rows[0]?.isStored === true ? { outcome: "stored" } : undefined;
+  return rows[0]?.isStored === true ? { result: { outcome: "stored" } } : undefined;
 }

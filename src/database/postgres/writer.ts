@@ -37,14 +37,15 @@ export function createWriter(
   const run = async (name: CommandName, input: unknown, durability?: Durability) => {
     if (isClosed) throw closed();
     const isFlushed = durability?.flush ?? true;
-    const done = slots(() =>
+    const outcome = slots(() =>
       retried(async () => {
-        const result = isFlushed ? await tryShortcut(pool, name, input) : undefined;
-        return result ?? (await perform(pool, isFlushed ? begin : beginUnflushed, name, input));
+        const done = isFlushed ? await tryShortcut(pool, name, input) : undefined;
+        if (done !== undefined) return done.result;
+        return await perform(pool, isFlushed ? begin : beginUnflushed, name, input);
       }),
     );
-    running = Promise.allSettled([running, done]);
-    return await done;
+    running = Promise.allSettled([running, outcome]);
+    return await outcome;
   };
   return {
     run,
@@ -112,7 +113,7 @@ async function tryShortcut(
   pool: PostgresPool,
   name: CommandName,
   input: unknown,
-): Promise<unknown> {
+): Promise<{ readonly result: unknown } | undefined> {
   const shortcut = shortcuts[name];
   if (shortcut === undefined) return undefined;
   const { actor, nowMs } = input as { readonly actor?: Actor; readonly nowMs: number };

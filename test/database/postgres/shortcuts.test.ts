@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { performAuthorized, type CommandName } from "../../../src/database/commands.ts";
+import { openPool, type PostgresPool } from "../../../src/database/postgres/connection.ts";
+import { migrate } from "../../../src/database/postgres/migrate.ts";
+import { shortcuts } from "../../../src/database/postgres/shortcuts.ts";
+import { createTestSchema, isPostgresTested } from "../../support/postgres.ts";
+import { app, base, blob, change, manifest, reference } from "../contract/support.ts";
+
+type Step = readonly [command: CommandName, input: unknown];
+
+const platform = { os: "windows", architecture: "amd64", os_version: "10.0.20348.1" };
+const parts = [reference(0, "config", "config"), reference(1, "layer", "layer")];
+const foreign = reference(2, "layer", "foreign", { required: 0, urls: '["https://x"]' });
+
+/** Pushes into a repository that exists. Each has a shortcut that must take it. */
+const usual: readonly Step[] = [
+  ["storeBlob", blob("config")],
+  ["storeBlob", blob("layer")],
+  ["storeBlob", blob("layer")],
+  ["storeBlob", { ...blob("config"), storageKey: "another key" }],
+  ["storeBlob", { ...blob("config", base), storageKey: "a third key" }],
+  ["putManifest", manifest("one", [...parts, foreign], { tags: ["1", "latest"] })],
+  ["putManifest", manifest("two", parts, { tags: ["latest"], columns: platform })],
+  [
+    "putManifest",
+    manifest("index", [reference(0, "child", "one"), reference(1, "child", "layer")], {
+      columns: { kind: "index" },
+    }),
+  ],
+  ["putManifest", manifest("sparse", [reference(0, "layer", "none")], { put: { sparse: true } })],
+  ["putManifest", manifest("empty", [], { columns: { subject_digest: null } })],
+];
+
+const created: readonly Step[] = [app, base].map((repository) => [
+  "createRepository",
+  { ...change, repository, visibility: "private" },
+]);
+
+const tables = [
+  ...["repositories", "blobs", "blob_links", "blob_reviews", "manifests", "manifest_references"],
+  ...["image_sizes", "manifest_reviews", "tags", "tag_history", "audit_log", "uploads"],
+  ...["repository_facets", "search_documents", "namespace_counts"],
+];
+
+async function openSchema() {
+  const schema = await createTestSchema();
+  const pool = openPool({ url: schema.url, pool: 3, prepare: true });
+  await migrate(pool);
+  const close = async (): Promise<void> => {
+    await pool.close();
+    await schema.drop();
+  };
+  return { pool, close };
+}
+
+async function inTransaction(pool: PostgresPool, [name, input]: Step): Promise<unknown> {
+  const connection = await pool.connect();
+  try {
+    await connection.query("BEGIN");
+    const result = await performAuthorized(connection.queries, name, input);
+    await connection.query("COMMIT");
+    return result;
+  } finally {
+    connection.release();
+  }
+}
+
+async function byShortcut(
+  pool: PostgresPool,
+  [name, input]: Step,
+): Promise<{ readonly result: unknown } | undefined> {
+  const connection = await pool.connect();
+  try {
+    return await shortcuts[name]?.(connection, input);
+  } finally {
+    connection.release();
+  }
+}
+
+const rowsOf = async (pool: PostgresPool): Promise<Record<string, readonly unknown[]>> => {
+  const dump: Record<string, readonly unknown[]> = {};
+  for (const table of tables)
+    dump[table] = await pool.read(`SELECT * FROM ${table} AS row ORDER BY row::text`);
+  return dump;
+};
+
+const shortcutTests = (): void => {
+  test("leaves the same rows and gives the same result as its command", async () => {
+    const [left, right] = [await openSchema(), await openSchema()];
+    try {
+      for (const step of created) {
+        await inTransaction(left.pool, step);
+        await inTransaction(right.pool, step);
+      }
+      for (const step of usual) {
+        const done = await byShortcut(left.pool, step);
+        assert.ok(done, `no shortcut took ${JSON.stringify(step)}`);
+        assert.deepEqual(done.result, await inTransaction(right.pool, step));
+      }
+      assert.deepEqual(await rowsOf(left.pool), await rowsOf(right.pool));
+    } finally {
+      await left.close();
+      await right.close();
+    }
+  });
+
+  test("changes nothing where only the command decides", async () => {
+    const { pool, close } = await openSchema();
+    try {
+      const alone = async (step: Step): Promise<void> => {
+        const before = await rowsOf(pool);
+        assert.equal(await byShortcut(pool, step), undefined, JSON.stringify(step));
+        assert.deepEqual(await rowsOf(pool), before);
+      };
+      const image = manifest("one", parts, { tags: ["1"] });
+      const children = [reference(0, "child", "one")];
+      await alone(["storeBlob", blob("config")]); // no repository
+      await alone(["putManifest", image]);
+      for (const step of created) await inTransaction(pool, step);
+      await alone(["putManifest", image]); // no blobs
+      await alone(["storeBlob", { ...blob("config"), uploadId: "no upload" }]);
+      for (const step of usual.slice(0, 2)) await inTransaction(pool, step);
+      await inTransaction(pool, ["putManifest", image]);
+      await alone(["putManifest", image]); // it exists
+      await alone(["putManifest", manifest("no index", children)]); // "one" is no blob
+      const other = manifest("two", parts, { tags: ["1"] });
+      await inTransaction(pool, ["setImmutableTags", { ...change, repository: app, patterns: [] }]);
+      await alone(["putManifest", other]);
+      const quota = { ...change, namespace: "team", limitBytes: 1_000_000 };
+      await inTransaction(pool, ["setQuota", quota]);
+      await alone(["storeBlob", blob("new")]);
+    } finally {
+      await close();
+    }
+  });
+};
+
+if (isPostgresTested) describe("a shortcut of PostgreSQL", shortcutTests);
