@@ -36,8 +36,12 @@ export async function openDatabase(
   return found;
 }
 
-/** Opens the pull counters beside the database. */
-export async function openPullCounterStore(config: Config): Promise<PullCounterStore> {
+/** Opens the pull counters: in the database, or in a file beside SQLite. */
+export async function openPullCounterStore(
+  config: Config,
+  { pullCounters }: Database,
+): Promise<PullCounterStore> {
+  if (pullCounters !== undefined) return pullCounters;
   const sqlite = await import("../database/sqlite/pull-counters.ts");
   return sqlite.openPullCounterStore(pullCounterFile(config), databaseFile(config));
 }

@@ -20,7 +20,7 @@ import {
 } from "../http/middleware/authenticate.ts";
 import { createClientInfo } from "../http/middleware/client-info.ts";
 import { createResponseCache } from "../http/middleware/response-cache.ts";
-import { createHealthApp, createOperatorCheck, probeAtMostEvery } from "../http/ops/health.ts";
+import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
 import { counterNames } from "../mirror/counters.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
@@ -28,6 +28,7 @@ import { createMetrics } from "../observability/metrics.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { AppContext } from "./context.ts";
+import { createReadiness } from "./readiness.ts";
 
 export interface HttpApp {
   /** Request listener for node:http. */
@@ -49,12 +50,8 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
   const authentication = await openAuthentication(context);
   const { accounts, policy } = authentication.hub;
 
-  let draining = false;
-  const probe = probeAtMostEvery(probeEveryMs, () => problemsOf(context), logger);
-  const health = {
-    metrics: createMetrics(() => measureMirrors(mirrors, database)),
-    readiness: async () => (draining ? { server: "is shutting down" } : await probe()),
-  };
+  const { readiness, drain } = await createReadiness(context);
+  const health = { metrics: createMetrics(() => measureMirrors(mirrors, database)), readiness };
   const isElsewhere = config.metrics.listen !== undefined;
   const isOperator = createOperatorCheck(config.metrics.allow, authentication.parts.clientInfo);
   const handle = createApp({
@@ -82,9 +79,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
   return {
     handle,
     handleHealth: createHealthApp(health, logger),
-    drain: () => {
-      draining = true;
-    },
+    drain,
   };
 }
 
@@ -180,25 +175,6 @@ function mirrorRepositoryOf(mirrors: Pick<Mirrors, "byName">) {
       throw error;
     }
   };
-}
-
-/** The result of a readiness probe is cached for this time, which is shorter than the interval of a prober. */
-const probeEveryMs = 2_000;
-
-/** The parts of the server that do not work, with the reason. */
-async function problemsOf(context: AppContext): Promise<Readonly<Record<string, string>>> {
-  const parts = { storage: await context.store(), database: await context.database() };
-  const problems: Record<string, string> = {};
-  await Promise.all(
-    Object.entries(parts).map(async ([name, part]) => {
-      try {
-        await part.probe();
-      } catch (error) {
-        problems[name] = error instanceof Error ? error.message : String(error);
-      }
-    }),
-  );
-  return problems;
 }
 
 const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));

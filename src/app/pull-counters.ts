@@ -16,13 +16,13 @@ const everyMs = 2_000;
 export interface OpenPullCounters {
   readonly pullCounters: PullCounters;
   readonly counts: PullCounts;
-  /** Another value after each write to the file. */
+  /** Another value after each write. */
   version(): Promise<unknown>;
   /** Writes the counters that are still in memory. */
   close(): Promise<void>;
 }
 
-/** Opens the file of the pull counters. If that fails, pulls work and are not counted. */
+/** Opens the pull counters. If that fails, pulls work and are not counted. */
 export async function openPullCounters(
   config: Config,
   database: Database,
@@ -30,12 +30,9 @@ export async function openPullCounters(
 ): Promise<OpenPullCounters> {
   let store: PullCounterStore;
   try {
-    store = await openPullCounterStore(config);
+    store = await openPullCounterStore(config, database);
   } catch (error) {
-    logger.error(
-      { err: error },
-      "the file of the pull counters cannot be opened: pulls are not counted",
-    );
+    logger.error({ err: error }, "the pull counters cannot be opened: pulls are not counted");
     return noPullCounters;
   }
   const pullCounters = new PullCounterBuffer({

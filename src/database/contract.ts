@@ -1,3 +1,4 @@
+import type { PullCounterStore } from "./catalog/pull-counters.ts";
 import type { CommandName, Commands } from "./commands.ts";
 import type { Coordination } from "./coordination.ts";
 import type { Reads } from "./reads.ts";
@@ -20,6 +21,8 @@ export interface Database extends Reads {
   readonly writer: Writer;
   /** What several processes on the database agree on; SQLite has none, because a data folder has one server. */
   readonly coordination?: Coordination;
+  /** The pull counters, if this database has them; beside SQLite they have a file of their own. */
+  readonly pullCounters?: PullCounterStore;
   /** Rejects with the reason unless the database answers and accepts writes. */
   probe(): Promise<void>;
   close(): Promise<void>;

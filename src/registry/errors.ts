@@ -74,13 +74,20 @@ const unreachableCodes = new Set([
   "ENOTDIR",
 ]);
 
+/** When a client may try again: a failover of the database takes some seconds. */
+const retryAfter = { "Retry-After": "5" };
+
 /**
  * The client error for a failure of the store or the database; `undefined` for an unexpected error, which is a bug.
  * Status 507 tells the client that waiting alone does not help; 503 tells it that a retry may succeed.
  */
 export function describeFailure(error: unknown): OciError | undefined {
   const describe = (text: string, status = 503): OciError =>
-    new OciError("UNAVAILABLE", text, { cause: error, status });
+    new OciError("UNAVAILABLE", text, {
+      cause: error,
+      status,
+      ...(status === 503 && { headers: retryAfter }),
+    });
   switch (error instanceof DatabaseError ? error.failure : storeFailureOf(error)) {
     case "full":
       return describe("the registry has no space left", 507);

@@ -56,4 +56,11 @@ describe("a failure of the database or of the blob store", () => {
     for (const [code, status] of Object.entries(expected))
       assert.equal(statusOf(Object.assign(new Error("x"), { code })), status, code);
   });
+
+  test("that a retry may end names the time of the retry, and a full disk names none", () => {
+    const headersOf = (code: string) =>
+      describeFailure(Object.assign(new Error("x"), { code }))?.headers;
+    assert.deepEqual(headersOf("EIO"), { "Retry-After": "5" });
+    assert.equal(headersOf("ENOSPC"), undefined);
+  });
 });

@@ -9,7 +9,7 @@ const parts = {
   catalog: { search: {} },
   tokens: {},
   hub: { hub: {}, accounts: {} },
-  health: { readiness: () => Promise.resolve({}) },
+  health: { readiness: () => Promise.resolve({ isReady: true, problems: {} }) },
   redirectExcept: [],
   trustedProxies: [],
   limits: {

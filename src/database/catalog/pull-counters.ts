@@ -36,7 +36,7 @@ export interface Registration {
   readonly createdAtMs: number;
 }
 
-/** The file of the pull counters. A row may belong to a deleted repository, also if a new one has its name. */
+/** The stored pull counters. A row may belong to a deleted repository, also if a new one has its name. */
 export interface PullCounterStore {
   /** Writes a batch, all or nothing. Entries of deleted repositories are discarded. */
   add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
@@ -46,6 +46,12 @@ export interface PullCounterStore {
   version(): Promise<unknown>;
   close(): Promise<void>;
 }
+
+/**
+ * The tags where clients without the referrers API look for signatures: `sha256-<hex>`, and cosign's variants of it.
+ * PostgreSQL understands the pattern too.
+ */
+export const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
 
 /** 4 buckets per doubling of pulls (±19 %), so that a repository's row seldom changes. */
 export const pullBucketOf = (pulls: number): number =>

@@ -4,6 +4,7 @@ import { readMigrations } from "../migrations.ts";
 import { openPool, type PostgresOptions, type PostgresPool } from "./connection.ts";
 import { createCoordination } from "./coordination.ts";
 import { isMigrated, migrate } from "./migrate.ts";
+import { createPullCounterStore } from "./pull-counters.ts";
 import { createPostgresReads } from "./reads.ts";
 import { createStandbyReads } from "./standby.ts";
 import { createWriter } from "./writer.ts";
@@ -49,6 +50,7 @@ export async function openPostgresDatabase(
     unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
     writer: { ...writer, run },
     pool,
+    pullCounters: createPullCounterStore(pool, () => reads.version()),
     coordination: createCoordination(pool, readMigrations("postgres").at(-1)?.version ?? 0),
     probe: () => writer.probe(),
     close: async () => {

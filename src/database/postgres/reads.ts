@@ -50,7 +50,7 @@ export function createPostgresReads(
         facts: createFacts(pool),
         version,
         searchIndex: new PostgresSearchIndex(listsDb, version),
-        integrity: (quick) => findDamage(db, quick),
+        integrity: (quick) => findDamage(pool, quick),
       },
       listsDb,
     ),

@@ -3,7 +3,12 @@ import type { Statement, Transaction } from "./driver.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { pullBucketOf, type PullBucket, type PullCounterChange } from "../catalog/pull-counters.ts";
+import {
+  fallbackTag,
+  pullBucketOf,
+  type PullBucket,
+  type PullCounterChange,
+} from "../catalog/pull-counters.ts";
 import {
   openPullCounterConnection,
   openReadConnection,
@@ -43,11 +48,6 @@ interface Home {
   readonly id: number;
   readonly registeredAtMs: number;
 }
-
-/**
- * The tags where clients without the referrers API look for signatures: `sha256-<hex>`, and cosign's variants of it.
- */
-const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
 
 /**
  * Decides which reads of a manifest count as pulls, and for which tags. The child of an index is pulled with the index,

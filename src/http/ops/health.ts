@@ -9,11 +9,17 @@ import { renderFailures } from "../errors.ts";
 import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
 import { route, type Route, type RouteRequest } from "../route.ts";
 
-/** Problems by component; empty when the server is ready. */
-export type Readiness = () => Promise<Readonly<Record<string, string>>>;
+/** The reasons why components do not work, by component. */
+export type Problems = Readonly<Record<string, string>>;
+
+export interface Readiness {
+  /** False: a load balancer should send requests to other servers. */
+  readonly isReady: boolean;
+  readonly problems: Problems;
+}
 
 export interface HealthParts {
-  readonly readiness: Readiness;
+  readonly readiness: () => Promise<Readiness>;
   readonly metrics: Metrics;
   /**
    * Whether the client may read the metrics and the problems of the server. Other clients see only whether the server
@@ -39,14 +45,18 @@ export function createOperatorCheck(
  * Runs at most one probe per `everyMs`, because a probe writes to the disk and every client can request one. While a
  * probe runs (minutes on a disk that hangs), no second probe starts; requests wait for the same result.
  */
-export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logger): Readiness {
-  let result: ReturnType<Readiness> | undefined;
+export function probeAtMostEvery(
+  everyMs: number,
+  probe: () => Promise<Problems>,
+  logger: Logger,
+): () => Promise<Problems> {
+  let result: Promise<Problems> | undefined;
   let untilMs = 0;
-  const run: Readiness = async () => {
+  const run = async (): Promise<Problems> => {
     untilMs = Infinity;
     try {
       const problems = await probe();
-      if (Object.keys(problems).length > 0) logger.warn({ problems }, "not ready");
+      if (hasAny(problems)) logger.warn({ problems }, "parts of the server do not work");
       return problems;
     } finally {
       untilMs = performance.now() + everyMs;
@@ -57,6 +67,8 @@ export function probeAtMostEvery(everyMs: number, probe: Readiness, logger: Logg
     return result;
   };
 }
+
+const hasAny = (problems: Problems): boolean => Object.keys(problems).length > 0;
 
 /** Routes for the operator: health, readiness and `GET /metrics` for Prometheus. */
 export function healthRoutes({ readiness, metrics, isOperator }: HealthParts): readonly Route[] {
@@ -75,12 +87,11 @@ export function healthRoutes({ readiness, metrics, isOperator }: HealthParts): r
       path: "/readyz",
       requires,
       handle: async ({ ctx }) => {
-        const problems = await readiness();
-        const ready = Object.keys(problems).length === 0;
-        const details = !ready && isOperator(ctx.req) ? { problems } : {};
-        ctx.status = ready ? 200 : 503;
+        const { isReady, problems } = await readiness();
+        const details = hasAny(problems) && isOperator(ctx.req) ? { problems } : {};
+        ctx.status = isReady ? 200 : 503;
         ctx.set("Cache-Control", "no-store");
-        ctx.body = { status: ready ? "ready" : "not ready", ...details };
+        ctx.body = { status: isReady ? "ready" : "not ready", ...details };
       },
     }),
     route({

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { probeAtMostEvery, type Readiness } from "../../../src/http/ops/health.ts";
+import { probeAtMostEvery, type Problems } from "../../../src/http/ops/health.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { describeApi, startBerth, type TestBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -78,9 +78,9 @@ describe("with a storage folder that is not writable", () => {
 
   test("concurrent readiness checks share a probe that hangs, even with an interval of 0", async () => {
     const finish: (() => void)[] = [];
-    const probe = () => new Promise<object>((resolve) => finish.push(() => resolve({})));
+    const probe = () => new Promise<Problems>((resolve) => finish.push(() => resolve({})));
     const logger = createLogger({ level: "silent", format: "json" });
-    const readiness = probeAtMostEvery(0, probe as Readiness, logger);
+    const readiness = probeAtMostEvery(0, probe, logger);
     const both = [readiness(), readiness()];
     assert.equal(finish.length, 1);
     finish[0]?.();

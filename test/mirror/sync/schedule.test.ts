@@ -11,7 +11,7 @@ function startFailing(cron: string, taken: Map<string, number>) {
     referrers: false,
   };
   const mirror = { settings: { namespace: "docker.io", schedule: [settings] } };
-  const { stop } = startSchedules(
+  const schedules = startSchedules(
     {
       list: [mirror as never],
       byRegistry: () => ({ mirrorRepository: { repository: "a/b" as never, name: "b" } }),
@@ -28,7 +28,7 @@ function startFailing(cron: string, taken: Map<string, number>) {
       report: () => void runs.push(Date.now()),
     },
   );
-  return { runs, stop };
+  return { runs, stop: () => schedules.stop() };
 }
 
 test("two processes with the same schedule run it once at each of its times", async () => {

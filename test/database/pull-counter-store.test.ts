@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import type {
+  PullCounterChange,
+  PullCounterStore,
+} from "../../src/database/catalog/pull-counters.ts";
+import type { Database } from "../../src/database/contract.ts";
+import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
+import { openPullCounterStore } from "../../src/database/sqlite/pull-counters.ts";
+import type { RepositoryName } from "../../src/oci/name.ts";
+import { isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import {
+  app,
+  base,
+  change,
+  digest,
+  manifest,
+  parseReference,
+  reference,
+  tag,
+} from "./contract/support.ts";
+
+interface Opened {
+  readonly database: Database;
+  readonly store: PullCounterStore;
+  readonly close: () => Promise<void>;
+}
+
+async function openForTest(): Promise<Opened> {
+  if (isPostgresTested) {
+    const { database, close } = await openPostgresForTest();
+    const { pullCounters } = database;
+    assert.ok(pullCounters);
+    return { database, store: pullCounters, close };
+  }
+  const file = path.join(temporaryFolder(), "berth.db");
+  const database = await openSqliteDatabase(file);
+  const store = openPullCounterStore(`${file}-counts`, file);
+  return {
+    database,
+    store,
+    close: async () => {
+      await store.close();
+      await database.close();
+    },
+  };
+}
+
+const fallback = (text: string, suffix = ""): string => `${text.replace(":", "-")}${suffix}`;
+const image = digest("image");
+const signature = digest("signature");
+const signedTag = fallback(image, ".sig");
+
+/** An image with two tags, an index with a child, a referrer, and cosign's tags. */
+async function pushImages({ commands }: Database): Promise<void> {
+  await commands.createRepository({ ...change, repository: app, visibility: "public" });
+  await commands.putManifest(manifest("image", [], { tags: ["1", "2", fallback(image, ".copy")] }));
+  await commands.putManifest(manifest("child", []));
+  const child = reference(0, "child", "child");
+  const columns = { kind: "index" } as const;
+  await commands.putManifest(manifest("index", [child], { tags: ["multi"], columns }));
+  await commands.putManifest(manifest("signature", [], { tags: [signedTag] }));
+  await commands.putManifest(
+    manifest("referrer", [], { tags: ["referrer"], columns: { subject_digest: image } }),
+  );
+}
+
+function counted(
+  target: string,
+  {
+    pulls = 0,
+    pushes = 0,
+    at = 5,
+    removal = 0,
+    repository = app,
+  }: Partial<{
+    pulls: number;
+    pushes: number;
+    at: number;
+    removal: number;
+    repository: RepositoryName;
+  }>,
+): PullCounterChange {
+  const lastPulledAtMs = pulls === 0 ? 0 : at;
+  const lastPushedAtMs = pushes === 0 ? 0 : at;
+  const times = { lastPulledAtMs, lastPushedAtMs };
+  return { repository, reference: parseReference(target), pulls, pushes, ...times, removal };
+}
+
+describe("the stored pull counters", () => {
+  let opened: Opened;
+  before(async () => {
+    opened = await openForTest();
+    await pushImages(opened.database);
+  });
+  after(() => opened.close());
+
+  const registration = { name: app, createdAtMs: change.nowMs };
+  /** `pulls` and `pushes` of the repository and of these tags. */
+  async function read(...tags: readonly string[]): Promise<Record<string, readonly number[]>> {
+    const { store } = opened;
+    const rows = new Map<string, { pulls: number; pushes: number }>([
+      ...(await store.of([registration])),
+      ...(await store.ofTags(registration, tags.map(tag))),
+    ]);
+    return Object.fromEntries(
+      [...rows].map(([name, { pulls, pushes }]) => [name, [pulls, pushes]]),
+    );
+  }
+
+  test("count a pull by digest for each of its tags, except the fallback tags", async () => {
+    await opened.store.add([
+      counted("1", { pulls: 2, pushes: 1 }),
+      counted(image, { pulls: 3 }),
+      counted("2", { pushes: 1 }),
+    ]);
+    assert.deepEqual(await read("1", "2", fallback(image, ".copy")), {
+      "team/app": [5, 2],
+      "1": [5, 1],
+      "2": [3, 1],
+    });
+  });
+
+  test("count no pull of a child, a referrer, a signature or an absent manifest, and count their pushes", async () => {
+    await opened.store.add([
+      counted("multi", { pulls: 1 }),
+      counted(digest("child"), { pulls: 9 }),
+      counted("referrer", { pulls: 9, pushes: 1 }),
+      counted(digest("referrer"), { pulls: 9 }),
+      counted(signedTag, { pulls: 9, pushes: 1 }),
+      counted(signature, { pulls: 9 }),
+      counted(digest("absent"), { pulls: 9 }),
+      counted("gone", { pulls: 1 }),
+    ]);
+    assert.deepEqual(await read("multi", "referrer", signedTag, "gone"), {
+      "team/app": [7, 4],
+      multi: [1, 0],
+      referrer: [0, 1],
+      [signedTag]: [0, 1],
+      gone: [1, 0],
+    });
+  });
+
+  test("keep the latest times, and none where nothing was pulled or pushed", async () => {
+    await opened.store.add([counted("late", { pulls: 1, at: 90 })]);
+    await opened.store.add([counted("late", { pulls: 1, at: 70 })]);
+    const rows = await opened.store.ofTags(registration, [tag("late")]);
+    const { lastPulledAtMs, lastPushedAtMs } = rows.get(tag("late")) ?? {};
+    assert.deepEqual([lastPulledAtMs, lastPushedAtMs], [90, null]);
+  });
+
+  test("tell each repository once whose pulls reach another bucket", async () => {
+    const { database, store } = opened;
+    await database.commands.createRepository({ ...change, repository: base, visibility: "public" });
+    const of = { repository: base };
+    const first = [counted("1", { ...of, pulls: 1 }), counted("2", { ...of, pulls: 2 })];
+    assert.deepEqual(await store.add(first), [{ repositoryId: 2, pullBucket: 8 }]);
+    assert.deepEqual(await store.add([counted("1", { ...of, pushes: 5 })]), []);
+    assert.deepEqual(await store.add([]), []);
+  });
+
+  test("of a deleted repository are discarded, and those of a new one of its name begin at 0", async () => {
+    const { database, store } = opened;
+    await database.commands.deleteRepository({ ...change, repository: base });
+    await store.add([counted("1", { repository: base, pulls: 7 })]);
+    const again = { ...change, nowMs: 9_000, repository: base, visibility: "public" } as const;
+    await database.commands.createRepository(again);
+    await store.add([
+      counted("1", { repository: base, pulls: 7 }),
+      counted("1", { repository: base, pulls: 2, removal: 1 }),
+    ]);
+    const rows = await store.of([{ name: base, createdAtMs: 9_000 }]);
+    assert.equal(rows.get(base)?.pulls, 2);
+    assert.equal((await store.of([{ name: base, createdAtMs: change.nowMs }])).size, 0);
+  });
+
+  test("are all added when batches of the same tags are written at the same time", async () => {
+    const { store } = opened;
+    const tags = ["a", "b", "c", "d"];
+    const batches = Array.from({ length: 20 }, (_, round) =>
+      (round % 2 === 0 ? tags : tags.toReversed()).map((name) => counted(name, { pulls: 1 })),
+    );
+    await Promise.all(batches.map((batch) => store.add(batch)));
+    const counts = await read(...tags);
+    assert.deepEqual(
+      tags.map((name) => counts[name]),
+      tags.map(() => [20, 0]),
+    );
+  });
+});

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { hostname } from "node:os";
+import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { openStore } from "../../src/app/data-folder.ts";
+import { openPostgresDatabase } from "../../src/database/postgres/open.ts";
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { startBerth, type Settings, type TestBerth } from "../support/berth.ts";
+import { startFaultyProxy } from "../support/faulty-proxy.ts";
+import { createTestSchema, isPostgresTested } from "../support/postgres.ts";
+import { startS3Stub } from "../support/s3/stub.ts";
+import { newGate, openClient } from "./client.ts";
+import { bulk, mirrorSettings, newFolder, pushUpstream } from "./support.ts";
+
+const MB = 1_000_000;
+
+/** An upstream with a proxy that counts requests, and replicas of one mirror on one PostgreSQL database and one S3. */
+async function startReplicas(count: number, more: Readonly<Record<string, unknown>> = {}) {
+  const [schema, stub] = [await createTestSchema(), await startS3Stub()];
+  const upstream = await startBerth(newFolder());
+  const proxy = await startFaultyProxy(upstream.port);
+  const settings: Settings = {
+    ...mirrorSettings(proxy.url, more),
+    publicUrl: "http://berth.example",
+    "database.url": schema.url,
+    "database.pool": "5",
+    "storage.driver": "s3",
+    "storage.s3.bucket": "berth",
+    "storage.s3.endpoint": stub.endpoint,
+    "storage.s3.forcePathStyle": "true",
+    "storage.s3.accessKeyId": "berth",
+    "storage.s3.secretAccessKey": "berth-secret",
+    "storage.s3.partSize": "5MiB",
+  };
+  const start = () => startBerth(newFolder(), settings);
+  const replicas = await Promise.all(Array.from({ length: count }, start));
+  const database = await openPostgresDatabase({
+    ...{ url: schema.url, pool: 3, prepare: true, listsMaxAgeMs: 0, isNewAllowed: false },
+  });
+  assert.ok(database);
+  after(async () => {
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await database.close();
+    await proxy.close();
+    await upstream.close();
+    await stub.close();
+    await schema.drop();
+  });
+  return { upstream, proxy, replicas, database };
+}
+
+const read = async ({ port }: TestBerth, path: string): Promise<Buffer> =>
+  (await openClient(port, path)).readAll();
+
+describe("replicas of a mirror with blobs in S3", { skip: !isPostgresTested }, () => {
+  test("fetch each manifest and blob once for 300 clients", async () => {
+    const { upstream, proxy, replicas } = await startReplicas(3);
+    const image = await pushUpstream({ upstream }, "library/cold", "1", bulk(2 * MB, "cold"));
+    proxy.distance(20);
+    proxy.reset();
+    const pull = async (replica: TestBerth): Promise<void> => {
+      assert.equal(Buffer.compare(await read(replica, "/v2/cold/manifests/1"), image.manifest), 0);
+      // A client asks for all blobs at the same time.
+      const [config, layer] = await Promise.all(
+        [image.config, image.layer].map((digest) => read(replica, `/v2/cold/blobs/${digest}`)),
+      );
+      assert.ok(config !== undefined && config.length > 0);
+      assert.equal(Buffer.compare(layer ?? Buffer.of(), image.layerBytes), 0);
+    };
+    await Promise.all(
+      Array.from({ length: 300 }, (_, index) => pull(replicas[index % 3] ?? assert.fail())),
+    );
+    const gets = [...proxy.counts].filter(([request]) => request.startsWith("GET "));
+    assert.deepEqual(
+      gets.map(([, times]) => times),
+      [1, 1, 1],
+      gets.join("\n"),
+    );
+  });
+
+  test("take a download over at once when the replica that runs it stops", async () => {
+    const { upstream, proxy, replicas } = await startReplicas(2, { idle: "1m" });
+    const size = 12 * MB;
+    const image = await pushUpstream({ upstream }, "library/late", "1", bulk(size, "late"));
+    const [leader, follower] = [replicas[0] ?? assert.fail(), replicas[1] ?? assert.fail()];
+    const path = `/v2/late/blobs/${image.layer}`;
+    const gate = newGate();
+    proxy.fail({ kind: "stall", atByte: 11 * MB, until: gate.until }, /\/blobs\//, 1);
+    const first = await openClient(leader.port, path);
+    await first.read(10 * MB);
+    const second = read(follower, path);
+    await pause(500);
+    assert.equal(proxy.count("GET", /\/blobs\//), 1);
+    const stoppedAtMs = performance.now();
+    await leader.close();
+    assert.equal(Buffer.compare(await second, image.layerBytes), 0);
+    const passedMs = Math.round(performance.now() - stoppedAtMs);
+    assert.ok(passedMs < 10_000, `${passedMs} ms: it waited for missing heartbeats`);
+    assert.equal(proxy.count("GET", /\/blobs\//), 2);
+    gate.open();
+  });
+
+  test("take a download over from a replica that has sent no heartbeat for 15 s", async () => {
+    const { upstream, proxy, replicas, database } = await startReplicas(2);
+    const image = await pushUpstream(
+      { upstream },
+      "library/lost",
+      "1",
+      "the layer of a lost replica",
+    );
+    const reference = image.layer;
+    const store = await openStore(replicas[0]?.config ?? assert.fail());
+    const storageReference = await store.begin();
+    await store.close();
+    const repository = parseRepositoryName("docker.io/library/lost");
+    const begin = (nowMs: number) =>
+      database.commands.beginMirrorFetch({
+        ...{ repository, reference, owner: `${hostname()}/999999999/gone`, nowMs },
+        ...{ storageReference, takesFrom: undefined },
+      });
+    await begin(Date.now() - 12_000);
+    const path = `/v2/lost/blobs/${image.layer}`;
+    const waiting = Promise.all(replicas.map((replica) => read(replica, path)));
+    await pause(1_000);
+    // The process id does not exist on this host, but it may exist in another container.
+    assert.equal(proxy.count("GET", /\/blobs\//), 0);
+    for (const bytes of await waiting) assert.deepEqual(bytes, image.layerBytes);
+    assert.equal(proxy.count("GET", /\/blobs\//), 1);
+  });
+});
