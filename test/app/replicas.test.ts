@@ -152,7 +152,9 @@ const replicaTests = (): void => {
         return now !== undefined && now.term === before.term + 1;
       });
     replicas = (await Promise.all(
-      replicas.map((replica) => (ended.includes(replica) ? startBerth(data, settings) : replica)),
+      replicas.map(async (replica) =>
+        ended.includes(replica) ? await startBerth(data, settings) : replica,
+      ),
     )) as unknown as typeof replicas;
   });
 };
