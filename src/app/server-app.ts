@@ -24,7 +24,6 @@ export interface ServerApp extends HttpApp {
 
 /** The shared services of a process that serves no requests. */
 export interface SharedServicesOwner extends SharedServices {
-  readonly administrator: Administrator | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -79,8 +78,7 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
     await context.mirrors();
     // Only the primary creates the first administrator and the first key.
     await prepareAccounts(context);
-    const administrator = await findAdministrator(context);
-    return { administrator, writer, locks: context.locks, close: () => context.close() };
+    return { writer, locks: context.locks, close: () => context.close() };
   });
 }
 

@@ -60,7 +60,7 @@ export async function openMirrors(
   }: {
     /** `undefined`: this process runs no schedules. */
     readonly leadership: Leadership | undefined;
-    /** As in `registerMirrorProcess`. */
+    /** As in `MirrorProcesses`. */
     readonly areOnOneHost: boolean;
   },
 ): Promise<Mirrors> {

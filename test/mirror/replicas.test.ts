@@ -5,10 +5,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { openStore } from "../../src/app/data-folder.ts";
 import { openPostgresDatabase } from "../../src/database/postgres/open.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
-import { startBerth, type Settings, type TestBerth } from "../support/berth.ts";
+import { pushBlob, startBerth, type Settings, type TestBerth } from "../support/berth.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { createTestSchema, isPostgresTested } from "../support/postgres.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
+import { waitUntil } from "../support/wait.ts";
 import { newGate, openClient } from "./client.ts";
 import { bulk, mirrorSettings, newFolder, pushUpstream } from "./support.ts";
 
@@ -46,7 +47,7 @@ async function startReplicas(count: number, more: Readonly<Record<string, unknow
     await stub.close();
     await schema.drop();
   });
-  return { upstream, proxy, replicas, database };
+  return { upstream, proxy, replicas, database, stub };
 }
 
 const read = async ({ port }: TestBerth, path: string): Promise<Buffer> =>
@@ -126,5 +127,36 @@ describe("replicas of a mirror with blobs in S3", { skip: !isPostgresTested }, (
     assert.equal(proxy.count("GET", /\/blobs\//), 0);
     for (const bytes of await waiting) assert.deepEqual(bytes, image.layerBytes);
     assert.equal(proxy.count("GET", /\/blobs\//), 1);
+  });
+
+  test("keep the cache size together, and delete no bytes that another replica may be sending", async () => {
+    const { upstream, replicas, database, stub } = await startReplicas(3, { cacheSize: "3MB" });
+    const names = Array.from({ length: 24 }, (_, index) => `app${index}`);
+    const images = new Map<string, Awaited<ReturnType<typeof pushUpstream>>>();
+    for (const name of names)
+      images.set(
+        name,
+        await pushUpstream({ upstream }, `library/${name}`, "1", bulk(MB / 4, name)),
+      );
+    const hosted = await pushBlob(
+      replicas[0] ?? assert.fail(),
+      "team/hosted",
+      bulk(MB / 4, "app0"),
+    );
+    const pull = async (name: string, index: number): Promise<void> => {
+      const image = images.get(name) ?? assert.fail();
+      const replica = replicas[index % replicas.length] ?? assert.fail();
+      const bytes = await read(replica, `/v2/${name}/blobs/${image.layer}`);
+      assert.equal(Buffer.compare(bytes, image.layerBytes), 0);
+    };
+    await Promise.all(names.map(pull));
+    await Promise.all(names.map((name, index) => pull(name, index + 1)));
+    await waitUntil("the blobs fit into the cache", async () => {
+      const { bytes } = await database.mirrorUses.stock("docker.io");
+      return bytes > 0 && bytes <= 3 * MB;
+    });
+    await read(replicas[2] ?? assert.fail(), `/v2/team/hosted/blobs/${hosted}`);
+    const blobs = [...stub.bucket.objects.values()].filter(({ sizeBytes }) => sizeBytes === MB / 4);
+    assert.ok(blobs.length >= names.length, `${blobs.length} blobs are left`);
   });
 });

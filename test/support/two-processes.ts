@@ -45,7 +45,7 @@ export async function assembleTwo(config: Config, logger: Logger): Promise<Serve
   );
   let turn = 0;
   return {
-    administrator: lender.administrator,
+    administrator: two[0]?.administrator,
     handle: (request, response) => {
       turn += 1;
       two[turn % 2]?.handle(request, response);

@@ -44,7 +44,8 @@ async function serve(options: Options, version: string): Promise<void> {
   const { config } = await demandConfig({ configFile: options.config, flags: flagsOf(options) });
   const logger = createLogger(config.log);
   const { server, administrator } = await start(config, logger);
-  await warnIfReadable(config.data, logger);
+  const { hasDataFolder } = await import("../../app/data-folder.ts");
+  if (hasDataFolder(config)) await warnIfReadable(config.data, logger);
   for (const warning of warningsOf(config)) logger.warn(warning);
   if (config.auth.open)
     logger.warn("open mode: everyone who can reach this address may pull, push and delete");
@@ -76,11 +77,14 @@ async function start(config: Config, logger: Logger): Promise<Started> {
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");
       const app = await openServerApp(config, logger);
-      return await orClose(app, () => startServer(config, app, logger));
+      const server = await orClose(app, () => startServer(config, app, logger));
+      return { server, administrator: app.administrator };
     }
     const { startWorkers } = await import("../../server/cluster/primary.ts");
-    const owner = await openSharedServices(config, logger);
-    return await orClose(owner, () => startWorkers(owner, config, logger));
+    const owner =
+      config.database.url === undefined ? await openSharedServices(config, logger) : undefined;
+    const server = await orClose(owner, () => startWorkers(owner, config, logger));
+    return { server, administrator: server.administrator };
   } catch (error) {
     logger.debug({ err: error }, "start failed");
     throw startFailure(error, config);
@@ -88,14 +92,14 @@ async function start(config: Config, logger: Logger): Promise<Started> {
 }
 
 /** Starts to listen; if that fails, closes the opened parts. */
-async function orClose(
-  app: Pick<Started, "administrator"> & { close(): Promise<void> },
-  listen: () => Promise<RunningServer>,
-): Promise<Started> {
+async function orClose<T>(
+  opened: { close(): Promise<void> } | undefined,
+  listen: () => Promise<T>,
+): Promise<T> {
   try {
-    return { server: await listen(), administrator: app.administrator };
+    return await listen();
   } catch (error) {
-    await app.close();
+    await opened?.close();
     throw error;
   }
 }
@@ -115,7 +119,9 @@ interface StartupBannerInput {
   /** The actual URL of the server; scripts read it from the first line. */
   readonly url: string;
   readonly port: number;
-  readonly config: Pick<Config, "listen" | "publicUrl" | "data">;
+  readonly config: Pick<Config, "listen" | "publicUrl" | "data"> & {
+    readonly database: Pick<Config["database"], "url">;
+  };
   /** `undefined` in open mode, where no account is needed. */
   readonly administrator: Administrator | undefined;
 }
@@ -139,7 +145,8 @@ export function startupBanner({
     `docker tag alpine ${image}`,
     `docker push ${image}`,
   ];
-  return `Berth ${version} listens on ${url} (data in ${config.data}).${passwordStep(administrator, config)}Push a first image:
+  const data = config.database.url === undefined ? config.data : "PostgreSQL";
+  return `Berth ${version} listens on ${url} (data in ${data}).${passwordStep(administrator, config)}Push a first image:
 
 ${commandLines(commands)}
 `;
@@ -148,16 +155,18 @@ ${commandLines(commands)}
 /** The command that sets the first password; it reads the password from the terminal or from standard input. */
 function passwordStep(
   administrator: StartupBannerInput["administrator"],
-  { data }: StartupBannerInput["config"],
+  { data, database }: StartupBannerInput["config"],
 ): string {
   if (administrator === undefined || administrator.hasPassword) return " ";
   const { name } = administrator;
   const folder = /^[\w./-]+$/.test(data) ? data : `'${data.replaceAll("'", "'\\''")}'`;
+  // Beside a replica the command has the same configuration.
+  const where = database.url === undefined ? ` --data ${folder}` : "";
   return `
 
 The administrator ${name} has no password yet. Set one in another terminal, or inside the container:
 
-${commandLines([`berth user password ${name} --data ${folder}`])}
+${commandLines([`berth user password ${name}${where}`])}
 `;
 }
 

@@ -11,7 +11,8 @@ const spare = 0.03;
 /**
  * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache
  * size. The early deletion covers only blobs that this process evicted from this mirror: another process may still send
- * other blobs, and a backup may copy them.
+ * other blobs, and a backup may copy them. Replicas never delete early: their store is S3, where a reader that loses its
+ * connection opens the object again.
  */
 const waitingShare = 0.1;
 
@@ -26,7 +27,7 @@ interface EvictionParts {
   readonly leasePolicy: LeasePolicy;
   readonly clock: () => number;
   readonly counters: Counters;
-  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess" | "areOnOneHost">;
   readonly report: (error: unknown) => void;
 }
 
@@ -126,7 +127,7 @@ export class Eviction {
     range: { readonly ifOverBytes: number; readonly leaveBytes: number },
     budget: number,
   ): Promise<void> {
-    const { namespace, flushingDatabase, leasePolicy, counters } = this.#parts;
+    const { namespace, flushingDatabase, leasePolicy, counters, mirrorProcesses } = this.#parts;
     await this.flush();
     const { nowMs } = leasePolicy.eventTimes();
     const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
@@ -139,7 +140,8 @@ export class Eviction {
     await this.#deleteBytes(leasePolicy.deletableBeforeMs());
     for (const [id, { atMs }] of this.#waiting)
       if (atMs <= leasePolicy.deletableBeforeMs()) this.#waiting.delete(id);
-    if (sumOf(this.#waiting.values()) <= budget * waitingShare) return;
+    if (!mirrorProcesses.areOnOneHost || sumOf(this.#waiting.values()) <= budget * waitingShare)
+      return;
     await this.#deleteBytes(nowMs, new Set(this.#waiting.keys()));
     this.#waiting.clear();
   }

@@ -6,6 +6,11 @@ import type { MirrorProcess } from "../../database/mirror/fetches.ts";
 
 /** The processes with mirrors on one database. Each writes a heartbeat every 30 s. */
 export interface MirrorProcesses {
+  /**
+   * All processes of the database run on this host and see each other's process ids. False for replicas: two containers
+   * may have the same host name and the same process ids.
+   */
+  readonly areOnOneHost: boolean;
   /** Whether no other live process is registered, so that no other process can run the same fetch. */
   isOnlyProcess(): Promise<boolean>;
   /** Whether a process has certainly ended. `false`: only missing heartbeats can tell. */
@@ -21,10 +26,7 @@ const deadAfterMs = 4 * seenEveryMs;
 export async function registerMirrorProcess(parts: {
   readonly database: Pick<Database, "mirrorProcesses" | "commands">;
   readonly processId: string;
-  /**
-   * All processes of the database run on this host and see each other's process ids. False for replicas: two containers
-   * may have the same host name and the same process ids.
-   */
+  /** As in {@link MirrorProcesses}. */
   readonly areOnOneHost: boolean;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
@@ -48,6 +50,7 @@ export async function registerMirrorProcess(parts: {
   return {
     isOnlyProcess: async () => (await database.mirrorProcesses.othersThan(processId)).every(isGone),
     hasEnded,
+    areOnOneHost,
     async unregister() {
       clearInterval(timer);
       await forget([processId]);

@@ -111,7 +111,7 @@ export function startSchedules(
     readonly leadership: Pick<Leadership, "takeScheduleRun">;
     readonly report: (error: unknown) => void;
   },
-): { stop(): void } {
+): { readonly stop: () => void } {
   const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, name, run }, index) => {
     if (cron === undefined) return [];
     // An image may have several schedules.

@@ -3,7 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import type { SharedServices } from "../../app/context.ts";
-import type { SharedServicesOwner } from "../../app/server-app.ts";
+import type { ServerApp, SharedServicesOwner } from "../../app/server-app.ts";
 import { deserializeError, type SerializedError } from "../../concurrency/serialized-error.ts";
 import { configKeys } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
@@ -14,8 +14,8 @@ import { createChannel, type Channel } from "./channel.ts";
 import { serveSharedServices } from "./shared-services.ts";
 
 /*
- * The primary process: it has the one writer of the database and the locks of uploads, runs maintenance, starts the
- * workers, and replaces a worker that dies.
+ * The primary process: it starts the workers, and replaces a worker that dies. On SQLite it also has the one writer of
+ * the database and the locks of uploads, and runs maintenance. On PostgreSQL each worker is a replica of its own.
  */
 
 /** The time for workers to end after a second signal, before SIGKILL. */
@@ -24,13 +24,14 @@ const lastMs = 1_000;
 /**
  * Starts `config.workers` processes that share one address and the shared services of `owner`, which is closed at the
  * end. Resolves when all workers listen; from then on like {@link RunningServer}, with the signals of this process.
+ * @param owner `undefined`: the workers share no services
  * @throws the error of the first worker that could not start
  */
 export async function startWorkers(
-  owner: SharedServicesOwner,
+  owner: SharedServicesOwner | undefined,
   config: Config,
   logger: Logger,
-): Promise<RunningServer> {
+): Promise<RunningServer & Listening> {
   const workerPool = new WorkerPool(owner, config, logger);
   const address = await workerPool.start().catch((error: unknown) => {
     workerPool.kill();
@@ -41,7 +42,7 @@ export async function startWorkers(
     logger,
     drain: async (signal) => {
       const code = await workerPool.end(signal);
-      await owner.close();
+      await owner?.close();
       logger.info("all workers have ended");
       return code;
     },
@@ -55,15 +56,15 @@ export async function startWorkers(
   return { ...address, ...ending };
 }
 
-/** The address on which all workers listen. */
-type Address = Pick<RunningServer, "url" | "port">;
+/** The address on which all workers listen, and what one of them says of the registry. */
+type Listening = Pick<RunningServer, "url" | "port"> & Pick<ServerApp, "administrator">;
 
 interface WorkerProcess {
   readonly worker: Worker;
   /** Forwards a signal to the worker. */
   readonly signal: (name: string) => void;
   /** Resolves when the worker listens; rejects with its error. */
-  readonly listening: Promise<Address>;
+  readonly listening: Promise<Listening>;
   /** Releases the locks of the worker, after it has exited. */
   readonly reclaim: () => void;
 }
@@ -74,24 +75,24 @@ const longestWaitMs = 10_000;
 
 /** Keeps `config.workers` workers running until `end`. */
 class WorkerPool {
-  readonly #sharedServices: SharedServices;
+  readonly #sharedServices: SharedServices | undefined;
   #config: Config;
   readonly #logger: Logger;
   readonly #alive = new Map<Worker, WorkerProcess>();
   /** Known when the first worker listens. */
-  #address: Address | undefined;
+  #address: Listening | undefined;
   #isEnding = false;
   #hasFailed = false;
   #quickDeaths = 0;
   #onLast = (): void => undefined;
 
-  constructor(sharedServices: SharedServices, config: Config, logger: Logger) {
+  constructor(sharedServices: SharedServices | undefined, config: Config, logger: Logger) {
     this.#sharedServices = sharedServices;
     this.#config = config;
     this.#logger = logger;
   }
 
-  async start(): Promise<Address> {
+  async start(): Promise<Listening> {
     const { workers } = this.#config;
     const [first] = await Promise.all(Array.from({ length: workers }, () => this.#startOne()));
     if (first === undefined) throw new Error("workers is 0");
@@ -120,7 +121,7 @@ class WorkerPool {
     for (const { process: child } of this.#alive.keys()) child.kill("SIGKILL");
   }
 
-  async #startOne(): Promise<Address> {
+  async #startOne(): Promise<Listening> {
     const bornAtMs = performance.now();
     const one = forkWorker(this.#sharedServices, this.#settings());
     const { worker } = one;
@@ -175,7 +176,7 @@ const withoutSecrets = Object.fromEntries(
 );
 
 /** Starts a worker, sends its configuration, and serves its requests for shared services. */
-function forkWorker(sharedServices: SharedServices, config: Config): WorkerProcess {
+function forkWorker(sharedServices: SharedServices | undefined, config: Config): WorkerProcess {
   cluster.setupPrimary({
     exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
     args: [],
@@ -184,10 +185,10 @@ function forkWorker(sharedServices: SharedServices, config: Config): WorkerProce
   const worker = cluster.fork(withoutSecrets);
   // Node's own messages to a worker that has just exited fail; `disconnect` reports the exit.
   worker.on("error", () => undefined);
-  const services = serveSharedServices(sharedServices, (): Channel => channel);
-  let onListening: (address: Address) => void;
+  const services = sharedServices && serveSharedServices(sharedServices, (): Channel => channel);
+  let onListening: (address: Listening) => void;
   let onFailed: (error: Error) => void;
-  const listening = new Promise<Address>((resolve, reject) => {
+  const listening = new Promise<Listening>((resolve, reject) => {
     onListening = resolve;
     onFailed = reject;
   });
@@ -200,10 +201,10 @@ function forkWorker(sharedServices: SharedServices, config: Config): WorkerProce
       onGone: (listener) => void worker.once("disconnect", listener),
     },
     {
-      answers: { ...services.answers, begin: async () => shareOf(config) },
+      answers: { ...services?.answers, begin: async () => shareOf(config) },
       notes: {
-        ...services.notes,
-        listening: (address: Address) => onListening(address),
+        ...services?.notes,
+        listening: (address: Listening) => onListening(address),
         failed: (failure: SerializedError) => onFailed(deserializeError(failure)),
       },
     },
@@ -214,7 +215,7 @@ function forkWorker(sharedServices: SharedServices, config: Config): WorkerProce
     worker,
     signal: (name) => channel.tell("signal", name),
     listening,
-    reclaim: services.reclaim,
+    reclaim: services?.reclaim ?? (() => undefined),
   };
 }
 

@@ -32,9 +32,12 @@ const channel = createChannel(port, {
 try {
   const config = (await channel.ask("begin")) as Config;
   const logger = createLogger(config.log).child({ worker: cluster.worker?.id });
-  const app = await openServerApp(config, logger, sharedServices);
+  // On PostgreSQL the worker is a replica of its own.
+  const isReplica = config.database.url !== undefined;
+  const app = await openServerApp(config, logger, isReplica ? undefined : sharedServices);
   const server = await startServer(config, app, logger, signals);
-  channel.tell("listening", { url: server.url, port: server.port });
+  const { administrator } = app;
+  channel.tell("listening", { url: server.url, port: server.port, administrator });
   process.exit(await server.ended);
 } catch (error) {
   process.send?.({ kind: "tell", name: "failed", input: serializeError(error) }, () =>

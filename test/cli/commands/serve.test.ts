@@ -207,7 +207,7 @@ describe("berth serve", { concurrency: 2 }, () => {
       const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
       const printed = startupBanner({
         ...{ version: "1", url: "http://unused", port: 5000 },
-        ...{ config: { ...config, publicUrl: undefined }, administrator: undefined },
+        ...{ config: { ...config, publicUrl: undefined, database: {} }, administrator: undefined },
       });
       return /docker push (.*)\/alpine/.exec(printed)?.[1];
     };
