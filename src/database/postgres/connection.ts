@@ -96,7 +96,7 @@ export function openPool({ url, pool, prepare }: PostgresOptions): PostgresPool 
 
   const connect = async (): Promise<PooledConnection> => {
     const client = await clients.connect().catch((error: unknown) => {
-      throw postgresError(error, "no connection to PostgreSQL");
+      throw postgresError(error, `no connection to ${serverOf(url)}`);
     });
     let connection = connections.get(client);
     if (connection === undefined)
@@ -123,6 +123,12 @@ export function openPool({ url, pool, prepare }: PostgresOptions): PostgresPool 
     lostConnections: () => lost,
     close: () => clients.end(),
   };
+}
+
+/** The server and the database of a URL without its password, for messages. */
+function serverOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `PostgreSQL at ${host}, database ${decodeURIComponent(pathname.slice(1))} (database.url)`;
 }
 
 /** Reads on a connection and releases it. A read that takes longer than 15 s fails, and its connection is closed. */
