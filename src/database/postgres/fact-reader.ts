@@ -28,11 +28,11 @@ export interface Asked {
   readonly manifests: ReadonlyMap<string, AskedManifest>;
 }
 
-export const keyOf = ({ repository, reference }: AskedManifest): string =>
-  `${repository} ${textOf(reference)}`;
-
 const textOf = (reference: Reference): string =>
   reference.kind === "tag" ? reference.tag : reference.digest;
+
+export const keyOf = ({ repository, reference }: AskedManifest): string =>
+  `${repository} ${textOf(reference)}`;
 
 /** A manifest without its content. */
 interface ManifestRow {
@@ -229,12 +229,11 @@ function parametersOf({ names, manifests }: Asked): readonly string[][] {
 function rowsOf(results: readonly ResultRow[], { names, manifests }: Asked): Rows {
   const rows: Rows = { repositories: new Map(), manifests: new Map() };
   for (const key of manifests.keys()) rows.manifests.set(key, { found: undefined });
-  const [asked, keys] = [[...names], [...manifests.entries()]];
+  const asked = [...names];
   const keysOf = (kind: Reference["kind"]): string[] =>
-    keys.filter(([, { reference }]) => reference.kind === kind).map(([key]) => key);
+    [...manifests.keys()].filter((key) => manifests.get(key)?.reference.kind === kind);
   const [byTag, byDigest] = [keysOf("tag"), keysOf("digest")];
   for (const { kind, position, text, mediaType, id, number } of results) {
-    if (kind === 0) continue;
     if (kind === 1) {
       const name = asked[position - 1] as RepositoryName;
       rows.repositories.set(name, {
@@ -245,8 +244,8 @@ function rowsOf(results: readonly ResultRow[], { names, manifests }: Asked): Row
         isHosted: text !== null || id !== null,
         hasNamespace: number === 1,
       });
-      continue;
     }
+    if (kind < 2) continue;
     const key = (kind === 2 ? byTag : byDigest)[position - 1] as string;
     const found = { digest: text as Digest, mediaType: mediaType ?? "", id: id ?? 0 };
     rows.manifests.set(key, { found: { ...found, leasedUntilMs: number ?? 0 } });
