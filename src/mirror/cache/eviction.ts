@@ -11,8 +11,8 @@ const spare = 0.03;
 /**
  * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache
  * size. The early deletion covers only blobs that this process evicted from this mirror: another process may still send
- * other blobs, and a backup may copy them. Replicas never delete early: their store is S3, where a reader that loses its
- * connection opens the object again.
+ * other blobs, and a backup may copy them. Replicas never delete early, because a blob in S3 is lost to a reader that
+ * begins after the deletion.
  */
 const waitingShare = 0.1;
 
