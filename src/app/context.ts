@@ -189,7 +189,7 @@ export class AppContext {
 
   readonly pullCounters = once(async () => {
     const { openPullCounters } = await import("./pull-counters.ts");
-    const counters = await openPullCounters(this.config, await this.database(), this.logger);
+    const counters = await openPullCounters(this.config, await this.database(), this);
     this.onClose(() => counters.close());
     return counters;
   });

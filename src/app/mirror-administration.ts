@@ -41,6 +41,7 @@ class NoMirrorError extends Error {
 }
 
 interface Parts {
+  readonly clock: () => number;
   readonly actor: AppContext["actor"];
   readonly store: BlobStore;
   readonly database: Database;
@@ -52,6 +53,7 @@ interface Parts {
 
 export async function openMirrorAdministration(context: AppContext): Promise<MirrorAdministration> {
   return new MirrorAdministration({
+    clock: context.clock,
     actor: context.actor,
     store: await context.store(),
     database: await context.database(),
@@ -119,10 +121,10 @@ export class MirrorAdministration {
 
   /** False: the tag already had this state. */
   pin({ mirrorRepository, tag }: MirroredImage, isPinned: boolean): Promise<boolean> {
-    const { database } = this.#parts;
+    const { database, clock } = this.#parts;
     const { repository } = mirrorRepository;
     return isPinned
-      ? database.commands.pinMirrorTag({ repository, tag, nowMs: Date.now() })
+      ? database.commands.pinMirrorTag({ repository, tag, nowMs: clock() })
       : database.commands.unpinMirrorTag({ repository, tag });
   }
 
@@ -139,9 +141,9 @@ export class MirrorAdministration {
 
   /** Deletes one tag. The collector handles its manifest and blobs like those of any untagged image. */
   async #purgeTag(repository: RepositoryName, tag: Tag): Promise<void> {
-    const { actor, database, leasePolicy } = this.#parts;
+    const { actor, clock, database, leasePolicy } = this.#parts;
     // A running server may keep an earlier upstream answer for this tag. The new check time makes it outdated.
-    await database.commands.checkMirrorTag({ repository, tag, nowMs: Date.now() });
+    await database.commands.checkMirrorTag({ repository, tag, nowMs: clock() });
     const times = leasePolicy.eventTimes();
     const removed = await database.commands.deleteTag({ actor, repository, tag, ...times });
     if (isRejection(removed)) throw rejectionError(removed, repository);

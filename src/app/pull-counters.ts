@@ -7,7 +7,7 @@ import {
 import type { Config } from "../config/schema.ts";
 import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
 import type { Database } from "../database/contract.ts";
-import type { Logger } from "../observability/logger.ts";
+import type { AppContext } from "./context.ts";
 import { openPullCounterStore } from "./database.ts";
 
 /** Time between two writes. A crash loses the pulls and pushes since the last one. */
@@ -26,7 +26,7 @@ export interface OpenPullCounters {
 export async function openPullCounters(
   config: Config,
   database: Database,
-  logger: Logger,
+  { logger, clock }: Pick<AppContext, "logger" | "clock">,
 ): Promise<OpenPullCounters> {
   let store: PullCounterStore;
   try {
@@ -37,7 +37,7 @@ export async function openPullCounters(
   }
   const pullCounters = new PullCounterBuffer({
     store,
-    clock: Date.now,
+    clock,
     everyMs,
     rank: (ranks) => database.commands.rankRepositories({ ranks }),
     report: (error) => logger.warn({ err: error }, "the pull counters cannot be written"),

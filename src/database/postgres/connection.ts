@@ -46,6 +46,12 @@ class Client extends pg.Client {
   }
 }
 
+/**
+ * Condition that is always true. The commit of its statement does not wait for the disk, also if the statement is its own
+ * transaction.
+ */
+export const unflushed = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'";
+
 /** A connection that a caller has for itself, until it releases it. */
 export interface PooledConnection {
   /** Rejects with DatabaseError. */

@@ -1,6 +1,6 @@
 import type { Coordination, SeenReplica, UploadHold } from "../coordination.ts";
 import type { UploadRow } from "../registry/schema.ts";
-import type { PostgresPool } from "./connection.ts";
+import { unflushed, type PostgresPool } from "./connection.ts";
 
 /** A replica that was not seen for this long is forgotten. */
 const forgottenAfterMs = 60_000;
@@ -12,12 +12,8 @@ const startLockId = 4_713_502;
 /** The clock of the database. Not `now()`: that is the begin of the transaction, before the wait for a row. */
 const nowMs = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /**
- * Condition that is always true. The commit of its statement does not wait for the disk: after a crash of the database
- * a replica renews what was lost.
- */
-const unflushed = "(SELECT set_config('synchronous_commit', 'off', true)) = 'off'";
-
-/** The coordination of several processes on one PostgreSQL database. `schemaVersion`: the newest known migration. */
+ * The coordination of several processes on one PostgreSQL database. What a crash of the database loses, the replicas write
+ * again. `schemaVersion`: the newest known migration. */
 export function createCoordination(
   pool: Pick<PostgresPool, "connect" | "read">,
   schemaVersion: number,

@@ -1,13 +1,13 @@
 import { namespaceOf } from "../../oci/name.ts";
 import { commands, type CommandInput, type CommandName } from "../commands.ts";
 import type { Db } from "../schema.ts";
-import type { PooledConnection } from "./connection.ts";
+import { unflushed, type PooledConnection } from "./connection.ts";
 
 /**
  * Runs a command as one statement, which is its own transaction. The result is the one that the command would have.
  * `undefined`: it changed nothing, and the command must run in a transaction.
  */
-type Shortcut = (
+export type Shortcut = (
   connection: PooledConnection,
   input: unknown,
 ) => Promise<{ readonly result: unknown } | undefined>;
@@ -32,6 +32,22 @@ export const shortcuts: Readonly<Partial<Record<CommandName, Shortcut>>> = {
   leaseBlob: oneStatement("leaseBlob"),
   leaseManifest: oneStatement("leaseManifest"),
   touchAccessToken: oneStatement("touchAccessToken"),
+};
+
+/** The same without a flush. */
+export const unflushedShortcuts: typeof shortcuts = {
+  async startUpload(connection, input) {
+    const { id, repository, ...upload } = input as CommandInput<"startUpload">;
+    await connection.query(
+      `INSERT INTO uploads (id, repository, storage_reference, started_at, touched_at, account_id)
+       SELECT $1, $2, $3, $4, $5, $6 WHERE ${unflushed} ON CONFLICT (id) DO NOTHING`,
+      [
+        ...[id, repository, upload.storage_reference],
+        ...[upload.started_at, upload.touched_at, upload.account_id],
+      ],
+    );
+    return { result: undefined };
+  },
 };
 
 /** `store_blob` of migrations/postgres. */

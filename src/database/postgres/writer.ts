@@ -6,7 +6,7 @@ import type { Actor } from "../permissions/authority.ts";
 import { demandAuthority } from "../permissions/check.ts";
 import type { PooledConnection, PostgresPool } from "./connection.ts";
 import { isConnectionLost, isReadOnly, isTransient, postgresError } from "./errors.ts";
-import { shortcuts } from "./shortcuts.ts";
+import { shortcuts, unflushedShortcuts, type Shortcut } from "./shortcuts.ts";
 
 /** A command is tried again for this time, and at most this often. */
 const retryMs = 20_000;
@@ -39,7 +39,8 @@ export function createWriter(
     const isFlushed = durability?.flush ?? true;
     const outcome = slots(() =>
       retried(async () => {
-        const done = isFlushed ? await tryShortcut(pool, name, input) : undefined;
+        const shortcut = (isFlushed ? shortcuts : unflushedShortcuts)[name];
+        const done = shortcut && (await tryShortcut(pool, shortcut, input));
         if (done !== undefined) return done.result;
         return await perform(pool, isFlushed ? begin : beginUnflushed, name, input);
       }),
@@ -108,14 +109,12 @@ const begin = "BEGIN; SELECT pg_current_xact_id()::text AS id";
 const beginUnflushed =
   "BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_current_xact_id()::text AS id";
 
-/** The result of the command's shortcut; `undefined` if there is none, or if the case is not usual. */
+/** The result of the command's shortcut; `undefined` if the case is not usual. */
 async function tryShortcut(
   pool: PostgresPool,
-  name: CommandName,
+  shortcut: Shortcut,
   input: unknown,
 ): Promise<{ readonly result: unknown } | undefined> {
-  const shortcut = shortcuts[name];
-  if (shortcut === undefined) return undefined;
   const { actor, nowMs } = input as { readonly actor?: Actor; readonly nowMs: number };
   const connection = await pool.connect();
   let isBroken = false;

@@ -39,7 +39,10 @@ export interface UploadLimits {
 
 interface UploadsInput {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "uploads" | "blobs" | "repositories" | "quotas" | "commands">;
+  readonly database: Pick<
+    Database,
+    "uploads" | "blobs" | "repositories" | "quotas" | "commands" | "unflushedCommands"
+  >;
   readonly clock: Clock;
   readonly leasePolicy: LeasePolicy;
   readonly recentBlobs: RecentBlobs;
@@ -130,7 +133,9 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const largestBytes = Math.min(largestBlobBytes, limits.blobBytes ?? Infinity);
   const quota = createUploadQuota({ database, rules, largestBytes });
   const isShared = input.isShared ?? false;
-  const sessions = createUploadSessions(database, { isShared });
+  // The row of a session without bytes may be lost. The release of its lock, after the first bytes, flushes it.
+  const commands = locks.areRows === true ? database.unflushedCommands : database.commands;
+  const sessions = createUploadSessions({ ...database, commands }, { isShared });
   const runningDigests = createRunningDigests(store);
   const stored = {
     store,

@@ -187,7 +187,7 @@ async function pushBlob({ client, random, repository }: Pusher, blob: Blob): Pro
 /** The upload ended with an answer that did not arrive, or with the replica before its first byte was stored. */
 const lostSession = [404, 416];
 
-/** Resolves with false if the registry has not all blobs and children. */
+/** Resolves with false if the registry has not all blobs and children: MANIFEST_BLOB_UNKNOWN is 400. */
 async function putManifest(
   { client, repository }: Pusher,
   reference: string,
@@ -195,7 +195,7 @@ async function putManifest(
 ): Promise<boolean> {
   const message = { body: bytes, headers: { "Content-Type": mediaType } };
   const request = ["PUT", `/v2/${repository}/manifests/${reference}`, message] as const;
-  return (await client.send("push", [201], request, [404])) !== undefined;
+  return (await client.send("push", [201], request, [400, 404])) !== undefined;
 }
 
 /** Deletes an image by its tag or by its digest; what it leaves to the collector is not acknowledged any more. */

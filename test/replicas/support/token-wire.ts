@@ -11,8 +11,10 @@ export function createTokenWire(
   const tokens = new Map<string, Promise<string>>();
   const basic = `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
 
+  let service: string | undefined;
   const request = async (scope: string): Promise<string> => {
-    const target = `/token?service=berth&scope=${encodeURIComponent(scope)}`;
+    service ??= await serviceOf(wire);
+    const target = `/token?service=${service}&scope=${encodeURIComponent(scope)}`;
     const answer = await wire.send("GET", target, { headers: { Authorization: basic } });
     if (answer.status !== 200) throw new TokenRefused(answer.status, String(answer.body));
     return (JSON.parse(String(answer.body)) as { token: string }).token;
@@ -48,6 +50,14 @@ export function createTokenWire(
     },
     close: () => wire.close(),
   };
+}
+
+/** The name of the token service, as the challenge of `GET /v2/` says it. */
+async function serviceOf(wire: Wire): Promise<string> {
+  const { status, headers, body } = await wire.send("GET", "/v2/");
+  const name = /service="([^"]+)"/.exec(String(headers["www-authenticate"]))?.[1];
+  if (name === undefined) throw new TokenRefused(status, String(body));
+  return encodeURIComponent(name);
 }
 
 /** The token service answered with another status than 200. */

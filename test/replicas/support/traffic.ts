@@ -106,7 +106,8 @@ async function sendOnce(
     return await wire.send(method, target, message);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    if (error instanceof TokenRefused) return `GET /token: ${error.status}`;
+    if (error instanceof TokenRefused && repeatable.includes(error.status))
+      return `GET /token: ${error.status}`;
     if (error.name === "ServerGone") return "connection lost";
     if (error.name === "Silence") return "no answer";
     throw error;
