@@ -19,7 +19,7 @@ const sourcesTried = 100;
 
 interface BlobParts {
   readonly store: BlobStore;
-  readonly database: Pick<Database, "blobs" | "repositories" | "commands">;
+  readonly database: Pick<Database, "blobs" | "commands" | "facts">;
   readonly leasePolicy: LeasePolicy;
   readonly rules: PushRules;
   readonly report: Warnings;
@@ -43,8 +43,8 @@ export function createBlobs(parts: BlobParts) {
     async get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob> {
       const blob = await database.blobs.find(repository, digest);
       if (blob !== undefined) return blob;
-      if ((await database.repositories.find(repository)) !== undefined) throw unknownBlob(digest);
-      throw unknownName(repository);
+      const { isThere } = await database.facts.repositories.get(repository);
+      throw isThere ? unknownBlob(digest) : unknownName(repository);
     },
 
     /**
