@@ -1,19 +1,28 @@
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
+import http from "node:http";
 import { hostname } from "node:os";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { openPool } from "../../src/database/postgres/connection.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { startBerth, type Settings, type TestBerth } from "../support/berth.ts";
 import { createTestSchema, isPostgresTested } from "../support/postgres.ts";
+import { startS3Stub } from "../support/s3/stub.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const octets = "application/octet-stream";
 const password = "a long password of the test";
 
-const replicaTests = (): void => {
+interface OpenStore {
+  readonly settings: Settings;
+  readonly close: () => Promise<void>;
+}
+
+const replicaTests = (openStore: () => Promise<OpenStore>): void => {
   let schema: Awaited<ReturnType<typeof createTestSchema>>;
+  let store: OpenStore;
   let settings: Settings;
   let data: string;
   let replicas: readonly [TestBerth, TestBerth, TestBerth];
@@ -36,7 +45,9 @@ const replicaTests = (): void => {
   before(async () => {
     schema = await createTestSchema();
     data = mkdtempSync(`${temporaryFolder()}/replicas-`);
+    store = await openStore();
     settings = {
+      ...store.settings,
       "database.url": schema.url,
       publicUrl: "http://registry.test",
       "auth.open": "false",
@@ -51,6 +62,7 @@ const replicaTests = (): void => {
   after(async () => {
     for (const replica of running) await replica.close();
     await schema.drop();
+    await store.close();
   });
 
   test("that start at once on an empty database create one administrator, one key and one mark", async () => {
@@ -138,6 +150,58 @@ const replicaTests = (): void => {
     await one.api.delete(location).auth("admin", password).expect(204);
   });
 
+  test("take an upload over from a silent client of another replica, and end its request", async () => {
+    const [one, two] = replicas;
+    const begun = await one.api
+      .post("/v2/admin/app/blobs/uploads/")
+      .auth("admin", password)
+      .expect(202);
+    const location = new URL(begun.headers["location"] ?? "", "http://registry.test").pathname;
+    const headers = {
+      Authorization: `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`,
+      "Content-Type": octets,
+    };
+    const silent = http.request({ port: one.port, method: "PATCH", path: location, headers });
+    const ended = new Promise<void>((resolve) => silent.on("close", resolve));
+    silent.on("error", () => undefined).write(Buffer.alloc(1_000, "a"));
+    await waitUntil("the first replica writes", async () => {
+      const rows = await rowsOf("SELECT id FROM uploads WHERE holder IS NOT NULL");
+      return rows.length === 1;
+    });
+    await pause(200);
+    const { status } = await two.api.get(location).auth("admin", password);
+    assert.equal(status, 204);
+    const closing = Buffer.alloc(1_000, "b");
+    await two.api
+      .patch(location)
+      .auth("admin", password)
+      .set("Content-Type", octets)
+      .send(closing)
+      .expect(202);
+    await ended;
+    await two.api.delete(location).auth("admin", password).expect(204);
+  });
+
+  test("continue the upload of a replica that died with its lock, after 3 s", async () => {
+    const [one, two] = replicas;
+    const begun = await one.api
+      .post("/v2/admin/app/blobs/uploads/")
+      .auth("admin", password)
+      .expect(202);
+    const location = new URL(begun.headers["location"] ?? "", "http://registry.test").pathname;
+    await rowsOf(
+      `UPDATE uploads SET holder = 'dead',
+         held_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 3000`,
+    );
+    await two.api
+      .patch(location)
+      .auth("admin", password)
+      .set("Content-Type", octets)
+      .send(Buffer.from("bytes"))
+      .expect(202);
+    await one.api.delete(location).auth("admin", password).expect(204);
+  });
+
   test("let another replica lead as soon as the leader ends, and forget the one that ended", async () => {
     const [before] = await leaders();
     assert.ok(before);
@@ -154,4 +218,23 @@ const replicaTests = (): void => {
   });
 };
 
-if (isPostgresTested) describe("replicas on PostgreSQL", replicaTests);
+if (isPostgresTested) {
+  describe("replicas on PostgreSQL with blobs in a folder", () =>
+    replicaTests(async () => ({
+      settings: { "storage.driver": "filesystem" },
+      close: async () => undefined,
+    })));
+  describe("replicas on PostgreSQL with blobs in S3", () =>
+    replicaTests(async () => {
+      const s3 = await startS3Stub();
+      const settings = {
+        "storage.driver": "s3",
+        "storage.s3.bucket": "berth",
+        "storage.s3.endpoint": s3.endpoint,
+        "storage.s3.forcePathStyle": "true",
+        "storage.s3.accessKeyId": "berth",
+        "storage.s3.secretAccessKey": "berth-secret",
+      };
+      return { settings, close: () => s3.close() };
+    }));
+}

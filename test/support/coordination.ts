@@ -83,8 +83,8 @@ export class CoordinationInMemory implements Coordination {
     const renewed = new Map<string, boolean>();
     for (const id of ids) {
       const upload = this.uploads.get(id);
-      if (upload === undefined || (upload.holder ?? holder) !== holder) continue;
-      Object.assign(upload, { holder, heldUntilMs: nowMs + 3_000 });
+      if (upload?.holder !== holder) continue;
+      upload.heldUntilMs = nowMs + 3_000;
       renewed.set(id, upload.wanted);
     }
     return renewed;

@@ -120,10 +120,9 @@ const holdUpload = `
   WHERE id = $1 AND ${unflushed}
   RETURNING holder, id, repository, storage_reference, started_at, touched_at, account_id, held_until`;
 
-// A crash of the database may have lost that the replica holds the upload.
 const renewUploads = `
-  UPDATE uploads SET holder = $2, held_until = ${nowMs} + ${uploadHeldMs}
-  WHERE id = ANY($1::text[]) AND (holder IS NULL OR holder = $2) AND ${unflushed}
+  UPDATE uploads SET held_until = ${nowMs} + ${uploadHeldMs}
+  WHERE id = ANY($1::text[]) AND holder = $2 AND ${unflushed}
   RETURNING id, wanted`;
 
 function createUploadHolds(pool: Pick<PostgresPool, "read">) {

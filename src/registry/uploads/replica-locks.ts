@@ -22,6 +22,11 @@ interface ReplicaLocksParts {
   >;
   /** Identifies this process. */
   readonly holder: string;
+  /**
+   * Bytes that a late writer stores are not part of the upload that another process commits, as in S3. False: they may
+   * be, as in a file.
+   */
+  readonly lateWritesAreHarmless: boolean;
   readonly report: (error: unknown) => void;
 }
 
@@ -35,8 +40,7 @@ interface HeldRow {
  * Locks uploads among replicas: the row of an upload names the process that writes to it. Within a process the requests
  * take turns by locks in memory, so that only one of them asks for the row.
  *
- * A process that does not renew its lock for 3 s has lost it. Its writes do no harm: bytes that a late writer stores are
- * not part of the upload that another process commits.
+ * A process that does not renew its lock for 3 s may have lost it. While the database is away no process can take it.
  */
 export class ReplicaLocks implements UploadLocks {
   readonly areRows = true;
@@ -93,8 +97,7 @@ export class ReplicaLocks implements UploadLocks {
       heartbeat: () => {
         held.lastHeartbeatMs = performance.now();
         // The process was paused, and another one may write to the upload by now.
-        if (row !== undefined && held.lastHeartbeatMs - this.#renewedAtMs > heldMs)
-          abortController.abort();
+        if (row !== undefined && this.#isLate(held.lastHeartbeatMs)) abortController.abort();
         local.heartbeat();
       },
       release: async (isEnded = false) => {
@@ -105,6 +108,10 @@ export class ReplicaLocks implements UploadLocks {
         }
       },
     };
+  }
+
+  #isLate(nowMs: number): boolean {
+    return !this.#parts.lateWritesAreHarmless && nowMs - this.#renewedAtMs > heldMs;
   }
 
   #keep(upload: string, held: HeldRow): void {
@@ -121,8 +128,6 @@ export class ReplicaLocks implements UploadLocks {
       this.#timer = undefined;
     }
     if (isEnded) return;
-    // A renewal that was sent before would take the lock again.
-    await this.#renewal;
     await this.#parts.coordination.releaseUpload(upload, this.#parts.holder);
   }
 

@@ -99,6 +99,7 @@ const coordinationTests = (): void => {
     assert.equal(await coordination.isUploadHeld("upload"), true);
     await coordination.releaseUpload("upload", "a");
     assert.equal(await coordination.isUploadHeld("upload"), false);
+    assert.deepEqual(await coordination.renewUploads(["upload"], "a"), new Map(), "a late one");
     assert.equal((await coordination.holdUpload("upload", "b")).state, "held");
     assert.deepEqual(
       await coordination.renewUploads(["upload"], "b"),

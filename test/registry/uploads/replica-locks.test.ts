@@ -8,7 +8,12 @@ function twoReplicas() {
   const coordination = new CoordinationInMemory();
   coordination.uploads.set("upload", { heldUntilMs: 0, wanted: false });
   const locksOf = (holder: string): ReplicaLocks =>
-    new ReplicaLocks({ coordination, holder, report: () => undefined });
+    new ReplicaLocks({
+      coordination,
+      holder,
+      lateWritesAreHarmless: true,
+      report: () => undefined,
+    });
   return { coordination, a: locksOf("a"), b: locksOf("b") };
 }
 
