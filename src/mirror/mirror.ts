@@ -41,6 +41,8 @@ export interface Mirror {
   readonly upstream: Upstream;
   /** Starts to read the missing platforms of stored manifests in the background (`mirror/pull/platforms.ts`). */
   learnPlatforms(): void;
+  /** As in `TagChecks`. */
+  storeAwaitedTags(): Promise<void>;
   /** Writes the counters, the use times and the upstream state to the database. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -68,6 +70,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   const core = createCore(settings, parts);
   const { database, counters, availability, upstream, leasePolicy, writeBehind } = core;
   const { blobs, downloads, sources, eviction, platforms } = createBlobParts(core);
+  const { manifests, tagChecks } = createManifestParts(core, blobs);
   const { responses, lists, clock, report } = parts;
   const flush = async (): Promise<void> => {
     await eviction.flush();
@@ -80,7 +83,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
   return {
     settings,
     blobs,
-    manifests: createManifestParts(core, blobs),
+    manifests,
     tags: new MirrorTags({
       upstream,
       responses,
@@ -99,6 +102,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     }),
     upstream,
     learnPlatforms: () => platforms.learnStored(),
+    storeAwaitedTags: () => tagChecks.storeAwaited(),
     flush,
     async close() {
       await platforms.close();
@@ -204,7 +208,7 @@ function createBlobParts(core: MirrorCore) {
 }
 
 /** Creates what downloads, checks and serves manifests. */
-function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManifests {
+function createManifestParts(core: MirrorCore, blobs: MirrorBlobs) {
   const { parts, settings, availability } = core;
   const { mirrorProcesses, scheduler, responses, clock, report } = parts;
   const manifestDownloads = new ManifestDownloads({
@@ -220,10 +224,11 @@ function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManife
     ...core,
     manifestDownloads,
     availability,
+    mirrorProcesses,
     ttlMs: settings.ttl.tag,
     clock,
   });
-  return new MirrorManifests({
+  const manifests = new MirrorManifests({
     ...core,
     manifestDownloads,
     tagChecks,
@@ -233,4 +238,5 @@ function createManifestParts(core: MirrorCore, blobs: MirrorBlobs): MirrorManife
     scheduler,
     prefetch: (mirrorRepository, digest) => blobs.prefetch(mirrorRepository, digest),
   });
+  return { manifests, tagChecks };
 }

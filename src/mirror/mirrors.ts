@@ -81,7 +81,10 @@ export async function openMirrors(
   const list = settings.map((one) => createMirror(one, shared));
   const routing = createRouting(list, database.facts.repositories);
   const flushing = setInterval(() => {
-    for (const mirror of list) mirror.flush().catch(report);
+    for (const mirror of list) {
+      mirror.flush().catch(report);
+      mirror.storeAwaitedTags().catch(report);
+    }
   }, flushEveryMs).unref();
 
   const deleteStale = (): Promise<void> => deleteStaleDownloads(parts).catch(report);

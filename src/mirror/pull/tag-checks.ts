@@ -11,6 +11,7 @@ import type { Tag } from "../../oci/reference.ts";
 import { admitAll, type AdmitMiss, type MirrorRepository } from "../repository.ts";
 import type { Availability } from "../upstream/availability.ts";
 import type { ManifestDownloads } from "./manifest-downloads.ts";
+import type { MirrorProcesses } from "./mirror-processes.ts";
 import type { ManifestHead } from "./sources.ts";
 
 /** When the upstream's rate limit is nearly used up, `ttl.tag` is 12 times as long. */
@@ -22,10 +23,20 @@ interface TagChecksParts {
   readonly database: Pick<Database, "facts" | "commands">;
   readonly manifestDownloads: ManifestDownloads;
   readonly availability: Pick<Availability, "isRateLimitShort">;
+  readonly mirrorProcesses: Pick<MirrorProcesses, "isOnlyProcess">;
   /** `ttl.tag`. */
   readonly ttlMs: number;
   readonly clock: () => number;
 }
+
+interface AwaitedManifest {
+  readonly mirrorRepository: MirrorRepository;
+  readonly digest: Digest;
+  readonly sinceMs: number;
+}
+
+/** Manifests that {@link TagChecks.storeAwaited} looks for; the oldest one is dropped first. */
+const awaitedAtMost = 200;
 
 /** Checks where tags point at the upstream, with HEAD requests that concurrent clients share. */
 export class TagChecks {
@@ -37,6 +48,8 @@ export class TagChecks {
   });
   readonly #once = createSingleFlight<ManifestHead>();
   readonly #pending: PendingTagChecks;
+  /** The manifests of pending tags, which a client may request from another process; the oldest first. */
+  readonly #awaited = new Map<string, AwaitedManifest>();
 
   constructor(parts: TagChecksParts) {
     this.#parts = parts;
@@ -70,7 +83,26 @@ export class TagChecks {
 
   /** Removes and returns the tags that point at a manifest, after it arrived. */
   takePending({ repository }: MirrorRepository, digest: Digest): readonly Tag[] {
+    this.#awaited.delete(`${repository}@${digest}`);
     return this.#pending.take(repository, digest);
+  }
+
+  /**
+   * Stores the pending tags whose manifests another process has stored: a client may send its HEAD of the tag to one
+   * process, and its GET of the digest to another.
+   */
+  async storeAwaited(): Promise<void> {
+    const { database, manifestDownloads, mirrorProcesses, clock } = this.#parts;
+    if (this.#awaited.size === 0 || (await mirrorProcesses.isOnlyProcess())) return;
+    for (const [key, { mirrorRepository, digest, sinceMs }] of [...this.#awaited]) {
+      const { repository } = mirrorRepository;
+      const reference = { kind: "digest", digest } as const;
+      const here = await database.facts.manifests.get(repository, reference);
+      if (here !== undefined || sinceMs + goodForMs < clock()) this.#awaited.delete(key);
+      if (here === undefined) continue;
+      for (const tag of this.#pending.take(repository, digest))
+        await manifestDownloads.get(mirrorRepository, reference, admitAll, tag);
+    }
   }
 
   forget({ repository }: MirrorRepository, tag: Tag): void {
@@ -89,8 +121,18 @@ export class TagChecks {
     // Many clients send a HEAD for the tag and then a GET for the digest, whose manifest may be cached or not.
     else if ((await manifestDownloads.find(mirrorRepository, digest)) !== undefined)
       await manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admitAll, tag);
-    else this.#pending.add(repository, digest, tag);
+    else this.#await(mirrorRepository, digest, tag);
     return head;
+  }
+
+  #await(mirrorRepository: MirrorRepository, digest: Digest, tag: Tag): void {
+    const { repository } = mirrorRepository;
+    this.#pending.add(repository, digest, tag);
+    const key = `${repository}@${digest}`;
+    this.#awaited.delete(key);
+    this.#awaited.set(key, { mirrorRepository, digest, sinceMs: this.#parts.clock() });
+    const [oldest] = this.#awaited.keys();
+    if (oldest !== undefined && this.#awaited.size > awaitedAtMost) this.#awaited.delete(oldest);
   }
 }
 

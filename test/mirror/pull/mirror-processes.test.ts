@@ -83,6 +83,21 @@ test("a client of two processes reads a foreign layer from one right after the m
   assert.equal(await read(other.port, `blobs/${digestOf(Buffer.from(layer))}`), layer);
 });
 
+test("a tag is stored after a HEAD to one process and a GET of its digest to another", async () => {
+  const pair = await startMirrorPair();
+  const { mirror, proxy } = pair;
+  const other = await startBerth(mirror.data, pair.settings, { beside: true });
+  after(() => other.close());
+  const image = await pushUpstream(pair, "library/apart", "1", "a layer");
+  await mirror.api.head("/v2/apart/manifests/1").expect(200);
+  await other.api.get(`/v2/apart/manifests/${image.digest}`).expect(200);
+  const names = () => mirror.tables.values("SELECT name FROM tags");
+  await waitUntil("the tag is stored", async () => (await names())[0] === "1");
+  proxy.fail({ kind: "status", status: 500 });
+  const { headers } = await other.api.get("/v2/apart/manifests/1").expect(200);
+  assert.equal(headers["docker-content-digest"], image.digest);
+});
+
 test("two processes on one database both answer 404 for a manifest that the upstream does not have", async () => {
   const pair = await startMirrorPair();
   const other = await startBerth(pair.mirror.data, pair.settings, { beside: true });
