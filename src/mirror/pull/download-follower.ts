@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../../storage/blob-store.ts";
+import { DatabaseError } from "../../database/errors.ts";
 import type { MirrorFetch } from "../../database/mirror/fetches.ts";
 import type { PartialBlob } from "./partial-blob.ts";
 
@@ -11,6 +12,8 @@ const lookEveryMs = 50;
  */
 const longestLookMs = 500;
 const longer = 1.2;
+/** Readers wait for an absent database this long; the leader meanwhile goes on with the download. */
+const absenceAtMostMs = 15_000;
 
 interface FollowedDownloadParts {
   readonly store: BlobStore;
@@ -38,6 +41,7 @@ export class FollowedDownload implements PartialBlob {
   #own: PartialBlob | undefined;
   #looking: Promise<void> | undefined;
   #lookAfterMs = lookEveryMs;
+  #lookedAtMs = performance.now();
 
   constructor(parts: FollowedDownloadParts) {
     this.#parts = parts;
@@ -89,9 +93,17 @@ export class FollowedDownload implements PartialBlob {
 
   /** All readers of this process share one poll, so that only one takes over. */
   #look(): Promise<void> {
-    this.#looking ??= this.#lookOnce().finally(() => {
-      this.#looking = undefined;
-    });
+    this.#looking ??= this.#lookOnce()
+      .then(() => {
+        this.#lookedAtMs = performance.now();
+      })
+      .catch((error: unknown) => {
+        const isLong = performance.now() - this.#lookedAtMs > absenceAtMostMs;
+        if (isLong || !(error instanceof DatabaseError)) throw error;
+      })
+      .finally(() => {
+        this.#looking = undefined;
+      });
     return this.#looking;
   }
 

@@ -6,7 +6,10 @@ import type { MirrorProcesses } from "./mirror-processes.ts";
 /** Which process runs which fetch: one database row per running fetch names the process that owns it. */
 export interface FetchOwners {
   find(fetchTarget: FetchTarget): Promise<MirrorFetch | undefined>;
-  /** Whether the owner's process is not known to have ended, and its last heartbeat is at most 15 s old. */
+  /**
+   * Whether the owner's process is not known to have ended, and its last heartbeat is at most 15 s old. After an absence
+   * of the database every heartbeat is old: until 5 s after its end, the owner may send the next one.
+   */
   isAlive(fetch: MirrorFetch): boolean;
   /** Makes this process the owner, unless a live process owns the fetch. `running` is the result of {@link find}. */
   takeOwnership(
@@ -33,6 +36,7 @@ interface OwnedFetch {
 const heartbeatMs = 2_000;
 /** An owner without a heartbeat for 15 s counts as dead. */
 const deadAfterMs = 15_000;
+const aliveAfterFailureMs = 5_000;
 
 export function createFetchOwners(parts: {
   readonly database: Pick<Database, "mirrorFetches" | "commands">;
@@ -41,11 +45,17 @@ export function createFetchOwners(parts: {
   readonly clock: () => number;
 }): FetchOwners {
   const { database, processId, mirrorProcesses, clock } = parts;
+  let failedAtMs = -Infinity;
   const isAlive = (fetch: MirrorFetch): boolean =>
-    !mirrorProcesses.hasEnded(fetch.owner) && fetch.touchedAtMs >= clock() - deadAfterMs;
+    !mirrorProcesses.hasEnded(fetch.owner) &&
+    (fetch.touchedAtMs >= clock() - deadAfterMs || failedAtMs > clock() - aliveAfterFailureMs);
 
   return {
-    find: (fetchTarget) => database.mirrorFetches.find(fetchTarget),
+    find: (fetchTarget) =>
+      database.mirrorFetches.find(fetchTarget).catch((error: unknown) => {
+        failedAtMs = clock();
+        throw error;
+      }),
     isAlive,
     takeOwnership: (fetchTarget, running, storageReference) =>
       database.commands.beginMirrorFetch({
@@ -61,7 +71,10 @@ export function createFetchOwners(parts: {
       let last: Promise<void> = Promise.resolve();
       const touchAt = async (nowMs: number): Promise<void> => {
         const heartbeat = { ...fetchTarget, owner: processId, sizeBytes: size, nowMs };
-        const isOurs = await database.commands.touchMirrorFetch(heartbeat).catch(() => true);
+        const isOurs = await database.commands.touchMirrorFetch(heartbeat).catch(() => {
+          failedAtMs = clock();
+          return true;
+        });
         if (!isOurs && isLostUnexpected) lost();
       };
       const touch = (): Promise<void> => (last = touchAt(clock()));
