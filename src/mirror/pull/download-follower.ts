@@ -93,18 +93,21 @@ export class FollowedDownload implements PartialBlob {
 
   /** All readers of this process share one poll, so that only one takes over. */
   #look(): Promise<void> {
-    this.#looking ??= this.#lookOnce()
-      .then(() => {
-        this.#lookedAtMs = performance.now();
-      })
-      .catch((error: unknown) => {
-        const isLong = performance.now() - this.#lookedAtMs > absenceAtMostMs;
-        if (isLong || !(error instanceof DatabaseError)) throw error;
-      })
-      .finally(() => {
-        this.#looking = undefined;
-      });
+    this.#looking ??= this.#lookUnlessAbsent().finally(() => {
+      this.#looking = undefined;
+    });
     return this.#looking;
+  }
+
+  /** Rejects only after a longer absence of the database. */
+  async #lookUnlessAbsent(): Promise<void> {
+    try {
+      await this.#lookOnce();
+      this.#lookedAtMs = performance.now();
+    } catch (error) {
+      const isLong = performance.now() - this.#lookedAtMs > absenceAtMostMs;
+      if (isLong || !(error instanceof DatabaseError)) throw error;
+    }
   }
 
   async #lookOnce(): Promise<void> {
