@@ -233,7 +233,11 @@ export async function openCommandContext(
     if (isNew) await (await context.accounts()).bootstrap(config.auth.adminPassword);
     if (options.store) {
       const { matchInstance } = await import("../maintenance/recovery.ts");
-      await matchInstance({ store: await context.store(), database });
+      const store = await context.store();
+      const match = (): Promise<void> => matchInstance({ store, database });
+      // The first match marks both, and a replica may start at the same time.
+      const isMarked = (await database.instance.get()) !== undefined;
+      await (isMarked ? match() : (database.coordination?.runAlone(match) ?? match()));
     }
     return context;
   } catch (error) {

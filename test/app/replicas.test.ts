@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { openPool } from "../../src/database/postgres/connection.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { startBerth, type Settings, type TestBerth } from "../support/berth.ts";
-import { createTestSchema, isPostgresTested } from "../support/postgres.ts";
+import { createTestSchema, isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -224,6 +224,22 @@ if (isPostgresTested) {
       settings: { "storage.driver": "filesystem" },
       close: async () => undefined,
     })));
+
+  test("a replica with blobs in a folder does not start beside one on another host", async () => {
+    const { database, url, close } = await openPostgresForTest();
+    const other = { id: "other", host: "elsewhere", version: "1.2.3" };
+    const see = (): void => void database.coordination?.seeReplica(other);
+    see();
+    const seeing = setInterval(see, 500);
+    after(async () => {
+      clearInterval(seeing);
+      await close();
+    });
+    const data = mkdtempSync(`${temporaryFolder()}/replicas-`);
+    const settings = { "database.url": url, publicUrl: "http://registry.test" };
+    await assert.rejects(startBerth(data, settings), /on the host elsewhere .*storage.driver s3/);
+  });
+
   describe("replicas on PostgreSQL with blobs in S3", () =>
     replicaTests(async () => {
       const s3 = await startS3Stub();

@@ -32,6 +32,7 @@ export async function createTestSchema(): Promise<{ readonly url: string; drop()
 /** Opens a migrated database in a schema of its own, which `close` deletes. */
 export async function openPostgresForTest(): Promise<{
   readonly database: PostgresDatabase;
+  readonly url: string;
   readonly close: () => Promise<void>;
 }> {
   const schema = await createTestSchema();
@@ -39,6 +40,7 @@ export async function openPostgresForTest(): Promise<{
   if (database === undefined) throw new Error("the tables were not created");
   return {
     database,
+    url: schema.url,
     close: async () => {
       await database.close();
       await schema.drop();
