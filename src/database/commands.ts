@@ -26,6 +26,7 @@ import * as putManifest from "./registry/put-manifest.ts";
 import * as quotas from "./registry/quotas.ts";
 import * as repositories from "./registry/repositories.ts";
 import * as repositoryCreation from "./registry/repository-creation.ts";
+import * as repositoryRemoval from "./registry/repository-removal.ts";
 import * as storeBlob from "./registry/store-blob.ts";
 import * as tagHistory from "./registry/tag-history.ts";
 import * as tags from "./registry/tags.ts";
@@ -49,13 +50,8 @@ export const commands = {
   ...pick(manifests, "deleteManifest", "leaseManifest"),
   ...pick(putManifest, "putManifest"),
   ...pick(quotas, "setQuota", "removeQuota", "recountQuota"),
-  ...pick(
-    repositories,
-    "setVisibility",
-    "setImmutableTags",
-    "deleteRepository",
-    "collectRepositories",
-  ),
+  ...pick(repositories, "setVisibility", "setImmutableTags"),
+  ...pick(repositoryRemoval, "deleteRepository", "collectRepositories"),
   ...pick(repositoryCreation, "createRepository"),
   ...pick(storeBlob, "storeBlob"),
   ...pick(tagHistory, "rollBackTag"),

@@ -1,5 +1,20 @@
-import type { RawBuilder } from "kysely";
+import type { RawBuilder, SelectQueryBuilder } from "kysely";
 import type { Db } from "./schema.ts";
+
+/**
+ * - `share`: others may change the row, but not remove it
+ * - `change`: others may neither change nor remove the row
+ * - `remove`: others may hold no lock on the row
+ */
+export type LockMode = "share" | "change" | "remove";
+
+export interface RowLock {
+  readonly mode: LockMode;
+  /** The table of the query whose rows are locked. */
+  readonly table: string;
+  /** Leaves out the rows that another transaction has locked; otherwise the query waits for them. */
+  readonly skipLocked?: boolean;
+}
 
 /** The parts of a query that SQLite and PostgreSQL write differently. All other SQL outside `sqlite/` is valid in both. */
 export interface Dialect {
@@ -15,6 +30,13 @@ export interface Dialect {
    * has a limit. The database runs the subquery once per outer row, and finds the column's rows by an index.
    */
   isInLimited(column: string, subquery: RawBuilder<unknown>): RawBuilder<boolean>;
+  /** The query, which also locks rows until the transaction ends. See `locks.ts`. */
+  locked<Tables, Table extends keyof Tables, Row>(
+    query: SelectQueryBuilder<Tables, Table, Row>,
+    ...locks: readonly RowLock[]
+  ): SelectQueryBuilder<Tables, Table, Row>;
+  /** Locks a name until the transaction ends. Several transactions may share it. */
+  lockName(tx: Db, name: string, how: "shared" | "alone"): Promise<void>;
 }
 
 /** The adapter of a Kysely dialect, with the dialect of Berth's own queries. */

@@ -167,26 +167,22 @@ interface UpdateAccessToken extends AuditContext {
 export async function updateAccessToken(tx: Db, given: UpdateAccessToken): Promise<boolean> {
   const { accountId, id, label, description, isActive, resources } = given;
   const owner = await findOwner(tx, accountId);
-  const token = await tx
-    .selectFrom("access_tokens")
-    .select("label")
-    .where("id", "=", id)
-    .where("account_id", "=", accountId)
-    .executeTakeFirst();
-  if (owner === undefined || token === undefined) return false;
-  const newLabel = label ?? token.label;
-  await tx
+  if (owner === undefined) return false;
+  const changed = await tx
     .updateTable("access_tokens")
-    .set({
-      label: newLabel,
+    .set((row) => ({
+      label: label ?? row.ref("label"),
       ...(description === undefined ? {} : { description }),
       ...(isActive === undefined ? {} : { is_active: isActive ? 1 : 0 }),
       ...(resources === undefined ? {} : { resources: JSON.stringify(resources) }),
-    })
+    }))
     .where("id", "=", id)
-    .execute();
+    .where("account_id", "=", accountId)
+    .returning("label")
+    .executeTakeFirst();
+  if (changed === undefined) return false;
   const data = isActive === undefined ? {} : { active: String(isActive) };
-  await auditToken(tx, given, owner, { change: "update", label: newLabel, data });
+  await auditToken(tx, given, owner, { change: "update", label: changed.label, data });
   return true;
 }
 

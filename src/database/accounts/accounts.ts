@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { locked, lockName, lockRows } from "../locks.ts";
 import { pageOf, type Page } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
@@ -66,12 +67,18 @@ export function createAccountReads(db: Db) {
   };
 }
 
+const selectAccount = (db: Db, name: string) =>
+  db.selectFrom("accounts").select(columns).where("name", "=", name);
+
 export async function findAccount(db: Db, name: string): Promise<Account | undefined> {
-  const row = await db
-    .selectFrom("accounts")
-    .select(columns)
-    .where("name", "=", name)
-    .executeTakeFirst();
+  const row = await selectAccount(db, name).executeTakeFirst();
+  return row && accountOf(row);
+}
+
+/** Finds and locks an account that a command changes. */
+export async function lockAccount(tx: Db, name: string): Promise<Account | undefined> {
+  const account = locked(tx, selectAccount(tx, name), { mode: "change", table: "accounts" });
+  const row = await account.executeTakeFirst();
   return row && accountOf(row);
 }
 
@@ -118,6 +125,7 @@ export async function createAccount(
   tx: Db,
   { actor, nowMs, ...given }: CreateAccount,
 ): Promise<number | { readonly repositories: number } | undefined> {
+  await lockName(tx, `namespace ${given.name}`);
   if ((await findAccount(tx, given.name)) !== undefined) return undefined;
   const repositories = await countRepositories(tx, given.name);
   if (repositories > 0 && !given.takeOver) return { repositories };
@@ -162,6 +170,9 @@ export async function deleteAccount(
   given: AuditContext & { readonly name: string; readonly kind: AccountKind },
 ): Promise<AccountRemoval> {
   const { name, kind, actor, nowMs } = given;
+  await lockName(tx, "administrators");
+  await lockName(tx, `namespace ${name}`);
+  await lockWithOrganisations(tx, name);
   const account = await findAccount(tx, name);
   if (account?.kind !== kind) return { kind: "unknown" };
   if (await isLastAdministrator(tx, account)) return { kind: "last-administrator" };
@@ -177,6 +188,23 @@ export async function deleteAccount(
   // As when an owner loses the role: an invite is valid only as long as its sender may send it.
   await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();
   return { kind: "deleted" };
+}
+
+/** Locks an account that will be deleted. Locks the organisations that it owns, so that their other owners stay. */
+async function lockWithOrganisations(tx: Db, name: string): Promise<void> {
+  const owned = tx
+    .selectFrom("accounts")
+    .innerJoin("members", "members.organisation_id", "accounts.id")
+    .innerJoin("accounts as owner", "owner.id", "members.user_id")
+    .select("accounts.id")
+    .where("owner.name", "=", name)
+    .where("members.role", "=", "owner")
+    .orderBy("accounts.id");
+  const account = tx.selectFrom("accounts").select("id").where("name", "=", name);
+  await lockRows(tx, owned, { mode: "change", table: "accounts" });
+  await lockRows(tx, account, { mode: "remove", table: "accounts" });
+  // The account may have become an owner while this command waited for its row.
+  await lockRows(tx, owned, { mode: "change", table: "accounts" });
 }
 
 /** Names of the organisations that the user alone owns. */
@@ -205,7 +233,9 @@ async function countRepositories(tx: Db, namespace: string): Promise<number> {
   return count;
 }
 
-/** Whether no other enabled administrator would remain without this account. */
+/**
+ * Whether no other enabled administrator would remain without this account. The caller has locked "administrators".
+ */
 export async function isLastAdministrator(tx: Db, account: Account): Promise<boolean> {
   if (!account.isAdmin || account.disabled) return false;
   const other = await tx

@@ -1,6 +1,6 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
-import { findRepository } from "../registry/repositories.ts";
+import { lockRepository } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
 import { findAccount } from "./accounts.ts";
 import type { RepositoryRole } from "./schema.ts";
@@ -36,7 +36,7 @@ export async function setCollaborator(
   tx: Db,
   { actor, nowMs, repository, user, permission }: SetCollaborator,
 ): Promise<"set" | "unknown-repository" | "unknown-user"> {
-  const home = await findRepository(tx, repository);
+  const home = await lockRepository(tx, repository, "share");
   if (home === undefined) return "unknown-repository";
   const account = await findAccount(tx, user);
   if (account?.kind !== "user") return "unknown-user";

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
+import { lockRows } from "../locks.ts";
 import type { Db } from "../schema.ts";
-import { findAccount } from "./accounts.ts";
+import { findAccount, lockAccount } from "./accounts.ts";
 import { addMember, findRole } from "./members.ts";
 import type { MemberRole } from "./schema.ts";
 import { addTeamMember, findTeam } from "./teams.ts";
@@ -75,7 +76,7 @@ export async function createInvite(
 ): Promise<
   "invited" | "existing-member" | "unknown-organisation" | "unknown-user" | "unknown-team"
 > {
-  const organisation = await findAccount(tx, name);
+  const organisation = await lockAccount(tx, name);
   if (organisation?.kind !== "organisation") return "unknown-organisation";
   const found = team === undefined ? undefined : await findTeam(tx, { organisation: name, team });
   if (team !== undefined && found === undefined) return "unknown-team";
@@ -113,6 +114,7 @@ export async function deleteInvite(
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
   const action = "org.member.invite.cancel";
+  await lockOrganisation(tx, id);
   return (await endInvite(tx, { actor, nowMs, id, action })) !== undefined;
 }
 
@@ -126,6 +128,7 @@ export async function acceptInvite(
   tx: Db,
   { actor, nowMs, id }: AuditContext & { readonly id: string },
 ): Promise<boolean> {
+  await lockOrganisation(tx, id);
   const found = await tx
     .selectFrom("invites")
     .select(["organisation_id", "user_id", "role"])
@@ -141,6 +144,16 @@ export async function acceptInvite(
   await addMember(tx, { organisationId, userId, role, organisation, user, actor, nowMs });
   if (team !== null) await addTeamMember(tx, { organisation, team, user, actor, nowMs });
   return true;
+}
+
+/** Locks the organisation of an invite, so that one command ends the invite. */
+async function lockOrganisation(tx: Db, id: string): Promise<void> {
+  const organisation = tx
+    .selectFrom("invites")
+    .innerJoin("accounts", "accounts.id", "invites.organisation_id")
+    .select("accounts.id")
+    .where("invites.id", "=", id);
+  await lockRows(tx, organisation, { mode: "change", table: "accounts" });
 }
 
 async function endInvite(

@@ -1,7 +1,7 @@
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { noAccountId, pageOf, type Page } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
-import { findAccount, type Account } from "./accounts.ts";
+import { findAccount, lockAccount, type Account } from "./accounts.ts";
 import type { MemberRole } from "./schema.ts";
 
 export interface Member {
@@ -145,8 +145,9 @@ export async function removeMember(
   return "removed";
 }
 
+/** Finds a user and an organisation whose members change. Locks the organisation, so that no other command does. */
 async function findBoth(tx: Db, given: MemberChange) {
-  const organisation = await findAccount(tx, given.organisation);
+  const organisation = await lockAccount(tx, given.organisation);
   if (organisation?.kind !== "organisation") return "unknown-organisation" as const;
   const user = await findAccount(tx, given.user);
   if (user?.kind !== "user") return "unknown-user" as const;

@@ -1,7 +1,8 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
+import { lockRows } from "../locks.ts";
 import { noAccountId } from "../query-parts.ts";
-import { findRepository } from "../registry/repositories.ts";
+import { lockRepository } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
 import { findAccount } from "./accounts.ts";
 import { findRole } from "./members.ts";
@@ -147,6 +148,12 @@ export async function addTeamMember(
   tx: Db,
   given: TeamChange & { readonly user: string },
 ): Promise<"added" | "unchanged" | "unknown-team" | "not-a-member"> {
+  // So that the user stays a member of the organisation.
+  const organisation = tx
+    .selectFrom("accounts")
+    .select("id")
+    .where("name", "=", given.organisation);
+  await lockRows(tx, organisation, { mode: "change", table: "accounts" });
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
   const user = await findAccount(tx, given.user);
@@ -194,7 +201,7 @@ export async function setTeamPermission(
   const team = await findTeam(tx, given);
   if (team === undefined) return "unknown-team";
   const isOwn = namespaceOf(repository) === given.organisation;
-  const home = isOwn ? await findRepository(tx, repository) : undefined;
+  const home = isOwn ? await lockRepository(tx, repository, "share") : undefined;
   if (home === undefined) return "unknown-repository";
   if (permission === undefined) {
     await tx

@@ -1,6 +1,7 @@
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
+import { lockName } from "../locks.ts";
 import type { Db } from "../schema.ts";
-import { createAccount, findAccount, isLastAdministrator } from "./accounts.ts";
+import { createAccount, isLastAdministrator, lockAccount } from "./accounts.ts";
 
 /**
  * Creates the first administrator, with the first free name. Returns `undefined` if there is a user already, so that
@@ -13,6 +14,7 @@ export async function createFirstAdministrator(
     readonly passwordHash: string | undefined;
   },
 ): Promise<string | undefined> {
+  await lockName(tx, "administrators");
   const user = await tx
     .selectFrom("accounts")
     .select("id")
@@ -46,7 +48,8 @@ export async function changeUser(
   { actor, nowMs, ...change }: ChangeUser,
 ): Promise<UserChange> {
   const { name } = change;
-  const before = await findAccount(tx, name);
+  await lockName(tx, "administrators");
+  const before = await lockAccount(tx, name);
   if (before?.kind !== "user") return "unknown";
   const after = {
     isAdmin: change.isAdmin ?? before.isAdmin,

@@ -3,7 +3,7 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { dialectOf } from "../dialect.ts";
-import { findRepository } from "../registry/repositories.ts";
+import { lockRepository } from "../registry/repositories.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -115,7 +115,7 @@ interface SetDescription extends AuditContext {
 /** False if there is no such repository. */
 export async function setDescription(tx: Db, set: SetDescription): Promise<boolean> {
   const { actor, nowMs, repository, short, full } = set;
-  const home = await findRepository(tx, repository);
+  const home = await lockRepository(tx, repository, "share");
   if (home === undefined) return false;
   const texts = {
     ...(short === undefined ? {} : { short_text: short }),

@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../../oci/name.ts";
-import { dialectOf } from "../dialect.ts";
+import { locked } from "../locks.ts";
 import type { Db } from "../schema.ts";
 import type { PullBucket } from "./pull-counters.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
@@ -43,7 +43,9 @@ export async function rankRepositories(
   tx: Db,
   { ranks }: { readonly ranks: readonly PullBucket[] },
 ): Promise<void> {
-  for (const { repositoryId, pullBucket } of ranks) {
+  // Two commands that change the same repositories do it in the same order.
+  const inOrder = ranks.toSorted((a, b) => a.repositoryId - b.repositoryId);
+  for (const { repositoryId, pullBucket } of inOrder) {
     await tx
       .updateTable("repositories")
       .set({ pull_rank: pullBucket })
@@ -57,23 +59,15 @@ export async function rankRepositories(
  * short, since an update indexes all words of a README again. True if there are more.
  */
 export async function rankByStars(tx: Db, { limit }: { readonly limit: number }): Promise<boolean> {
-  const dialect = dialectOf(tx);
-  const changed = await tx
+  const waiting = tx
     .selectFrom("search_star_changes")
-    .select("repository_id as id")
-    .orderBy("repository_id")
-    .limit(limit + 1)
-    .execute();
-  const ids = changed.slice(0, limit).map(({ id }) => id);
-  // Before the stars are read: a star that is added after that adds the row again.
-  await tx.deleteFrom("search_star_changes").where(dialect.isOneOf("repository_id", ids)).execute();
-  const counted = await tx
-    .selectFrom("repositories")
-    .select(["id", "star_count as stars"])
-    .where(dialect.isOneOf("id", ids))
-    .orderBy("id")
-    .execute();
-  for (const { id, stars } of counted)
+    .innerJoin("repositories", "repositories.id", "search_star_changes.repository_id")
+    .select(["repositories.id as id", "star_count as stars"])
+    .orderBy("repositories.id")
+    .limit(limit + 1);
+  // Waits for a star that is being added: it adds no row, since it sees the row that is deleted here.
+  const changed = await locked(tx, waiting, { mode: "change", table: "repositories" }).execute();
+  for (const { id, stars } of changed.slice(0, limit)) {
     await tx
       .updateTable("search_documents")
       .set({ stars })
@@ -81,5 +75,7 @@ export async function rankByStars(tx: Db, { limit }: { readonly limit: number })
       // A star that was added and removed in between needs no update.
       .where("stars", "<>", stars)
       .execute();
+    await tx.deleteFrom("search_star_changes").where("repository_id", "=", id).execute();
+  }
   return changed.length > limit;
 }

@@ -1,5 +1,6 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { AuditContext } from "../events/audit.ts";
+import { lockRows } from "../locks.ts";
 import { bigint, noAccountId } from "../query-parts.ts";
 import { repositoryIdOf } from "../registry/repositories.ts";
 import type { Db } from "../schema.ts";
@@ -42,6 +43,8 @@ interface Star extends AuditContext {
 /** Stars a repository; a second call changes nothing. False if the user has the maximum number of stars. */
 export async function star(tx: Db, { actor, repository, nowMs }: Star): Promise<boolean> {
   const userId = actor.accountId ?? noAccountId;
+  const account = tx.selectFrom("accounts").select("id").where("id", "=", userId);
+  await lockRows(tx, account, { mode: "change", table: "accounts" });
   const held = await tx
     .selectFrom("stars")
     .select(({ fn }) => fn.countAll<number>().as("count"))

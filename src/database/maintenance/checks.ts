@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
+import { lockRows } from "../locks.ts";
 import { sumOfSizes } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
@@ -189,6 +190,12 @@ export async function recordScrub(
   tx: Db,
   { ids, nowMs }: { readonly ids: readonly number[]; readonly nowMs: number },
 ): Promise<void> {
+  const verified = tx
+    .selectFrom("blobs")
+    .select("id")
+    .where(dialectOf(tx).isOneOf("id", ids))
+    .orderBy("id");
+  await lockRows(tx, verified, { mode: "change", table: "blobs" });
   await tx
     .updateTable("blobs")
     .set({ scrubbed_at: nowMs })

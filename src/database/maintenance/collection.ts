@@ -3,7 +3,8 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { sumOfSizes } from "../query-parts.ts";
 import { removeManifest } from "../registry/manifests.ts";
-import { releaseQuota } from "../registry/quotas.ts";
+import { releaseManifestQuota, releaseQuota } from "../registry/quota-changes.ts";
+import { lockDueLinks, lockDueManifests } from "./due-candidates.ts";
 import { markUnlinkedDeleting } from "./gc-candidates.ts";
 import type { Db } from "../schema.ts";
 
@@ -75,22 +76,7 @@ export async function collectManifests(
   tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<CollectedManifest>> {
-  const due = await tx
-    .selectFrom("manifest_reviews")
-    .innerJoin("manifests", "manifests.id", "manifest_reviews.manifest_id")
-    .innerJoin("repositories", "repositories.id", "manifests.repository_id")
-    .select([
-      "manifests.id as id",
-      "manifests.repository_id as repositoryId",
-      "manifests.digest as digest",
-      "manifests.subject_digest as subject",
-      "manifests.leased_until as leasedUntilMs",
-      "repositories.name as repository",
-    ])
-    .where("manifest_reviews.due_at", "<=", query.nowMs)
-    .orderBy("manifest_reviews.due_at")
-    .limit(query.limit)
-    .execute();
+  const due = await lockDueManifests(tx, query);
   const collected: CollectedManifest[] = [];
   for (const manifest of due) {
     if (manifest.leasedUntilMs > query.nowMs) {
@@ -105,6 +91,7 @@ export async function collectManifests(
       await tx.deleteFrom("manifest_reviews").where("manifest_id", "=", manifest.id).execute();
       continue;
     }
+    await releaseManifestQuota(tx, manifest);
     await removeManifest(tx, manifest, query);
     collected.push({ repository: manifest.repository, digest: manifest.digest });
   }
@@ -155,26 +142,7 @@ export async function collectBlobs(
   tx: Db,
   query: CandidateQuery,
 ): Promise<CandidateResult<{ readonly repository: RepositoryName; readonly digest: Digest }>> {
-  const due = await tx
-    .selectFrom("blob_reviews")
-    .innerJoin("blob_links", (join) =>
-      join
-        .onRef("blob_links.repository_id", "=", "blob_reviews.repository_id")
-        .onRef("blob_links.blob_id", "=", "blob_reviews.blob_id"),
-    )
-    .innerJoin("blobs", "blobs.id", "blob_reviews.blob_id")
-    .innerJoin("repositories", "repositories.id", "blob_reviews.repository_id")
-    .select([
-      "blob_reviews.repository_id as repositoryId",
-      "blob_reviews.blob_id as blobId",
-      "blob_links.leased_until as leasedUntilMs",
-      "blobs.digest as digest",
-      "repositories.name as repository",
-    ])
-    .where("blob_reviews.due_at", "<=", query.nowMs)
-    .orderBy("blob_reviews.due_at")
-    .limit(query.limit)
-    .execute();
+  const due = await lockDueLinks(tx, query);
   const collected: { repository: RepositoryName; digest: Digest }[] = [];
   for (const { repositoryId, blobId, leasedUntilMs, digest, repository } of due) {
     const here = { repository_id: repositoryId, blob_id: blobId };

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
-import { bigint, notDeleting } from "../query-parts.ts";
+import { dialectOf } from "../dialect.ts";
+import { locked, lockName, lockRows } from "../locks.ts";
+import { notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 interface MirrorStock {
@@ -10,16 +12,19 @@ interface MirrorStock {
   readonly bytes: number;
 }
 
+/** Condition: no other namespace links the blob. */
+const isUnshared = (namespace: string) => sql`
+  NOT EXISTS (
+    SELECT 1 FROM blob_links AS others JOIN repositories AS homes ON homes.id = others.repository_id
+    WHERE others.blob_id = blobs.id AND homes.namespace <> ${namespace})`;
+
 /** Live blobs of a mirror's repositories that no other namespace links: the blobs that it could evict. */
 const own = (namespace: string) => sql`
   SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS "sizeBytes"
   FROM repositories
   JOIN blob_links ON blob_links.repository_id = repositories.id
   JOIN blobs ON blobs.id = blob_links.blob_id
-  WHERE repositories.namespace = ${namespace} AND blobs.state = 'live'
-    AND NOT EXISTS (
-      SELECT 1 FROM blob_links AS others JOIN repositories AS homes ON homes.id = others.repository_id
-      WHERE others.blob_id = blobs.id AND homes.namespace <> ${namespace})`;
+  WHERE repositories.namespace = ${namespace} AND blobs.state = 'live' AND ${isUnshared(namespace)}`;
 
 /** Digests that the pinned tags of a mirror need: the manifests and, recursively, everything that they reference. */
 const pinned = (namespace: string) => sql`
@@ -55,26 +60,20 @@ export async function useMirrorBlobs(
     readonly uses: readonly { readonly digest: Digest; readonly usedAtMs: number }[];
   },
 ): Promise<void> {
-  for (const { digest, usedAtMs } of use.uses) {
+  const usedAtMs = new Map(use.uses.map(({ digest, usedAtMs: atMs }) => [digest, atMs]));
+  const blobs = tx
+    .selectFrom("blobs")
+    .select(["id", "digest"])
+    .where(dialectOf(tx).isOneOf("digest", [...usedAtMs.keys()]))
+    .where(notDeleting)
+    .orderBy("id");
+  const used = await locked(tx, blobs, { mode: "share", table: "blobs" }).execute();
+  for (const { id, digest } of used) {
+    const row = { used_at: usedAtMs.get(digest) ?? 0 };
     await tx
       .insertInto("mirror_uses")
-      .columns(["namespace", "blob_id", "used_at"])
-      .expression((query) =>
-        query
-          .selectFrom("blobs")
-          .select((row) => [
-            row.val(use.namespace).as("namespace"),
-            "blobs.id",
-            bigint(usedAtMs).as("used_at"),
-          ])
-          .where("digest", "=", digest)
-          .where(notDeleting),
-      )
-      .onConflict((conflict) =>
-        conflict
-          .columns(["namespace", "blob_id"])
-          .doUpdateSet({ used_at: (row) => row.ref("excluded.used_at") }),
-      )
+      .values({ namespace: use.namespace, blob_id: id, ...row })
+      .onConflict((conflict) => conflict.columns(["namespace", "blob_id"]).doUpdateSet(row))
       .execute();
   }
 }
@@ -88,6 +87,14 @@ interface EvictMirrorBlobs {
   readonly leaveBytes: number;
   /** Blobs that are being read or were just downloaded; they are not evicted. */
   readonly except: readonly Digest[];
+}
+
+/** A blob that a mirror could evict; `keep`: a pinned image needs it. */
+interface StockedBlob {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly keep: 0 | 1;
 }
 
 /** A blob that a mirror has evicted: its row is `deleting`, its bytes are still in the store. */
@@ -106,7 +113,8 @@ export async function evictMirrorBlobs(
   tx: Db,
   { namespace, ifOverBytes, leaveBytes, except, nowMs }: EvictMirrorBlobs,
 ): Promise<{ readonly evicted: readonly EvictedBlob[]; readonly leftBytes: number }> {
-  const { rows: stock } = await sql<{ id: number; digest: Digest; sizeBytes: number; keep: 0 | 1 }>`
+  await lockName(tx, `evictions of ${namespace}`);
+  const { rows: stock } = await sql<StockedBlob>`
     SELECT own.id AS id, own.digest AS digest, own."sizeBytes" AS "sizeBytes",
       CASE WHEN own.digest IN (${pinned(namespace)}) THEN 1 ELSE 0 END AS keep
     FROM (${own(namespace)}) AS own
@@ -115,15 +123,56 @@ export async function evictMirrorBlobs(
   let leftBytes = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (leftBytes <= ifOverBytes) return { evicted: [], leftBytes };
   const spared = new Set(except);
-  const evicted: EvictedBlob[] = [];
-  for (const { id, digest, sizeBytes, keep } of stock) {
+  const chosen: StockedBlob[] = [];
+  for (const blob of stock) {
     if (leftBytes <= leaveBytes) break;
-    if (keep === 1 || spared.has(digest)) continue;
+    if (blob.keep === 1 || spared.has(blob.digest)) continue;
+    leftBytes -= blob.sizeBytes;
+    chosen.push(blob);
+  }
+  const free = await lockOwn(tx, namespace, chosen);
+  const evicted: EvictedBlob[] = [];
+  for (const { id, sizeBytes } of chosen) {
+    if (!free.has(id)) {
+      leftBytes += sizeBytes;
+      continue;
+    }
     await tx.deleteFrom("blob_links").where("blob_id", "=", id).execute();
     await tx.deleteFrom("mirror_uses").where("blob_id", "=", id).execute();
     await markUnlinkedDeleting(tx, { blobId: id, nowMs });
-    leftBytes -= sizeBytes;
     evicted.push({ id, sizeBytes });
   }
   return { evicted, leftBytes };
+}
+
+/**
+ * Locks blobs and the repositories that link them. Returns the ids of the blobs that still no other namespace links,
+ * without those that another command has locked.
+ */
+async function lockOwn(
+  tx: Db,
+  namespace: string,
+  blobs: readonly StockedBlob[],
+): Promise<ReadonlySet<number>> {
+  const ids = blobs.map(({ id }) => id);
+  const dialect = dialectOf(tx);
+  const linking = tx
+    .selectFrom("blob_links")
+    .select("repository_id")
+    .where(dialect.isOneOf("blob_id", ids));
+  const repositories = tx
+    .selectFrom("repositories")
+    .select("id")
+    .where("namespace", "=", namespace)
+    .where("id", "in", linking)
+    .orderBy("id");
+  await lockRows(tx, repositories, { mode: "change", table: "repositories" });
+  const free = tx.selectFrom("blobs").select("id").where(dialect.isOneOf("id", ids)).orderBy("id");
+  const lock = { mode: "remove", table: "blobs", skipLocked: true } as const;
+  const lockedIds = (await locked(tx, free, lock).execute()).map(({ id }) => id);
+  const { rows } = await sql<{ readonly id: number }>`
+    SELECT id FROM blobs WHERE ${dialect.isOneOf("id", lockedIds)} AND state = 'live' AND ${isUnshared(namespace)}`.execute(
+    tx,
+  );
+  return new Set(rows.map(({ id }) => id));
 }

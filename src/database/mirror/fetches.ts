@@ -2,6 +2,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { storeBlob, type StoreBlob } from "../registry/store-blob.ts";
 import type { Rejection } from "../rejections.ts";
 import { dialectOf } from "../dialect.ts";
+import { locked } from "../locks.ts";
 import type { Db } from "../schema.ts";
 import type { FetchReference } from "./schema.ts";
 
@@ -22,7 +23,8 @@ export interface FetchTarget {
 
 export function createMirrorFetchReads(db: Db) {
   return {
-    find: (target: FetchTarget): Promise<MirrorFetch | undefined> => findFetch(db, target),
+    find: (target: FetchTarget): Promise<MirrorFetch | undefined> =>
+      selectFetch(db, target).executeTakeFirst(),
 
     /** Downloads whose process has sent no heartbeat since `beforeMs`. */
     idleSince: (beforeMs: number): Promise<readonly (FetchTarget & MirrorFetch)[]> =>
@@ -41,11 +43,8 @@ export function createMirrorFetchReads(db: Db) {
   };
 }
 
-function findFetch(
-  db: Db,
-  { repository, reference }: FetchTarget,
-): Promise<MirrorFetch | undefined> {
-  return db
+const selectFetch = (db: Db, { repository, reference }: FetchTarget) =>
+  db
     .selectFrom("mirror_fetches")
     .select([
       "owner",
@@ -54,9 +53,7 @@ function findFetch(
       "touched_at as touchedAtMs",
     ])
     .where("repository", "=", repository)
-    .where("reference", "=", reference)
-    .executeTakeFirst();
-}
+    .where("reference", "=", reference);
 
 interface BeginMirrorFetch extends FetchTarget {
   readonly owner: string;
@@ -75,6 +72,7 @@ export type MirrorFetchBegun =
 export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise<MirrorFetchBegun> {
   const { repository, reference, owner, storageReference, nowMs, takesFrom } = begin;
   const row = { owner, storage_reference: storageReference, size_bytes: null, touched_at: nowMs };
+  const lock = { mode: "change", table: "mirror_fetches" } as const;
   for (;;) {
     const inserted = await tx
       .insertInto("mirror_fetches")
@@ -83,7 +81,7 @@ export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise
       .executeTakeFirst();
     if ((inserted.numInsertedOrUpdatedRows ?? 0n) > 0n)
       return { role: "leader", before: undefined };
-    const before = await findFetch(tx, begin);
+    const before = await locked(tx, selectFetch(tx, begin), lock).executeTakeFirst();
     // Another process has ended the fetch between the two statements.
     if (before === undefined) continue;
     const isGone =
@@ -95,7 +93,9 @@ export async function beginMirrorFetch(tx: Db, begin: BeginMirrorFetch): Promise
       .where("repository", "=", repository)
       .where("reference", "=", reference)
       .execute();
-    return { role: "leader", before };
+    // A repeated command finds its own row.
+    const isOwnRow = before.owner === owner && before.storageReference === storageReference;
+    return { role: "leader", before: isOwnRow ? undefined : before };
   }
 }
 

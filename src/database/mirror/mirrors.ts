@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { lockRows } from "../locks.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -50,6 +51,13 @@ export async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
     .values({ name: namespace, kind: "organisation", created_at: nowMs })
     .onConflict((conflict) => conflict.column("name").doNothing())
     .execute();
+  const others = tx
+    .selectFrom("repositories")
+    .select("id")
+    .where("namespace", "=", namespace)
+    .where("visibility", "!=", visibility)
+    .orderBy("id");
+  await lockRows(tx, others, { mode: "change", table: "repositories" });
   await tx
     .updateTable("repositories")
     .set({ visibility })
@@ -75,7 +83,9 @@ export async function addMirrorCounters(
   tx: Db,
   add: { readonly namespace: string; readonly counts: Readonly<Record<string, number>> },
 ): Promise<void> {
-  for (const [name, value] of Object.entries(add.counts)) {
+  // Two commands that change the same rows do it in the same order.
+  const inOrder = Object.entries(add.counts).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, value] of inOrder) {
     if (value === 0) continue;
     await tx
       .insertInto("mirror_counters")

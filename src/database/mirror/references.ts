@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { DOCKER_IMAGE_CONFIG, OCI_IMAGE_CONFIG } from "../../oci/media-types.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
+import { lockRepository } from "../registry/repositories.ts";
 import type { NewManifest } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -146,6 +147,7 @@ export async function setPlatform(
   tx: Db,
   { platform, ...config }: Config & { readonly platform: PlatformColumns },
 ): Promise<void> {
+  await lockRepository(tx, config.repository, "change");
   const images = await withoutPlatform(tx, config).execute();
   if (images.length === 0) return;
   const ids = images.map(({ id }) => id);

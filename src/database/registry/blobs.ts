@@ -7,13 +7,14 @@ import {
   type Lease,
   type LeaseExtension,
 } from "../maintenance/gc-candidates.ts";
+import { locked } from "../locks.ts";
 import { mayPullFrom } from "../permissions/check.ts";
 import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { releaseQuota } from "./quotas.ts";
-import { repositoryIdOf } from "./repositories.ts";
-import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import { releaseQuota } from "./quota-changes.ts";
+import { lockRepository, repositoryIdOf } from "./repositories.ts";
+import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
 
 /** A blob that is linked in one repository. */
 export interface LinkedBlob {
@@ -93,19 +94,22 @@ interface MountBlob extends Lease, Push {
  * actor may no longer pull from the source.
  */
 export async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
-  const source = await liveLink(tx, mount.from, mount.digest)
-    .select(["blobs.id as id", "blobs.size_bytes as sizeBytes"])
-    .executeTakeFirst();
+  const home = await lockForPush(tx, mount, "share");
+  const link = liveLink(tx, mount.from, mount.digest)
+    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(mount.repository)))
+    .select(["blobs.id as blobId", "blobs.size_bytes as sizeBytes", "quotas.namespace as quota"]);
+  const source = await locked(tx, link, { mode: "share", table: "blobs" }).executeTakeFirst();
   if (source === undefined) return false;
   if (!(await mayPullFrom(tx, mount.actor, mount.from, mount.nowMs))) return false;
-  const { id: blobId, sizeBytes } = source;
-  const opened = await getOrCreateRepository(tx, mount, { what: "blob", blobId, sizeBytes });
+  const { blobId, sizeBytes, quota } = source;
+  const item = { what: "blob", blobId, sizeBytes } as const;
+  const opened = await openForPush(tx, mount, home, { hasQuota: quota !== null, item });
   if (isRejection(opened)) return opened;
   await linkBlob(tx, opened.repositoryId, blobId, mount);
   return true;
 }
 
-/** Links a blob in a repository, or extends the lease of its link. */
+/** Links a blob, which the caller has locked, in a repository, or extends the lease of its link. */
 export async function linkBlob(
   tx: Db,
   repositoryId: number,
@@ -161,9 +165,12 @@ export async function unlinkBlob(
   tx: Db,
   { repository, digest, nowMs, actor }: UnlinkBlob,
 ): Promise<Unlinked> {
-  const linked = await liveLink(tx, repository, digest)
-    .select(["blobs.id as blobId", "repositories.id as repositoryId"])
-    .executeTakeFirst();
+  if ((await lockRepository(tx, repository, "change")) === undefined) return { outcome: "unknown" };
+  const link = liveLink(tx, repository, digest).select([
+    "blobs.id as blobId",
+    "repositories.id as repositoryId",
+  ]);
+  const linked = await locked(tx, link, { mode: "remove", table: "blobs" }).executeTakeFirst();
   if (linked === undefined) return { outcome: "unknown" };
   const user = await tx
     .selectFrom("manifest_references")

@@ -10,8 +10,8 @@ import {
 import { dialectOf } from "../dialect.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { releaseManifestQuota } from "./quotas.ts";
-import { findRepository, repositoryIdOf, touchRepository } from "./repositories.ts";
+import { releaseManifestQuota } from "./quota-changes.ts";
+import { lockRepository, repositoryIdOf, touchRepository } from "./repositories.ts";
 import { findImmutableOver, removeTagsOf, type TagChange } from "./tags.ts";
 
 export interface StoredManifest {
@@ -75,7 +75,7 @@ export async function deleteManifest(
   deletion: DeleteManifest,
 ): Promise<{ readonly tags: readonly Tag[] } | ImmutableTag | undefined> {
   const { repository, digest, nowMs, actor } = deletion;
-  const home = await findRepository(tx, repository);
+  const home = await lockRepository(tx, repository, "change");
   if (home === undefined) return undefined;
   const manifest = await tx
     .selectFrom("manifests")
@@ -86,22 +86,23 @@ export async function deleteManifest(
   if (manifest === undefined) return undefined;
   const immutable = await findImmutableOver(tx, home, digest);
   if (immutable !== undefined) return immutable;
+  const found = { id: manifest.id, repositoryId: home.id, digest };
+  await releaseManifestQuota(tx, found);
   const tags = await removeTagsOf(tx, home.id, manifest.id, deletion);
-  await removeManifest(tx, { id: manifest.id, repositoryId: home.id, digest }, deletion);
+  await removeManifest(tx, found, deletion);
   const account = namespaceOf(repository);
   const subject = `${repository}@${digest}`;
   await writeAudit(tx, { nowMs, actor, account, action: "repo.manifest.delete", subject });
   return { tags };
 }
 
-/** Deletes a manifest without tags. What it kept becomes a GC candidate. */
+/** Deletes a manifest without tags, after its quota was released. What it kept becomes a GC candidate. */
 export async function removeManifest(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
   { nowMs, dueAtMs }: EventTimes,
 ): Promise<void> {
   await addCandidatesOf(tx, manifest, dueAtMs);
-  await releaseManifestQuota(tx, manifest);
   await tx.deleteFrom("manifests").where("id", "=", manifest.id).execute();
   await touchRepository(tx, manifest.repositoryId, nowMs);
 }

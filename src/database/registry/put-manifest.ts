@@ -1,13 +1,14 @@
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
+import { namespaceOf } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
 import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import type { Quota } from "./quotas.ts";
-import { findRepository, touchRepository } from "./repositories.ts";
-import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import { touchRepository, type Repository } from "./repositories.ts";
+import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
 import type { NewManifest, NewManifestReference } from "./schema.ts";
 import { findImmutable, findImmutableOver, pointTag } from "./tags.ts";
 
@@ -42,20 +43,19 @@ type ManifestPut =
 export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { repository, manifest, tags, nowMs } = put;
   const { digest } = manifest;
-  const known = await findRepository(tx, repository);
-  const missing = await missingReferences(tx, known?.id, put);
+  const home = await lockForPush(tx, put, "change");
+  const missing = await missingReferences(tx, home?.id, put);
   if (missing.length > 0) return { outcome: "missing", missing: missing.slice(0, missingTold) };
-  const immutable = known && (await findImmutable(tx, known, tags, digest));
+  const immutable = home && (await findImmutable(tx, home, tags, digest));
   if (immutable !== undefined) return immutable;
 
-  const existing = known && (await findExisting(tx, known.id, digest));
-  const opened =
-    known !== undefined && (existing !== undefined || !isCounted(known.quota, put))
-      ? { repositoryId: known.id }
-      : await getOrCreateRepository(tx, put, { what: "manifest", sizeBytes: manifest.size_bytes });
+  const { existing, hasQuota } = await findExisting(tx, home, put);
+  const item = { what: "manifest", sizeBytes: manifest.size_bytes } as const;
+  const isNew = existing === undefined;
+  const opened = await openForPush(tx, put, home, isNew ? { hasQuota, item } : undefined);
   if (isRejection(opened)) return opened;
-  if (known !== undefined && isOfAnotherType(existing, manifest)) {
-    const over = await findImmutableOver(tx, known, digest);
+  if (home !== undefined && isOfAnotherType(existing, manifest)) {
+    const over = await findImmutableOver(tx, home, digest);
     if (over !== undefined) return over;
   }
 
@@ -70,25 +70,30 @@ export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut
   return { outcome: "stored" };
 }
 
-const isCounted = (quota: Quota | undefined, { rules }: Push): boolean =>
-  quota !== undefined || rules.defaultQuotaBytes !== null;
-
 interface ExistingManifest {
   readonly id: number;
   readonly media_type: string;
 }
 
-const findExisting = (
+/** Finds the manifest in its repository, and tells whether the namespace has a quota. */
+async function findExisting(
   tx: Db,
-  repositoryId: number,
-  digest: Digest,
-): Promise<ExistingManifest | undefined> =>
-  tx
-    .selectFrom("manifests")
-    .select(["id", "media_type"])
-    .where("repository_id", "=", repositoryId)
-    .where("digest", "=", digest)
-    .executeTakeFirst();
+  home: Repository | undefined,
+  { repository, manifest }: PutManifest,
+): Promise<{ readonly existing: ExistingManifest | undefined; readonly hasQuota: boolean }> {
+  const { id, media_type, quota } = await tx
+    .selectFrom(sql`(SELECT 1)`.as("one_row"))
+    .leftJoin("manifests", (join) =>
+      join
+        .on("manifests.repository_id", "=", home?.id ?? noRepositoryId)
+        .on("manifests.digest", "=", manifest.digest),
+    )
+    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
+    .select(["manifests.id as id", "media_type", "quotas.namespace as quota"])
+    .executeTakeFirstOrThrow();
+  const existing = id === null || media_type === null ? undefined : { id, media_type };
+  return { existing, hasQuota: quota !== null };
+}
 
 /** The same bytes with another media type: their references are parsed in another way. */
 const isOfAnotherType = (existing: ExistingManifest | undefined, manifest: NewManifest): boolean =>
@@ -119,6 +124,9 @@ async function writeManifest(
   }
   return id;
 }
+
+/** An id that no repository has. */
+const noRepositoryId = 0;
 
 /** SQLite allows 32,766 parameters per statement; a manifest of 4 MiB can have about as many references. */
 const rowsAtOnce = 500;

@@ -1,13 +1,13 @@
 import { sql } from "kysely";
-import type { RepositoryName } from "../../oci/name.ts";
+import { dialectOf } from "../dialect.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
-import type { OverQuota } from "../rejections.ts";
+import { locked, lockName, lockRows } from "../locks.ts";
 import type { Db } from "../schema.ts";
 
 /*
  * The quota of a namespace counts the bytes of the distinct blobs that its repositories link, and of their manifests.
  * The sum is in the quota's row. Every transaction that adds or removes a link or a manifest updates it; a namespace
- * without a row costs nothing. Open uploads are counted from their own rows (`reservedBytes`).
+ * without a row costs nothing. `quota-changes.ts` adds and subtracts.
  */
 
 export interface Quota {
@@ -50,111 +50,31 @@ export function createQuotaReads(db: Db) {
   };
 }
 
-export function findQuota(db: Db, namespace: string): Promise<Quota | undefined> {
-  return db
+const selectQuota = (db: Db, namespace: string) =>
+  db
     .selectFrom("quotas")
     .select(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
-    .where("namespace", "=", namespace)
-    .executeTakeFirst();
-}
+    .where("namespace", "=", namespace);
 
-interface QuotaReservation {
-  readonly namespace: string;
-  /** The quota's row, if there is one. */
-  readonly quota: Quota | undefined;
-  /** The limit if no row has one, in bytes; `null`: no limit. */
-  readonly defaultBytes: number | null;
-  readonly item: Item;
-}
+export const findQuota = (db: Db, namespace: string): Promise<Quota | undefined> =>
+  selectQuota(db, namespace).executeTakeFirst();
 
-/** The blob or manifest that will be stored. */
-export interface Item {
-  readonly what: "blob" | "manifest";
-  /** For a blob that already has a row. */
-  readonly blobId?: number | undefined;
-  readonly sizeBytes: number;
-}
+/** Locks the quota's row, if there is one. */
+export const lockQuota = (tx: Db, namespace: string): Promise<Quota | undefined> =>
+  locked(tx, selectQuota(tx, namespace), { mode: "change", table: "quotas" }).executeTakeFirst();
 
-/**
- * Adds a blob or a manifest to the used bytes before it is stored. If the quota does not suffice, it returns a
- * rejection and changes nothing.
- */
-export async function reserveQuota(
-  tx: Db,
-  reservation: QuotaReservation,
-): Promise<OverQuota | undefined> {
-  const { namespace, defaultBytes, item } = reservation;
-  const { what, blobId, sizeBytes } = item;
-  if (reservation.quota === undefined && defaultBytes === null) return undefined;
-  const quota = reservation.quota ?? (await beginCounting(tx, namespace, null));
-  if (blobId !== undefined && (await isLinkedIn(tx, namespace, blobId))) return undefined;
-  const limitBytes = quota.limitBytes ?? defaultBytes;
-  if (limitBytes !== null) {
-    const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace));
-    if (usedBytes + sizeBytes > limitBytes)
-      return { rejected: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
-  }
-  await tx
-    .updateTable("quotas")
-    .set({ used_bytes: quota.usedBytes + sizeBytes })
-    .where("namespace", "=", namespace)
-    .execute();
-  return undefined;
-}
-
-export async function isLinkedIn(tx: Db, namespace: string, blobId: number): Promise<boolean> {
-  const linked = await tx
-    .selectFrom("blob_links")
-    .innerJoin("repositories", "repositories.id", "blob_links.repository_id")
-    .select("repositories.id")
-    .where("blob_links.blob_id", "=", blobId)
-    .where("repositories.namespace", "=", namespace)
-    .limit(1)
-    .executeTakeFirst();
-  return linked !== undefined;
-}
-
-/**
- * Subtracts an unlinked blob from the used bytes, unless another repository of the namespace links it. Call it after
- * the link was deleted.
- */
-export async function releaseQuota(
-  tx: Db,
-  link: { readonly repositoryId: number; readonly blobId: number },
-): Promise<void> {
-  await sql`
-    UPDATE quotas SET used_bytes = used_bytes - (SELECT size_bytes FROM blobs WHERE id = ${link.blobId})
-    WHERE namespace = (SELECT namespace FROM repositories WHERE id = ${link.repositoryId})
-      AND NOT EXISTS (
-        SELECT 1 FROM blob_links JOIN repositories ON repositories.id = blob_links.repository_id
-        WHERE blob_links.blob_id = ${link.blobId} AND repositories.namespace = quotas.namespace)`.execute(
-    tx,
-  );
-}
-
-/** Subtracts a manifest from the used bytes. Call it before its row is deleted. */
-export async function releaseManifestQuota(
-  tx: Db,
-  manifest: { readonly id: number; readonly repositoryId: number },
-): Promise<void> {
-  await sql`
-    UPDATE quotas SET used_bytes = used_bytes - (SELECT size_bytes FROM manifests WHERE id = ${manifest.id})
-    WHERE namespace = (SELECT namespace FROM repositories WHERE id = ${manifest.repositoryId})`.execute(
-    tx,
-  );
-}
-
-/** Reserved bytes of the open uploads of a namespace, except of the session `without`. */
-export async function reservedBytes(db: Db, namespace: string, without?: string): Promise<number> {
-  // "0" is the character after "/" in ASCII.
-  const found = await db
-    .selectFrom("uploads")
-    .select(({ fn }) => fn.coalesce(fn.sum<number>("reserved_bytes"), sql<number>`0`).as("bytes"))
-    .where("repository", ">=", `${namespace}/` as RepositoryName)
-    .where("repository", "<", `${namespace}0` as RepositoryName)
-    .$if(without !== undefined, (query) => query.where("id", "<>", without ?? ""))
-    .executeTakeFirstOrThrow();
-  return found.bytes;
+/** Locks the quotas of the namespaces of several repositories. */
+export async function lockQuotas(tx: Db, repositoryIds: readonly number[]): Promise<void> {
+  const namespaces = tx
+    .selectFrom("repositories")
+    .select("namespace")
+    .where(dialectOf(tx).isOneOf("id", repositoryIds));
+  const quotas = tx
+    .selectFrom("quotas")
+    .select("namespace")
+    .where("namespace", "in", namespaces)
+    .orderBy("namespace");
+  await lockRows(tx, quotas, { mode: "change", table: "quotas" });
 }
 
 /** Counts the used bytes again: after many links were deleted at once, or when the row is wrong. */
@@ -162,6 +82,7 @@ export async function recountQuota(
   tx: Db,
   { namespace }: { readonly namespace: string },
 ): Promise<void> {
+  if ((await lockQuota(tx, namespace)) === undefined) return;
   await tx
     .updateTable("quotas")
     .set({ used_bytes: storedBytes(namespace) })
@@ -178,18 +99,44 @@ const storedBytes = (namespace: string) => sql<number>`(
     JOIN manifests ON manifests.repository_id = repositories.id
     WHERE repositories.namespace = ${namespace}))`;
 
-/** Creates the quota row of a namespace with its used bytes, or sets another limit. */
+/**
+ * Creates the quota row of a namespace with its used bytes. If another command has just created it, sets `limitBytes`
+ * unless it is `undefined`.
+ */
 export async function beginCounting(
   tx: Db,
   namespace: string,
-  limitBytes: number | null,
+  limitBytes?: number,
 ): Promise<Quota> {
+  await lockContent(tx, namespace);
   return tx
     .insertInto("quotas")
-    .values({ namespace, limit_bytes: limitBytes, used_bytes: storedBytes(namespace) })
-    .onConflict((conflict) => conflict.column("namespace").doUpdateSet({ limit_bytes: limitBytes }))
+    .values({ namespace, limit_bytes: limitBytes ?? null, used_bytes: storedBytes(namespace) })
+    .onConflict((conflict) =>
+      conflict
+        .column("namespace")
+        .doUpdateSet((row) =>
+          limitBytes === undefined
+            ? { used_bytes: row.ref("quotas.used_bytes") }
+            : { limit_bytes: limitBytes },
+        ),
+    )
     .returning(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
     .executeTakeFirstOrThrow();
+}
+
+/**
+ * Waits for the commands that add or remove content in the namespace, and stops new ones: they have not seen that the
+ * namespace is counted.
+ */
+async function lockContent(tx: Db, namespace: string): Promise<void> {
+  await lockName(tx, `namespace ${namespace}`);
+  const repositories = tx
+    .selectFrom("repositories")
+    .select("id")
+    .where("namespace", "=", namespace)
+    .orderBy("id");
+  await lockRows(tx, repositories, { mode: "remove", table: "repositories" });
 }
 
 interface SetQuota extends AuditContext {
@@ -200,7 +147,13 @@ interface SetQuota extends AuditContext {
 /** Sets the limit of a namespace. Existing content stays, also above the limit. */
 export async function setQuota(tx: Db, set: SetQuota): Promise<Quota> {
   const { namespace, limitBytes, nowMs, actor } = set;
-  const quota = await beginCounting(tx, namespace, limitBytes);
+  const changed = await tx
+    .updateTable("quotas")
+    .set({ limit_bytes: limitBytes })
+    .where("namespace", "=", namespace)
+    .returning(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
+    .executeTakeFirst();
+  const quota = changed ?? (await beginCounting(tx, namespace, limitBytes));
   const data = { limitBytes: String(limitBytes) };
   const action = "org.quota.set";
   await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: namespace, data });

@@ -1,12 +1,10 @@
-import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
-import { systemActor } from "../permissions/authority.ts";
-import { dialectOf } from "../dialect.ts";
+import { dialectOf, type LockMode } from "../dialect.ts";
+import { locked } from "../locks.ts";
 import type { Db } from "../schema.ts";
-import { recountQuota, type Quota } from "./quotas.ts";
 import type { Visibility } from "./schema.ts";
 
 export interface Repository {
@@ -35,44 +33,41 @@ export function createRepositoryReads(db: Db) {
 export const repositoryIdOf = (db: Db, name: RepositoryName) =>
   db.selectFrom("repositories").select("id").where("name", "=", name);
 
-export function createRemovalReads(db: Db) {
+const selectRepository = (db: Db, name: RepositoryName) =>
+  db
+    .selectFrom("repositories")
+    .select(["id", "name", "visibility", "immutable_tags as immutableTags"])
+    .where("name", "=", name);
+
+function repositoryOf(
+  row: (Omit<Repository, "immutableTags"> & { readonly immutableTags: string | null }) | undefined,
+): Repository | undefined {
+  if (row === undefined) return undefined;
+  const { immutableTags } = row;
   return {
-    /** The highest removal number of all repositories; 0 if there was no removal. */
-    async highest(): Promise<number> {
-      const row = await db
-        .selectFrom("repository_removals")
-        .select(({ fn }) => fn.max("sequence").as("highest"))
-        .executeTakeFirst();
-      return row?.highest ?? 0;
-    },
+    ...row,
+    immutableTags: immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns),
   };
 }
 
-/** A repository, with the quota of its namespace if there is one. */
 export async function findRepository(
   db: Db,
   name: RepositoryName,
-): Promise<(Repository & { readonly quota: Quota | undefined }) | undefined> {
-  const row = await db
-    .selectFrom("repositories")
-    .leftJoin("quotas", "quotas.namespace", "repositories.namespace")
-    .select([
-      "repositories.id as id",
-      "repositories.name as name",
-      "repositories.visibility as visibility",
-      "repositories.immutable_tags as immutableTags",
-      "quotas.limit_bytes as limitBytes",
-      "quotas.used_bytes as usedBytes",
-    ])
-    .where("repositories.name", "=", name)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const { limitBytes, usedBytes, immutableTags, ...repository } = row;
-  return {
-    ...repository,
-    immutableTags: immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns),
-    quota: usedBytes === null ? undefined : { limitBytes, usedBytes },
-  };
+): Promise<Repository | undefined> {
+  return repositoryOf(await selectRepository(db, name).executeTakeFirst());
+}
+
+/**
+ * Finds and locks the repository that a command changes: `share` to add blobs, `change` for manifests, tags and to
+ * unlink blobs, `remove` to delete it.
+ */
+export async function lockRepository(
+  tx: Db,
+  name: RepositoryName,
+  mode: LockMode,
+): Promise<Repository | undefined> {
+  const query = locked(tx, selectRepository(tx, name), { mode, table: "repositories" });
+  return repositoryOf(await query.executeTakeFirst());
 }
 
 export async function touchRepository(tx: Db, id: number, nowMs: number): Promise<void> {
@@ -126,104 +121,4 @@ async function changeSetting(
   const account = namespaceOf(repository);
   await writeAudit(tx, { nowMs, actor, account, subject: repository, ...event });
   return true;
-}
-
-interface DeleteRepository extends AuditContext {
-  readonly repository: RepositoryName;
-}
-
-/** An upload whose row was deleted; its bytes are still in the store. */
-export interface EndedUpload {
-  readonly id: string;
-  readonly storageReference: string;
-}
-
-/**
- * Deletes a repository with all its rows and its open uploads, in one transaction; `undefined` if it does not exist.
- * Blobs that no other repository links are marked deleting. The removal gets a number, so that grants for this
- * repository are void for a later one with its name.
- */
-export async function deleteRepository(
-  tx: Db,
-  { repository, nowMs, actor }: DeleteRepository,
-): Promise<{ readonly uploads: readonly EndedUpload[] } | undefined> {
-  const home = await findRepository(tx, repository);
-  if (home === undefined) return undefined;
-  const here = home.id;
-  await tx.deleteFrom("tags").where("repository_id", "=", here).execute();
-  await tx.deleteFrom("tag_history").where("repository_id", "=", here).execute();
-  await tx.deleteFrom("manifests").where("repository_id", "=", here).execute();
-  await sql`
-    UPDATE blobs SET state = 'deleting', retired_at = ${nowMs}
-    WHERE id IN (SELECT blob_id FROM blob_links WHERE repository_id = ${here})
-      AND NOT EXISTS (
-        SELECT 1 FROM blob_links WHERE blob_links.blob_id = blobs.id AND blob_links.repository_id <> ${here})`.execute(
-    tx,
-  );
-  await tx.deleteFrom("blob_links").where("repository_id", "=", here).execute();
-  const uploads = await tx
-    .deleteFrom("uploads")
-    .where("repository", "=", repository)
-    .returning(["id", "storage_reference as storageReference"])
-    .execute();
-  await removeRow(tx, { id: here, name: repository }, { nowMs, actor });
-  await recountQuota(tx, { namespace: namespaceOf(repository) });
-  return { uploads };
-}
-
-/** Deletes the row of an empty repository, and adds its removal number and its audit row. */
-async function removeRow(
-  tx: Db,
-  { id, name }: { readonly id: number; readonly name: RepositoryName },
-  { nowMs, actor }: AuditContext,
-): Promise<void> {
-  await tx.deleteFrom("repositories").where("id", "=", id).execute();
-  await sql`
-    INSERT INTO repository_removals (name, sequence)
-    SELECT ${name}, coalesce(max(sequence), 0) + 1 FROM repository_removals WHERE true
-    ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence`.execute(tx);
-  const account = namespaceOf(name);
-  await writeAudit(tx, { nowMs, actor, account, action: "repo.delete", subject: name });
-}
-
-interface ReviewRepositories {
-  readonly nowMs: number;
-  readonly createdBeforeMs: number;
-  /** Checks repositories with higher ids. */
-  readonly afterId: number;
-  /** Maximum number of repositories in this transaction. */
-  readonly limit: number;
-}
-
-interface RepositoryReview {
-  /** Id of the last checked repository; `undefined`: there are no more. */
-  readonly lastId: number | undefined;
-  readonly removed: readonly RepositoryName[];
-}
-
-/**
- * Deletes repositories that a push created and that got no manifest, once their blobs and uploads are gone. So a
- * rejected or abandoned push leaves only two audit rows.
- */
-export async function collectRepositories(
-  tx: Db,
-  { nowMs, createdBeforeMs, afterId, limit }: ReviewRepositories,
-): Promise<RepositoryReview> {
-  // The subquery needs the index of these repositories alone, so that the database does not scan all of them by id.
-  const { rows: checked } = await sql<{ id: number; name: RepositoryName; isEmpty: 0 | 1 }>`
-    SELECT repositories.id AS id, repositories.name AS name,
-      CASE WHEN EXISTS (SELECT 1 FROM blob_links WHERE repository_id = repositories.id)
-        OR EXISTS (SELECT 1 FROM manifests WHERE repository_id = repositories.id)
-        OR EXISTS (SELECT 1 FROM uploads WHERE repository = repositories.name) THEN 0 ELSE 1 END AS "isEmpty"
-    FROM (
-      SELECT id FROM repositories
-      WHERE awaits_manifest = 1 AND id > ${afterId} AND created_at <= ${createdBeforeMs}
-      ORDER BY id LIMIT ${limit}
-    ) AS waiting
-    JOIN repositories ON repositories.id = waiting.id
-    ORDER BY waiting.id`.execute(tx);
-  const removed = checked.filter(({ isEmpty }) => isEmpty === 1);
-  const actor = systemActor("berth");
-  for (const repository of removed) await removeRow(tx, repository, { nowMs, actor });
-  return { lastId: checked.at(-1)?.id, removed: removed.map(({ name }) => name) };
 }

@@ -1,11 +1,12 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
 import { writeAudit } from "../events/audit.ts";
+import { lockName, shareName } from "../locks.ts";
 import { isSystemActorName, type Actor } from "../permissions/authority.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { findQuota, reserveQuota, type Item, type Quota } from "./quotas.ts";
-import { findRepository } from "./repositories.ts";
+import { reserveQuota, type QuotaReservation } from "./quota-changes.ts";
+import { lockRepository, type Repository } from "./repositories.ts";
 import type { Visibility } from "./schema.ts";
 
 /** The configuration for pushes. */
@@ -26,25 +27,42 @@ export interface Push {
 }
 
 /**
- * Returns the repository of a push and reserves the quota for `item`. The first stored item creates the repository. A
- * rejection changes nothing.
+ * Locks the repository of a push: with `share` to add a blob, with `change` to add a manifest. `undefined`: there is
+ * none; then no account and no quota of its namespace is created or deleted until this transaction ends.
  */
-export async function getOrCreateRepository(
+export async function lockForPush(
+  tx: Db,
+  { repository, rules }: Push,
+  mode: "share" | "change",
+): Promise<Repository | undefined> {
+  const known = await lockRepository(tx, repository, mode);
+  if (known !== undefined) return known;
+  const name = `namespace ${namespaceOf(repository)}` as const;
+  // The first push to a namespace may create its quota row.
+  await (rules.defaultQuotaBytes === null ? shareName(tx, name) : lockName(tx, name));
+  return undefined;
+}
+
+/**
+ * Reserves the quota for what is pushed, and returns the repository. The first stored item creates the repository. A
+ * rejection changes nothing.
+ * @param home the result of `lockForPush`
+ */
+export async function openForPush(
   tx: Db,
   push: Push,
-  item?: Item,
+  home: Repository | undefined,
+  reservation: QuotaReservation | undefined,
 ): Promise<{ readonly repositoryId: number } | Rejection> {
   const { repository, rules } = push;
-  const namespace = namespaceOf(repository);
-  const reserve = async (quota: Quota | undefined): Promise<OverQuota | undefined> =>
-    item && reserveQuota(tx, { namespace, quota, defaultBytes: rules.defaultQuotaBytes, item });
+  const reserve = async (): Promise<OverQuota | undefined> =>
+    reservation && reserveQuota(tx, namespaceOf(repository), reservation, rules.defaultQuotaBytes);
 
-  const known = await findRepository(tx, repository);
-  if (known !== undefined) return (await reserve(known.quota)) ?? { repositoryId: known.id };
+  if (home !== undefined) return (await reserve()) ?? { repositoryId: home.id };
   if (!rules.createOnPush) return { rejected: "absent" };
   const right = await rightToCreate(tx, push);
   if (isRejection(right)) return right;
-  const over = await reserve(await findQuota(tx, namespace));
+  const over = await reserve();
   if (over !== undefined) return over;
   const columns = { visibility: rules.defaultVisibility, awaits_manifest: 1 } as const;
   return { repositoryId: await create(tx, push, right, columns) };
@@ -156,7 +174,8 @@ export async function createRepository(
   tx: Db,
   { visibility, ...making }: CreateRepository,
 ): Promise<"created" | "exists" | Rejection> {
-  const known = await findRepository(tx, making.repository);
+  const known = await lockRepository(tx, making.repository, "change");
+  if (known === undefined) await shareName(tx, `namespace ${namespaceOf(making.repository)}`);
   const right = await rightToCreate(tx, making);
   if (known !== undefined) {
     if (!isRejection(right)) await setAwaitsManifest(tx, known.id, 0);

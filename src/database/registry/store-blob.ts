@@ -1,10 +1,13 @@
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
+import { namespaceOf } from "../../oci/name.ts";
 import type { Lease } from "../maintenance/gc-candidates.ts";
+import { locked } from "../locks.ts";
 import { notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { linkBlob, linkedBlob } from "./blobs.ts";
-import { getOrCreateRepository, type Push } from "./repository-creation.ts";
+import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
 import type { UploadRow } from "./schema.ts";
 
 export interface StoreBlob extends Lease, Push {
@@ -27,17 +30,13 @@ export async function storeBlob(
   tx: Db,
   blob: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
-  const known = await tx
-    .selectFrom("blobs")
-    .select(["id", "state", "storage_key as storageKey"])
-    .where("digest", "=", blob.digest)
-    .where(notDeleting)
-    .executeTakeFirst();
+  const home = await lockForPush(tx, blob, "share");
+  const { known, hasQuota } = await lockKnown(tx, blob);
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
   if (ended === "gone") return await answerWithoutUpload(tx, blob);
   const item = { what: "blob", blobId: known?.id, sizeBytes: blob.sizeBytes } as const;
-  const opened = await getOrCreateRepository(tx, blob, item);
+  const opened = await openForPush(tx, blob, home, { hasQuota, item });
   if (isRejection(opened)) {
     if (ended !== undefined) await tx.insertInto("uploads").values(ended).execute();
     return opened;
@@ -52,6 +51,35 @@ export async function storeBlob(
   if (known !== undefined) await replaceBytes(tx, known.id, blob);
   await linkBlob(tx, repositoryId, blobId, blob);
   return "stored";
+}
+
+interface KnownBlob {
+  readonly id: number;
+  readonly state: "live" | "missing";
+  readonly storageKey: string;
+}
+
+/** Finds and locks the blob of a digest, and tells whether the namespace has a quota. */
+async function lockKnown(
+  tx: Db,
+  { repository, digest }: StoreBlob,
+): Promise<{ readonly known: KnownBlob | undefined; readonly hasQuota: boolean }> {
+  const blob = tx
+    .selectFrom("blobs")
+    .select(["id", "state", "storage_key"])
+    .where("digest", "=", digest)
+    .where(notDeleting);
+  const found = await tx
+    .selectFrom(sql`(SELECT 1)`.as("one_row"))
+    .leftJoin(locked(tx, blob, { mode: "share", table: "blobs" }).as("known"), (join) =>
+      join.onTrue(),
+    )
+    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
+    .select(["known.id as id", "known.state as state", "known.storage_key as storageKey"])
+    .select("quotas.namespace as quota")
+    .executeTakeFirstOrThrow();
+  const { quota, ...known } = found;
+  return { known: known.id === null ? undefined : (known as KnownBlob), hasQuota: quota !== null };
 }
 
 /** Deletes the row of an upload and returns it; `undefined` without an id, `gone` if there is no such row. */

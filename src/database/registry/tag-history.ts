@@ -2,7 +2,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Tag } from "../../oci/reference.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { findRepository, touchRepository } from "./repositories.ts";
+import { lockRepository, touchRepository } from "./repositories.ts";
 import { findImmutable, pointTag, type TagChange } from "./tags.ts";
 
 /** One entry of a tag's history. */
@@ -71,7 +71,7 @@ export async function rollBackTag(
   rollback: RollBackTag,
 ): Promise<TagRolledBack | ImmutableTag> {
   const { repository, tag, digest: wanted, nowMs } = rollback;
-  const home = await findRepository(tx, repository);
+  const home = await lockRepository(tx, repository, "change");
   if (home === undefined) return { outcome: "no repository" };
   const current = await tx
     .selectFrom("tags")

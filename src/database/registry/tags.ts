@@ -8,7 +8,12 @@ import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candida
 import { pageOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { findRepository, touchRepository, type Repository } from "./repositories.ts";
+import {
+  findRepository,
+  lockRepository,
+  touchRepository,
+  type Repository,
+} from "./repositories.ts";
 
 export function createTagReads(db: Db) {
   return {
@@ -40,7 +45,7 @@ export interface TagChange extends EventTimes, AuditContext {
   readonly repository: RepositoryName;
 }
 
-/** Points a tag at a manifest and adds a history entry. The same digest again is a push, but adds no entry. */
+/** Points a tag of a locked repository at a manifest and adds a history entry. The same digest again is a push, but adds no entry. */
 export async function pointTag(
   tx: Db,
   tag: {
@@ -95,7 +100,7 @@ interface DeleteTag extends TagChange {
 /** Deletes a tag; the manifest stays. False if the tag did not exist. */
 export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | ImmutableTag> {
   const { repository, tag, nowMs, dueAtMs } = deletion;
-  const home = await findRepository(tx, repository);
+  const home = await lockRepository(tx, repository, "change");
   if (home === undefined) return false;
   const found = await tx
     .selectFrom("tags")

@@ -1,10 +1,12 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { locked } from "../locks.ts";
 import { notDeleting } from "../query-parts.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { beginCounting, findQuota, isLinkedIn, reservedBytes } from "./quotas.ts";
+import { isLinkedIn, reservedBytes } from "./quota-changes.ts";
+import { beginCounting, lockQuota, type Quota } from "./quotas.ts";
 import type { NewUpload, UploadRow } from "./schema.ts";
 
 /** Condition: the session belongs to the account; `null`: to a client without an account. */
@@ -109,9 +111,9 @@ interface ReserveUpload {
 export async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
   const namespace = namespaceOf(asked.repository);
-  const row = await findQuota(tx, namespace);
+  const row = (await lockUploadAndQuota(tx, id, namespace)) ?? (await lockQuota(tx, namespace));
   if (row === undefined && defaultBytes === null) return sizeBytes;
-  const quota = row ?? (await beginCounting(tx, namespace, null));
+  const quota = row ?? (await beginCounting(tx, namespace));
   const limitBytes = quota.limitBytes ?? defaultBytes;
   if (limitBytes === null || (await isStored(tx, namespace, asked.digest))) return sizeBytes;
   const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace, id));
@@ -127,6 +129,20 @@ export async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<numbe
     };
   await tx.updateTable("uploads").set({ reserved_bytes: granted }).where("id", "=", id).execute();
   return granted;
+}
+
+/** `undefined`: the upload or the quota does not exist. */
+function lockUploadAndQuota(tx: Db, id: string, namespace: string): Promise<Quota | undefined> {
+  const both = tx
+    .selectFrom(["uploads", "quotas"])
+    .select(["limit_bytes as limitBytes", "used_bytes as usedBytes"])
+    .where("uploads.id", "=", id)
+    .where("quotas.namespace", "=", namespace);
+  const locks = [
+    { mode: "change", table: "uploads" },
+    { mode: "change", table: "quotas" },
+  ] as const;
+  return locked(tx, both, ...locks).executeTakeFirst();
 }
 
 async function isStored(tx: Db, namespace: string, digest?: Digest): Promise<boolean> {

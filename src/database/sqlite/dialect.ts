@@ -9,6 +9,9 @@ const dialect: Dialect = {
   containsText: (column, text) =>
     sql`${sql.ref(column)} LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`,
   isInLimited: (column, subquery) => sql`${sql.ref(column)} IN (${subquery})`,
+  // A transaction that writes is alone.
+  locked: (query) => query,
+  lockName: async () => undefined,
 };
 
 class Adapter extends SqliteAdapter implements AdapterWithDialect {

@@ -2,7 +2,7 @@ import type { BlobStore } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
-import type { EndedUpload } from "../../database/registry/repositories.ts";
+import type { EndedUpload } from "../../database/registry/repository-removal.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";

@@ -29,7 +29,7 @@ export const registrySteps: readonly Step[] = [
   ],
   [
     (db) => db.repositories.find(app),
-    { id: 1, name: "team/app", visibility: "private", immutableTags: null, quota: undefined },
+    { id: 1, name: "team/app", visibility: "private", immutableTags: null },
   ],
   [(db) => db.repositories.find(base), undefined],
   [(db) => db.repositories.registrations([app, base]), [{ name: "team/app", createdAtMs: 1000 }]],

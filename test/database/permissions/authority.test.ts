@@ -27,7 +27,7 @@ describe("the authority of an actor", () => {
     assert.deepEqual(callersOf("systemActor"), [
       "accounts/users.ts",
       "app/context.ts",
-      "database/registry/repositories.ts",
+      "database/registry/repository-removal.ts",
       "mirror/repository.ts",
       "registry/uploads/expire.ts",
     ]);

@@ -12,10 +12,8 @@ import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
 import { createMembershipReads } from "../../../src/database/accounts/memberships.ts";
 import { createBlobReads } from "../../../src/database/registry/blobs.ts";
 import { createManifestReads } from "../../../src/database/registry/manifests.ts";
-import {
-  collectRepositories,
-  createRepositoryReads,
-} from "../../../src/database/registry/repositories.ts";
+import { collectRepositories } from "../../../src/database/registry/repository-removal.ts";
+import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
 import { createRepositoryPermissionReads } from "../../../src/database/permissions/facts.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { createCacheInvalidation, createFacts } from "../../../src/database/sqlite/facts.ts";
