@@ -51,8 +51,9 @@ async function deleteBlob(
 ): Promise<BlobDeletionStep> {
   try {
     await store.delete(storageKey);
-    await database.commands.dropBlob({ id });
-    return { kind: "bytes", digest, sizeBytes };
+    // Another process may have deleted them first.
+    const isOurs = await database.commands.dropBlob({ id });
+    return isOurs ? { kind: "bytes", digest, sizeBytes } : { kind: "pause" };
   } catch (error) {
     return { kind: "failed", digest, error };
   }
