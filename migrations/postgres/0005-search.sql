@@ -40,6 +40,13 @@ CREATE TABLE repository_facets (
 -- the C library. With the last one, a database with the locale C, only ASCII letters are words.
 DO $$ DECLARE
   letters text;
+  -- Numbers that are no digits, such as ½ and ④, and characters for private use. [:alnum:] does not have them.
+  others CONSTANT text :=
+    '\u00b2\u00b3\u00b9\u00bc-\u00be\u09f4-\u09f9\u0b72-\u0b77\u0bf0-\u0bf2\u0c78-\u0c7e\u0d58-\u0d5e'
+    '\u0d70-\u0d78\u0f2a-\u0f33\u1369-\u137c\u16ee-\u16f0\u17f0-\u17f9\u19da\u2070\u2074-\u2079\u2080-\u2089'
+    '\u2150-\u2182\u2185-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793\u2cfd\u3007\u3021-\u3029\u3038-\u303a'
+    '\u3192-\u3195\u3220-\u3229\u3248-\u324f\u3251-\u325f\u3280-\u3289\u32b1-\u32bf\ua6e6-\ua6ef\ua830-\ua835'
+    '\ue000-\uf8ff';
 BEGIN
   SELECT format('pg_catalog.%I', collname) INTO letters FROM pg_catalog.pg_collation
     WHERE collnamespace = 'pg_catalog'::regnamespace
@@ -51,14 +58,15 @@ BEGIN
       words text[];
     BEGIN
       IF octet_length(folded) > length(folded) THEN
-        folded := translate(normalize(regexp_replace(normalize(folded, NFD), '[\u0300-\u036f]', '', 'g'), NFC), 'ς', 'σ');
+        folded := normalize(regexp_replace(normalize(folded, NFD), '([a-z])[\u0300-\u036f]+', '\1', 'g'), NFC);
+        folded := translate(folded, 'ςµſ', 'σμs');
       END IF;
-      words := array_remove(regexp_split_to_array(folded COLLATE %1$s, '[^[:alnum:]²³¹¼-¾⁰⁴-⁹₀-₉⅐-ↂↅ-↉①-⒛⓪-⓿❶-➓\u3007\u3021-\u3029\u3038-\u303a\u3220-\u3229\u3280-\u3289\ue000-\uf8ff]+'), '');
+      words := array_remove(regexp_split_to_array(folded COLLATE %1$s, '[^[:alnum:]%2$s]+'), '');
       IF length(folded) > 128 THEN
         words := ARRAY(SELECT DISTINCT left(item, 128) FROM unnest(words) AS item);
       END IF;
       RETURN words;
-    END $function$ $create$, letters);
+    END $function$ $create$, letters, others);
 END $$;
 
 CREATE FUNCTION search_words_of(repository bigint) RETURNS tsvector LANGUAGE plpgsql STABLE AS $$ DECLARE

@@ -59,14 +59,17 @@ function pathsOf(visibility: VisibilityFilter): RawBuilder<unknown> {
       AND (visibility = 'public' OR ${isNamedBy(visibility.paths)}))`;
 }
 
+/** Other forms of letters, with their usual form. */
+const likeOthers: Readonly<Record<string, string>> = { ς: "σ", µ: "μ", ſ: "s" };
+
 /** A word in the form that `search_words` of `0005-search.sql` gives to the words of a text. */
 const foldWord = (word: string): string =>
   word
     .toLowerCase()
     .normalize("NFD")
-    .replaceAll(/[\u0300-\u036f]/g, "")
+    .replaceAll(/(?<=[a-z])[\u0300-\u036f]+/g, "")
     .normalize("NFC")
-    .replaceAll("ς", "σ");
+    .replaceAll(/[ςµſ]/g, (letter) => likeOthers[letter] ?? letter);
 
 const lexeme = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 
