@@ -41,8 +41,8 @@ export interface Mirror {
   readonly upstream: Upstream;
   /** Starts to read the missing platforms of stored manifests in the background (`mirror/pull/platforms.ts`). */
   learnPlatforms(): void;
-  /** As in `TagChecks`. */
-  storeAwaitedTags(): Promise<void>;
+  /** Does what other processes have made necessary: stores awaited tags, and evicts blobs. */
+  followOthers(): Promise<void>;
   /** Writes the counters, the use times and the upstream state to the database. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -102,7 +102,10 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
     }),
     upstream,
     learnPlatforms: () => platforms.learnStored(),
-    storeAwaitedTags: () => tagChecks.storeAwaited(),
+    async followOthers() {
+      await tagChecks.storeAwaited();
+      await eviction.evictAdded();
+    },
     flush,
     async close() {
       await platforms.close();

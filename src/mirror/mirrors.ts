@@ -83,7 +83,7 @@ export async function openMirrors(
   const flushing = setInterval(() => {
     for (const mirror of list) {
       mirror.flush().catch(report);
-      mirror.storeAwaitedTags().catch(report);
+      mirror.followOthers().catch(report);
     }
   }, flushEveryMs).unref();
 

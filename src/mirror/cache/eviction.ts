@@ -44,6 +44,8 @@ export class Eviction {
   /** Use times that are not in the database yet. */
   #usedAtMs = new Map<Digest, number>();
   #cachedBytes: number | undefined;
+  /** A blob was added since the last eviction. */
+  #hasAdded = false;
   /** Evictions run one after another. */
   #last: Promise<void> = Promise.resolve();
 
@@ -99,6 +101,7 @@ export class Eviction {
 
   /** Adds the size of a new blob to the cached bytes. */
   added(sizeBytes: number): void {
+    this.#hasAdded = true;
     if (this.#cachedBytes !== undefined) this.#cachedBytes += sizeBytes;
   }
 
@@ -106,6 +109,15 @@ export class Eviction {
   async evictIfOver(): Promise<void> {
     const { budgetBytes = Infinity } = this.#parts;
     if ((this.#cachedBytes ?? 0) > budgetBytes) await this.freeSpace(0);
+  }
+
+  /**
+   * Evicts again if several processes have added blobs at the same time: each has made space for its own.
+   */
+  async evictAdded(): Promise<void> {
+    if (!this.#hasAdded || (await this.#parts.mirrorProcesses.isOnlyProcess())) return;
+    this.#hasAdded = false;
+    await this.freeSpace(0);
   }
 
   async #freeSpace(sizeBytes: number, budget: number): Promise<void> {
