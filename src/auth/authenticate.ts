@@ -53,7 +53,7 @@ interface PeerCredentials extends Credentials {
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   // One at a time per name and address: a client that sends an old password many times at once is counted once. The key
   // includes the address: with the name alone, requests of other clients would block the owner of the account.
-  const semaphore = createKeyedSemaphore(waitingAtMost, (error) => error instanceof DatabaseError);
+  const semaphore = createKeyedSemaphore(waitingAtMost);
   // A client with an outdated password sends it with every request of a push. This is not an attack and counts once.
   const passwordParts = { ...parts, rejected: createVerifiedPasswordCache(parts.clock) };
 
@@ -73,7 +73,7 @@ async function byPassword(
   { name, secret, peer }: PeerCredentials,
 ): Promise<KnownPrincipal | undefined> {
   const { database, passwords, rateLimit, rejected } = parts;
-  const inTime = startTimeLimit();
+  const inTime = createTimeLimit();
   const login = await inTime(database.accounts.login(name));
   // Only the bootstrap administrator has no password, until the operator sets one.
   if (login?.account.kind === "user" && login.passwordHash === null)
@@ -110,7 +110,7 @@ async function byToken(
   { name, secret, peer }: PeerCredentials,
 ): Promise<KnownPrincipal | undefined> {
   const nowMs = clock();
-  const inTime = startTimeLimit();
+  const inTime = createTimeLimit();
   const login = isTokenSecret(secret)
     ? await inTime(database.accessTokens.login(hashTokenSecret(secret)))
     : undefined;
@@ -123,8 +123,8 @@ async function byToken(
         )
       : undefined;
   if (login === undefined || principal === undefined) {
-    const attempt = admitted(rateLimit.beginToken(peer));
-    demandNoWait(await inTime(attempt.countAmongReplicas()));
+    // Not counted among replicas: a token cannot be guessed, so this limit only saves work of this process.
+    admitted(rateLimit.beginToken(peer));
     return undefined;
   }
   const { token } = login;
@@ -148,16 +148,20 @@ function tooManyWrong(waitMs: number): OciError {
   return new OciError("TOOMANYREQUESTS", "too many wrong passwords; try again later", { headers });
 }
 
-/** The result rejects with DatabaseError if a call has not ended {@link databaseTimeoutMs} after this start. */
-function startTimeLimit(): <T>(call: Promise<T>) => Promise<T> {
-  const untilMs = performance.now() + databaseTimeoutMs;
+/** The result waits for calls to the database. It rejects with DatabaseError if they take longer in all. */
+function createTimeLimit(): <T>(call: Promise<T>) => Promise<T> {
+  let leftMs = databaseTimeoutMs;
   return async (call) => {
+    const startedAtMs = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const message = "the database did not answer in time";
       const fail = () => reject(new DatabaseError(message, { code: "TIMEOUT", failure: "gone" }));
-      timer = setTimeout(fail, Math.max(0, untilMs - performance.now()));
+      timer = setTimeout(fail, leftMs);
     });
-    return await Promise.race([call, late]).finally(() => clearTimeout(timer));
+    return await Promise.race([call, late]).finally(() => {
+      clearTimeout(timer);
+      leftMs = Math.max(0, leftMs - (performance.now() - startedAtMs));
+    });
   };
 }

@@ -1,21 +1,17 @@
+import { DatabaseError } from "../database/errors.ts";
 import { OciError } from "../oci/errors.ts";
 
 /*
  * Two queues bound the logins that run at once: one call at a time per key, and a fair queue over all clients. Both
- * reject with TOOMANYREQUESTS when too many calls wait.
+ * reject with TOOMANYREQUESTS when too many calls wait. If the database fails in a call, the waiting calls would wait
+ * for it as long one after another: they fail with the same error at once.
  */
 
 /** Runs `work` when no other call with the same key runs. */
 type KeyedSemaphore = <T>(key: string, work: () => Promise<T>) => Promise<T>;
 
-/**
- * Per key, one call runs and `atMostWaiting` calls wait, in the order of their arrival.
- * @param endsAll whether the error of a call would also be that of the waiting calls: then they reject with it at once
- */
-export function createKeyedSemaphore(
-  atMostWaiting: number,
-  endsAll: (error: unknown) => boolean,
-): KeyedSemaphore {
+/** Per key, one call runs and `atMostWaiting` calls wait, in the order of their arrival. */
+export function createKeyedSemaphore(atMostWaiting: number): KeyedSemaphore {
   /** The waiting calls of each key with a running call. */
   const waiting = new Map<string, Waiter[]>();
   return async (key, work) => {
@@ -26,8 +22,8 @@ export function createKeyedSemaphore(
     try {
       return await work();
     } catch (error) {
-      if (endsAll(error))
-        for (const { reject } of waiting.get(key)?.splice(0) ?? []) reject(error as Error);
+      if (error instanceof DatabaseError)
+        for (const { reject } of waiting.get(key)?.splice(0) ?? []) reject(error);
       throw error;
     } finally {
       // The call that ends starts the next one; the key is removed when no call waits.
@@ -76,6 +72,10 @@ export function createFairQueue(limits: {
     }
     try {
       return await work();
+    } catch (error) {
+      if (error instanceof DatabaseError)
+        for (const lane of [lanes.known, lanes.unknown]) lane.rejectAll(error);
+      throw error;
     } finally {
       const next = lanes.known.next() ?? lanes.unknown.next();
       if (next === undefined) running -= 1;
@@ -113,6 +113,11 @@ function createLane(atMostWaiting: number) {
       else line.push(waiter);
       waiting += 1;
       return true;
+    },
+    rejectAll(error: Error): void {
+      for (const { reject } of [...lines.values()].flat()) reject(error);
+      lines.clear();
+      waiting = 0;
     },
     next(): Waiter | undefined {
       const [first] = lines;

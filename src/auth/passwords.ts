@@ -29,7 +29,7 @@ export interface Passwords {
 
 /** A client that logs in, and its key for the fair queue. */
 export interface LoginClient extends QueuedClient {
-  /** Called before a password is derived. If it rejects, so does the verification. */
+  /** Called before a password is derived. If it rejects, so does the verification; see `login-queues.ts`. */
   readonly admit?: () => Promise<void>;
 }
 
@@ -88,11 +88,12 @@ export function createPasswords(parts: {
     async verify(password, stored, client = local) {
       const key = verified.keyOf(stored ?? unknownUserHash, password);
       if (verified.has(key)) return true;
-      await client.admit?.();
       const { salt, hash, ...ofStored } = decode(stored ?? unknownUserHash);
       return await queue(client, async () => {
         // Hundreds of machines may log in with one password at the same time: only the first call derives the hash.
         if (verified.has(key)) return true;
+        // In its turn, so that a flood of logins does not become a flood of changes to the database.
+        await client.admit?.();
         const made = await derive(password, salt, ofStored);
         const isRight = timingSafeEqual(made, hash) && stored !== undefined;
         if (isRight) verified.add(key);
