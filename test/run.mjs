@@ -4,6 +4,8 @@
  * Arguments narrow the run: `npm test -- registry http/registry` runs the files whose path contains one of them.
  * `node test/run.mjs --files FILE…` runs these files, of whatever suite; `--concurrency N` runs N files at once.
  * A file that runs for more than 10 minutes is stopped and fails; `--minutes N` sets another limit.
+ * With BERTH_TEST_DATABASE=postgres the tests use the PostgreSQL server that BERTH_TEST_DATABASE_URL names, in a database
+ * of this run, and not those in `sqliteOnly`.
  *
  * esbuild compiles the files first, with what they import, packages included, in shared chunks: a loader that compiles
  * each module when it is imported takes 4 s of a processor for a file that imports all of Berth, and the chunks 0.6 s.
@@ -19,6 +21,7 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 // This import builds dist: tests of the command line start the built program.
 import { options, threads, worker } from "../build.mjs";
+import { createRunDatabase } from "./run-database.mjs";
 
 const root = path.join(import.meta.dirname, "..");
 const elsewhere = [
@@ -30,6 +33,13 @@ const elsewhere = [
   "replicas",
   "s3",
 ];
+
+const usesPostgres = process.env["BERTH_TEST_DATABASE"] === "postgres";
+
+/** Tests that look into SQLite itself, by the start of their path, and why they do not run on PostgreSQL. */
+const sqliteOnly = new Map([
+  ["database/sqlite/", "the files, locks, statements and query plans of SQLite"],
+]);
 
 const { values, positionals } = parseArgs({
   options: {
@@ -50,6 +60,9 @@ function testFiles(wanted) {
   return readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.ts"))
     .filter((file) => !elsewhere.includes(file.split(path.sep)[0] ?? ""))
+    .filter(
+      (file) => !usesPostgres || ![...sqliteOnly.keys()].some((start) => file.startsWith(start)),
+    )
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .map((file) => path.join("test", file))
     .toSorted();
@@ -96,14 +109,17 @@ await build({
 });
 await build({ ...compiled, entryPoints: [worker, ...threads] });
 
-run({
+const server = process.env["BERTH_TEST_DATABASE_URL"];
+const database = usesPostgres ? await createRunDatabase(server) : undefined;
+if (database !== undefined) process.env["BERTH_TEST_DATABASE_URL"] = database.url;
+
+const tests = run({
   files: files.map((file) => path.join(folder, file.replace(/\.ts$/, ".js"))),
   concurrency: Number(values.concurrency),
   timeout: Number(values.minutes) * 60_000,
   signal: stopped.signal,
-})
-  .on("test:fail", () => {
-    process.exitCode = 1;
-  })
-  .compose(new Spec())
-  .pipe(process.stdout);
+}).on("test:fail", () => {
+  process.exitCode = 1;
+});
+tests.on("end", () => void database?.drop());
+tests.compose(new Spec()).pipe(process.stdout);

@@ -16,7 +16,9 @@ const ociIndex = "application/vnd.oci.image.index.v1+json";
 /** Restarts the server, which writes its counters, and reads them: name → [pulls, pushes]. */
 async function written(berth: TestBerth): Promise<Record<string, readonly [number, number]>> {
   await berth.restart();
-  const rows = await pullCounterTablesOf(berth.data).rows<{
+  const rows = await (
+    await pullCounterTablesOf(berth.data)
+  ).rows<{
     name: string;
     pulls: number;
     pushes: number;

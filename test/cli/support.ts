@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
 import process from "node:process";
+import { databaseSettings } from "../support/database.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 
@@ -31,10 +32,11 @@ export async function launch(
   env: NodeJS.ProcessEnv = {},
   input?: string,
 ): Promise<Running> {
+  const settings = await environmentOf(args, env);
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
   const child = spawn(process.execPath, ["dist/main.js", ...args], {
     cwd: root,
-    env: { ...Object.fromEntries(inherited), ...env },
+    env: { ...Object.fromEntries(inherited), ...settings, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.on("error", () => undefined).end(input);
@@ -55,6 +57,23 @@ export async function launch(
   };
   return { child, until, ended };
 }
+
+/** The variables for the database of the data folder that a command names. */
+async function environmentOf(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<NodeJS.ProcessEnv> {
+  const data = args.includes("--data") ? args[args.indexOf("--data") + 1] : env["BERTH_DATA"];
+  const isGiven = env["BERTH_DATABASE_URL"] !== undefined;
+  if (data === undefined || isGiven || env["BERTH_STORAGE_DRIVER"] === "memory") return {};
+  return Object.fromEntries(
+    Object.entries(await databaseSettings(data)).map(([key, value]) => [variableOf(key), value]),
+  );
+}
+
+/** The name of the variable for a configuration key: `database.listsMaxAge` is `BERTH_DATABASE_LISTS_MAX_AGE`. */
+const variableOf = (key: string): string =>
+  `BERTH_${key.replaceAll(/[A-Z]/g, "_$&").replaceAll(".", "_").toUpperCase()}`;
 
 /** Runs a command and waits until it exits. */
 export async function berth(

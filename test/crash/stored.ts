@@ -14,7 +14,7 @@ export interface Stored {
 
 /** Compares the rows of the database with the files in the data folder. No process may write to them meanwhile. */
 export async function compareStored(data: string): Promise<Stored> {
-  const tables = tablesOf(data);
+  const tables = await tablesOf(data);
   const blobs = await tables.rows<{ storage_key: string; size_bytes: number }>(
     "SELECT storage_key, size_bytes FROM blobs WHERE state = 'live'",
   );

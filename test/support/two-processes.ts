@@ -26,10 +26,22 @@ export function connectedPorts(): readonly [Port, Port] & { cut(): void } {
 }
 
 /**
- * The parts of `workers: 2` in one process: the shared services of the first process, and two workers that answer
- * requests alternately. So no request uses the in-memory state of the request before it.
+ * The parts of two processes in one process. They answer requests alternately, so no request uses the in-memory state of
+ * the request before it.
  */
-export async function assembleTwo(config: Config, logger: Logger): Promise<ServerApp> {
+export const assembleTwo = (config: Config, logger: Logger): Promise<ServerApp> =>
+  config.database.url === undefined
+    ? assembleWorkers(config, logger)
+    : assembleReplicas(config, logger);
+
+/** Two replicas on one PostgreSQL database. */
+async function assembleReplicas(config: Config, logger: Logger): Promise<ServerApp> {
+  const two = [await openServerApp(config, logger), await openServerApp(config, logger)];
+  return alternating(two, () => Promise.resolve());
+}
+
+/** The shared services of the first process of `workers: 2`, and two workers. */
+async function assembleWorkers(config: Config, logger: Logger): Promise<ServerApp> {
   const lender = await openSharedServices(config, logger);
   const two = await Promise.all(
     [1, 2].map(async () => {
@@ -43,6 +55,10 @@ export async function assembleTwo(config: Config, logger: Logger): Promise<Serve
       return await openServerApp(config, logger, sharedServices);
     }),
   );
+  return alternating(two, () => lender.close());
+}
+
+function alternating(two: readonly ServerApp[], afterwards: () => Promise<void>): ServerApp {
   let turn = 0;
   return {
     administrator: two[0]?.administrator,
@@ -54,7 +70,7 @@ export async function assembleTwo(config: Config, logger: Logger): Promise<Serve
     drain: () => two.forEach(({ drain }) => drain()),
     close: async () => {
       for (const one of two) await one.close();
-      await lender.close();
+      await afterwards();
     },
   };
 }

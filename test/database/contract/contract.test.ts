@@ -14,7 +14,8 @@ import { registrySteps } from "./registry.ts";
 import { signInSteps } from "./sign-in.ts";
 import { uploadsSteps } from "./uploads.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { app, change, openForTest, parseReference, type Step } from "./support.ts";
+import { openDatabaseOf } from "../../support/database.ts";
+import { app, change, parseReference, type Step } from "./support.ts";
 
 /*
  * Every read and every command of the contract, once at least, on each kind of database. The results are written down,
@@ -33,7 +34,7 @@ const parts: ReadonlyMap<string, readonly Step[]> = new Map([
 ]);
 
 /** Parts of a database that are no reads or commands, and the same commands a second time. */
-const others = ["writer", "unflushedCommands", "probe", "close"];
+const others = ["writer", "unflushedCommands", "probe", "close", "pool"];
 
 /** The functions of an object and of the objects in it, as `noun.name`. */
 function functionsOf(object: object, prefix = ""): readonly string[] {
@@ -66,7 +67,7 @@ describe("the contract of the database", () => {
   const called = new Set<string>();
   for (const [name, steps] of parts)
     test(`is kept by the reads and commands of ${name}`, async () => {
-      const database = await openForTest(temporaryFolder());
+      const database = await openDatabaseOf(temporaryFolder());
       try {
         await run(watch(database, called), steps);
       } finally {
@@ -75,7 +76,7 @@ describe("the contract of the database", () => {
     });
 
   test("keeps the version while nothing is written, and facts that were just read", async () => {
-    const database = await openForTest(temporaryFolder());
+    const database = await openDatabaseOf(temporaryFolder());
     try {
       const watched = watch(database, called);
       const { commands, facts } = watched;
@@ -91,7 +92,7 @@ describe("the contract of the database", () => {
   });
 
   test("has no read and no command that these tests do not call", async () => {
-    const database = await openForTest(temporaryFolder());
+    const database = await openDatabaseOf(temporaryFolder());
     const all = functionsOf(database).filter((name) => !others.includes(name.split(".")[0] ?? ""));
     assert.ok(all.length > 150, `${all.length} functions`);
     assert.deepEqual(

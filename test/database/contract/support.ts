@@ -1,8 +1,6 @@
-import path from "node:path";
 import type { CommandInput } from "../../../src/database/commands.ts";
 import type { Database } from "../../../src/database/contract.ts";
 import type { Actor } from "../../../src/database/permissions/authority.ts";
-import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
 import { digestOf, type Digest } from "../../../src/oci/digest.ts";
 import { parseRepositoryName, type RepositoryName } from "../../../src/oci/name.ts";
 import { parseReference, parseTag } from "../../../src/oci/reference.ts";
@@ -10,10 +8,6 @@ import { judged, rules } from "../../support/pushes.ts";
 
 /** A call, and the exact result: the type of each value counts too. */
 export type Step = readonly [call: (db: Database) => Promise<unknown>, result: unknown];
-
-/** An empty database of the kind that is tested, with its own writer. */
-export const openForTest = (folder: string): Promise<Database> =>
-  openSqliteDatabase(path.join(folder, "berth.db"));
 
 export const times = { nowMs: 1_000, dueAtMs: 2_000, leasedUntilMs: 3_000 };
 export const admin: Actor = judged({ accountId: null, name: "admin", peer: "::1" });
