@@ -39,6 +39,10 @@ const usesPostgres = process.env["BERTH_TEST_DATABASE"] === "postgres";
 /** Tests that look into SQLite itself, by the start of their path, and why they do not run on PostgreSQL. */
 const sqliteOnly = new Map([
   ["database/sqlite/", "the files, locks, statements and query plans of SQLite"],
+  [
+    "app/data-folder.test.ts",
+    "the lock that keeps a second server out: with PostgreSQL it is a replica",
+  ],
 ]);
 
 const { values, positionals } = parseArgs({

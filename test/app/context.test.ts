@@ -5,19 +5,15 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { configOf } from "../support/berth.ts";
+import { emptyDatabaseSettings } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-
-async function configOf(flags: Readonly<Record<string, string>> = {}): Promise<Config> {
-  const loaded = await loadConfig({ flags: { data: temporaryFolder(), ...flags }, env: {} });
-  assert.ok(loaded.ok);
-  return loaded.config;
-}
 
 const logger = createLogger({ level: "silent", format: "json" });
 
 describe("the application context", () => {
   test("makes a part once, also for concurrent callers", async () => {
-    const context = new AppContext(await configOf(), { kind: "server", logger });
+    const context = new AppContext(await configOf(temporaryFolder()), { kind: "server", logger });
     try {
       const [first, second] = await Promise.all([context.database(), context.database()]);
       assert.equal(first, second);
@@ -28,7 +24,7 @@ describe("the application context", () => {
   });
 
   test("closes the parts in reverse order of their making, and those that were not made not at all", async () => {
-    const context = new AppContext(await configOf(), { kind: "server", logger });
+    const context = new AppContext(await configOf(temporaryFolder()), { kind: "server", logger });
     const closed: string[] = [];
     context.onClose(() => void closed.push("before the database"));
     const database = await context.database();
@@ -42,17 +38,22 @@ describe("the application context", () => {
   });
 
   test("has no mirrors if the configuration has none", async () => {
-    const context = new AppContext(await configOf(), { kind: "server", logger });
+    const context = new AppContext(await configOf(temporaryFolder()), { kind: "server", logger });
     assert.equal(await context.mirrors(), undefined);
     await context.close();
   });
 });
 
-describe("an upload session", () => {
+describe("an upload session on SQLite", () => {
   const repository = parseRepositoryName("team/app");
+  const sqliteConfig = async (): Promise<Config> => {
+    const loaded = await loadConfig({ flags: { data: temporaryFolder() }, env: {} });
+    assert.ok(loaded.ok);
+    return loaded.config;
+  };
 
   test("has no row at its start in the only process, so that a small blob costs one transaction", async () => {
-    const context = new AppContext(await configOf(), { kind: "server", logger });
+    const context = new AppContext(await sqliteConfig(), { kind: "server", logger });
     try {
       const { uploads } = await context.registry();
       const id = await uploads.start(context.actor, repository);
@@ -65,7 +66,7 @@ describe("an upload session", () => {
   });
 
   test("has a row at its start in a worker process, for the next request may reach another one", async () => {
-    const config = await configOf();
+    const config = await sqliteConfig();
     const primary = new AppContext(config, { kind: "server", logger });
     const { writer } = await primary.database();
     const sharedServices = { writer, locks: primary.locks };
@@ -84,7 +85,7 @@ describe("an upload session", () => {
 
 describe("the context of a command", () => {
   test("rejects a data folder without a registry, unless the command may create one", async () => {
-    const config = await configOf();
+    const config = await configOf(temporaryFolder(), await emptyDatabaseSettings());
     const error = { name: "NoRegistryError", message: /there is no registry in .*: start/ };
     await assert.rejects(openCommandContext(config, { store: false }), error);
     const context = await openCommandContext(config, { store: false, isNewAllowed: true });

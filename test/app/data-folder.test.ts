@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import path from "node:path";
 import { describe, test } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { openCommandContext } from "../../src/app/context.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { connect } from "../server/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { waitUntil } from "../support/wait.ts";
 import { berth, launch, type Running } from "../cli/support.ts";
 
 const env = { BERTH_AUTH_OPEN: "true" };
 
-async function serve(
-  data: string,
-  workers = 1,
-  settings: Readonly<Record<string, string>> = {},
-): Promise<Running> {
+async function serve(data: string, workers = 1): Promise<Running> {
   const running = await launch(["serve", "--data", data, "--listen", "127.0.0.1:0"], {
-    ...{ ...env, ...settings },
+    ...env,
     BERTH_WORKERS: String(workers),
   });
   await running.until("http://");
@@ -99,62 +91,4 @@ describe("the lock of a data folder", () => {
     blocker.close();
     await end(await serve(data), "SIGTERM");
   });
-});
-
-describe("the quota of a namespace", () => {
-  const limit = 1_000_000;
-  const type = { "Content-Type": "application/octet-stream" };
-  const target = "/v2/team/app/blobs/uploads/";
-
-  for (const workers of [1, 2])
-    test(`still includes the bytes reserved by open uploads after kill -9 (workers: ${workers})`, async () => {
-      const data = temporaryFolder();
-      const start = async () => {
-        const server = await serve(data, workers, { BERTH_QUOTAS_DEFAULT: String(limit) });
-        const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(await server.until("http://")) ?? [];
-        const begin = async () => {
-          const { headers } = await fetch(`${url}${target}`, { method: "POST" });
-          return headers.get("location") ?? "";
-        };
-        const append = async (location: string, bytes: number) => {
-          const body = Buffer.alloc(bytes);
-          const patch = { method: "PATCH", headers: type, body };
-          return (await fetch(new URL(location, url), patch)).status;
-        };
-        return { server, url, begin, append };
-      };
-
-      const first = await start();
-      const whole = await first.begin();
-      assert.equal(await first.append(whole, 600_000), 202);
-      const half = await first.begin();
-      const lines = [
-        "Host: localhost",
-        "Content-Length: 300000",
-        `Content-Type: ${type["Content-Type"]}`,
-      ];
-      const { pathname, search } = new URL(half, first.url);
-      const head = [`PATCH ${pathname}${search} HTTP/1.1`, ...lines, "", ""].join("\r\n");
-      const { socket } = await connect(Number(new URL(first.url).port), head);
-      socket.write(Buffer.alloc(100_000));
-      const database = new SqliteDatabase(path.join(data, "berth.db"), { readonly: true });
-      const reserved = database.prepare("SELECT sum(reserved_bytes) FROM uploads").pluck();
-      await waitUntil("both uploads have their bytes reserved", () => reserved.get() === 900_000);
-      database.close();
-      await end(first.server, "SIGKILL");
-
-      const { server, url, begin, append } = await start();
-      try {
-        assert.equal(await append(await begin(), 100_001), 403);
-        assert.equal(await append(await begin(), 100_000), 202);
-        for (const location of [whole, half]) {
-          const { status } = await fetch(new URL(location, url), { method: "DELETE" });
-          assert.equal(status, 204);
-        }
-        assert.equal(await append(await begin(), 900_001), 403);
-        assert.equal(await append(await begin(), 900_000), 202);
-      } finally {
-        await end(server, "SIGTERM");
-      }
-    });
 });

@@ -11,6 +11,7 @@ import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { createSqliteReads } from "../../src/database/sqlite/reads.ts";
 import {
+  createTestSchema,
   isPostgresTested,
   openPostgresAt,
   openPostgresForTest,
@@ -57,9 +58,20 @@ export const pullCounterTablesOf = (data: string): Promise<Tables> =>
 
 /** The configuration keys that a Berth on a data folder needs for its database: none with SQLite. */
 export async function databaseSettings(data: string): Promise<Readonly<Record<string, string>>> {
+  return isPostgresTested ? postgresSettings((await schemaOf(data)).url) : {};
+}
+
+/** The same for a database without a registry, which the folder has too. */
+export async function emptyDatabaseSettings(): Promise<Readonly<Record<string, string>>> {
   if (!isPostgresTested) return {};
+  const { url, drop } = await createTestSchema();
+  after(drop);
+  return postgresSettings(url);
+}
+
+function postgresSettings(url: string): Readonly<Record<string, string>> {
   return {
-    "database.url": (await schemaOf(data)).url,
+    "database.url": url,
     "database.listsMaxAge": "0s",
     "auth.keySecret": "the secret of the tests, which is long enough",
     publicUrl: "http://127.0.0.1",

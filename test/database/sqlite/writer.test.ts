@@ -4,13 +4,13 @@ import path from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import SqliteDatabase, {
   type Database as SqliteConnection,
-} from "../../src/database/sqlite/driver.ts";
-import type { Database } from "../../src/database/contract.ts";
-import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
-import { digestOf } from "../../src/oci/digest.ts";
-import { parseRepositoryName } from "../../src/oci/name.ts";
-import { openModeClient, rules } from "../support/pushes.ts";
-import { temporaryFolder } from "../support/temporary.ts";
+} from "../../../src/database/sqlite/driver.ts";
+import type { Database } from "../../../src/database/contract.ts";
+import { openSqliteDatabase } from "../../../src/database/sqlite/open.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { openModeClient, rules } from "../../support/pushes.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
 const repository = parseRepositoryName("team/app");
