@@ -64,9 +64,9 @@ export async function databaseSettings(data: string): Promise<Readonly<Record<st
 /** The same for a database without a registry, which the folder has too. */
 export async function emptyDatabaseSettings(): Promise<Readonly<Record<string, string>>> {
   if (!isPostgresTested) return {};
-  const { url, drop } = await createTestSchema();
-  after(drop);
-  return postgresSettings(url);
+  const schema = await createTestSchema();
+  after(() => schema.drop());
+  return postgresSettings(schema.url);
 }
 
 function postgresSettings(url: string): Readonly<Record<string, string>> {
