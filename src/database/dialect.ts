@@ -23,6 +23,15 @@ export interface Dialect {
    * their number, and the statement is prepared once.
    */
   isOneOf(column: string, values: readonly (string | number)[]): RawBuilder<boolean>;
+  /**
+   * Condition: the two columns, which are a key, have the values of `first` and of one of `seconds`. PostgreSQL expects
+   * one row for each, however frequent the values are.
+   */
+  isOneKeyOf(
+    columns: readonly [string, string],
+    first: number,
+    seconds: readonly string[],
+  ): RawBuilder<boolean>;
   /** Condition: the column contains the text. The case of ASCII letters does not matter. */
   containsText(column: string, text: string): RawBuilder<boolean>;
   /**

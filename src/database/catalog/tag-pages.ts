@@ -98,15 +98,15 @@ export function createTagPageReads(db: Db) {
           nullif(coalesce(tags.updater, updater.actor), '') AS updater,
           (SELECT id FROM accounts WHERE accounts.name = coalesce(tags.updater, updater.actor)
             AND accounts.created_at <= tags.updated_at) AS "updaterId",
-          (SELECT accounts.id FROM tag_history JOIN accounts ON accounts.name = tag_history.actor
-            WHERE accounts.created_at <= tag_history.changed_at
-            AND tag_history.id = (SELECT min(id) FROM tag_history AS first
-              WHERE first.repository_id = tags.repository_id AND first.name = tags.name)) AS "creatorId"
+          (SELECT id FROM accounts WHERE accounts.name = creator.actor
+            AND accounts.created_at <= creator.changed_at) AS "creatorId"
         FROM tags
         JOIN manifests ON manifests.id = tags.manifest_id
         LEFT JOIN tag_history AS updater ON updater.id = (SELECT max(id) FROM tag_history AS last
           WHERE last.repository_id = tags.repository_id AND last.name = tags.name)
-        WHERE tags.repository_id = ${repositoryId} AND ${dialectOf(db).isOneOf("tags.name", names)}`.execute(
+        LEFT JOIN tag_history AS creator ON creator.id = (SELECT min(id) FROM tag_history AS first
+          WHERE first.repository_id = tags.repository_id AND first.name = tags.name)
+        WHERE ${dialectOf(db).isOneKeyOf(["tags.repository_id", "tags.name"], repositoryId, names)}`.execute(
         db,
       );
       return rows.map(({ name, updatedAtMs, updater, updaterId, creatorId, ...manifest }) => ({

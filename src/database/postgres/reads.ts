@@ -1,5 +1,5 @@
 import { createReads, type Reads } from "../reads.ts";
-import { queriesOnPool, type PostgresPool } from "./connection.ts";
+import { queriesForLists, queriesOnPool, type PostgresPool } from "./connection.ts";
 import { createFacts } from "./facts.ts";
 import { findDamage } from "./integrity.ts";
 import { PostgresSearchIndex } from "./search-index.ts";
@@ -22,7 +22,7 @@ export function createPostgresReads(
   { lists, listsMaxAgeMs }: { readonly lists: ReadPool; readonly listsMaxAgeMs: number },
 ): PostgresReads {
   const db = queriesOnPool(pool);
-  const listsDb = lists === pool ? db : queriesOnPool(lists);
+  const listsDb = queriesForLists(lists);
   let known: { readonly version: Promise<string>; readonly untilMs: number } | undefined;
   const read = async (): Promise<string> => {
     const [row] = await lists.read<{ readonly version: string }>(

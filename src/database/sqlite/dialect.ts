@@ -2,9 +2,13 @@ import { sql, SqliteAdapter, SqliteDialect, type DialectAdapter } from "kysely";
 import type { AdapterWithDialect, Dialect } from "../dialect.ts";
 import { escapeLike } from "../query-parts.ts";
 
+const isOneOf: Dialect["isOneOf"] = (column, values) =>
+  sql`${sql.ref(column)} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
+
 const dialect: Dialect = {
-  isOneOf: (column, values) =>
-    sql`${sql.ref(column)} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`,
+  isOneOf,
+  isOneKeyOf: ([one, other], first, seconds) =>
+    sql`(${sql.ref(one)} = ${first} AND ${isOneOf(other, seconds)})`,
   // LIKE of SQLite ignores the case of ASCII letters; lower() would double the time of a search.
   containsText: (column, text) =>
     sql`${sql.ref(column)} LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`,
