@@ -18,6 +18,7 @@ import { whenClosed } from "./middleware/early-end.ts";
 import { setErrorFormat } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
+import { badRequest } from "./token/errors.ts";
 import { isHubRoute, type Route } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
 
@@ -41,6 +42,7 @@ export function createRouter(routes: readonly Route[], parts: RouterParts): Midd
     const { methods, route, params, isHub } = find(ctx);
     if (isHub) setErrorFormat(ctx, "hub");
     if (route === undefined) throw noRoute(ctx, methods, isHub);
+    if (ctx.url.includes("%00")) throw nulError(ctx, "the path or the query", isHub);
     await answer(route, ctx, params, parts);
   };
 }
@@ -55,6 +57,17 @@ function noRoute(ctx: Context, methods: readonly string[], isHub: boolean): OciE
   return isHub
     ? new HubError(405, message, { headers })
     : new OciError("UNSUPPORTED", message, { headers });
+}
+
+/**
+ * A text with U+0000, which PostgreSQL cannot store or compare. It is rejected before any query, and with SQLite too.
+ * `parseBody` rejects all control characters of a JSON body.
+ */
+function nulError(ctx: Context, where: string, isHub = false): OciError {
+  const message = `${where} has the character U+0000`;
+  if (isHub) return new HubError(400, message);
+  if (ctx.path === "/token") return badRequest("invalid_request", message);
+  return new OciError("NAME_INVALID", message);
 }
 
 /**
@@ -144,8 +157,11 @@ async function bodyOf(
   switch (body) {
     case undefined:
       return undefined;
-    case "form":
-      return new URLSearchParams((await bodies.read(ctx.req, "form", budget)).toString("utf8"));
+    case "form": {
+      const text = (await bodies.read(ctx.req, "form", budget)).toString("utf8");
+      if (/%00|\0/.test(text)) throw nulError(ctx, "the body");
+      return new URLSearchParams(text);
+    }
     case "manifest":
       return bodies.read(ctx.req, "manifest", budget);
     case "stream":

@@ -44,7 +44,10 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
 
 /** Fields that may have several lines. */
 const longTexts = new Set(["description", "full_description"]);
-/** The server compares these fields with a hash and never stores or displays them. */
+/**
+ * The server compares these fields with a hash and never stores or displays them. Only U+0000 is rejected: scrypt gives
+ * the same hash for a password and for the password with U+0000 behind it.
+ */
 const secrets = new Set(["password", "secret"]);
 
 /**
@@ -57,7 +60,8 @@ function rejectControls(value: unknown, path: readonly string[]): void {
     return;
   }
   const field = path.findLast((key) => !/^\d+$/.test(key)) ?? "body";
-  if (typeof value !== "string" || secrets.has(field)) return;
+  if (typeof value !== "string") return;
+  if (secrets.has(field) && !value.includes("\0")) return;
   if (longTexts.has(field) ? isPrintableText(value) : isPrintableLine(value)) return;
   const message = "has a control character, or a line break in a text of one line: remove it";
   throw new HubError(400, `${path.join(".")}: ${message}`, {

@@ -101,8 +101,8 @@ export function readAuthorization(header: string | undefined): Authorization {
   if (scheme !== "basic") return { kind: "unreadable" };
   const text = Buffer.from(rest, "base64").toString("utf8");
   const colon = text.indexOf(":");
-  // RFC 7617, 2: a user name has no colon; a password may have one.
-  return colon < 1
+  // RFC 7617, 2: a user name has no colon; a password may have one. Neither has a control character.
+  return colon < 1 || text.includes("\0")
     ? { kind: "unreadable" }
     : { kind: "basic", name: text.slice(0, colon), secret: text.slice(colon + 1) };
 }

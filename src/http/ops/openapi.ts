@@ -138,7 +138,7 @@ function pathParameters(path: string, known: Readonly<Record<string, Json>> = {}
     name,
     in: "path",
     required: true,
-    schema: { type: "string", ...known[name] },
+    schema: withoutNul({ type: "string", ...known[name] }),
   }));
 }
 
@@ -149,9 +149,15 @@ function queryParameters(query: z.ZodObject | undefined): Json[] {
     name,
     in: "query",
     required: false,
-    schema,
+    schema: withoutNul(schema as Json),
   }));
 }
+
+/** The router rejects a URL with U+0000. */
+const withoutNul = (schema: Json): Json =>
+  schema["type"] === "string" && !("pattern" in schema || "enum" in schema || "anyOf" in schema)
+    ? { ...schema, pattern: "^[^\\u0000]*$" }
+    : schema;
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io }) as Json;
