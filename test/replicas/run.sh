@@ -35,7 +35,7 @@ BERTH_CLIENTS_SCRATCH=$(mktemp -d "${REPLICAS_ON:-${TMPDIR:-/tmp}}/berth-replica
 export BERTH_CLIENTS_SCRATCH
 # PostgreSQL runs as another user.
 chmod 755 "$BERTH_CLIENTS_SCRATCH"
-trap '[[ -n ${KEEP:-} ]] || sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
+trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 

@@ -26,9 +26,13 @@ export interface ClusterOptions {
   readonly replicas?: number;
   /** Settings of all replicas. */
   readonly env?: NodeJS.ProcessEnv;
-  /** What differs for one replica: its host, its settings, and a command that starts it. */
+  /**
+   * What differs for one replica: the host that it listens on, the address at which it reaches PostgreSQL and S3, its
+   * settings, and a command that starts it.
+   */
   readonly ofReplica?: (index: number) => {
     readonly host?: string;
+    readonly peer?: string;
     readonly env?: NodeJS.ProcessEnv;
     readonly through?: readonly string[];
   };
@@ -78,18 +82,15 @@ export async function startCluster({
   };
   const places: { readonly listen: string; readonly options: ReplicaOptions }[] = [];
   for (let index = 0; index < count; index += 1) {
-    const { host = "127.0.0.1", env: own = {}, through = [] } = ofReplica(index);
+    const { host = "127.0.0.1", peer = "127.0.0.1", env: own = {}, through } = ofReplica(index);
     const listen = `${host}:${await freePort()}`;
-    const name = {
-      BERTH_DATABASE_URL: named(own["BERTH_DATABASE_URL"] ?? shared.BERTH_DATABASE_URL, index),
-    };
-    places.push({ listen, options: { listen, env: { ...shared, ...own, ...name }, through } });
+    const url = new URL(shared.BERTH_DATABASE_URL);
+    url.hostname = peer;
+    url.searchParams.set("application_name", nameOf(index));
+    const database = { BERTH_DATABASE_URL: url.href };
+    const options = { listen, env: { ...shared, ...s3.settings(peer), ...database, ...own } };
+    places.push({ listen, options: through === undefined ? options : { ...options, through } });
   }
-  const balancer = await startHaproxy({
-    replicas: places.map(({ listen }) => listen),
-    port,
-    roundRobin,
-  });
   const replicas: Replica[] = [];
   const start = async (index: number, more: Partial<ReplicaOptions> = {}): Promise<Replica> => {
     const place = places[index];
@@ -99,6 +100,12 @@ export async function startCluster({
     return started;
   };
   if (!isStopped) await Promise.all(places.map((_, index) => start(index)));
+  // After the replicas, because HAProxy sends nothing for 2 s to a replica that did not answer.
+  const balancer = await startHaproxy({
+    replicas: places.map(({ listen }) => listen),
+    port,
+    roundRobin,
+  });
   return {
     ...{ postgres, s3, balancer, replicas, env: shared, start },
     client: (replica) =>
@@ -112,13 +119,6 @@ export async function startCluster({
       return printed;
     },
   };
-}
-
-/** The URL with the name of a replica, by which tests find its sessions in `pg_stat_activity`. */
-function named(url: string, index: number): string {
-  const found = new URL(url);
-  found.searchParams.set("application_name", nameOf(index));
-  return found.href;
 }
 
 /** The `application_name` of the sessions of a replica. */

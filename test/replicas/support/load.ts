@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly connect: () => Wire;
   /** Unique to this load: names the tags and seeds the contents. */
   readonly name: string;
+  /** The name of another load, to push into the same repositories. */
+  readonly into?: string;
   readonly pushers?: number;
   readonly pullers?: number;
   /** Two pushers share one repository, so that they wait for the same rows. */
@@ -44,6 +46,7 @@ const accept = { Accept: Object.values(manifestTypes).join(", ") };
 export function startLoad({
   connect,
   name,
+  into = name,
   pushers = 6,
   pullers = 2,
   repositories = 3,
@@ -65,7 +68,7 @@ export function startLoad({
   };
   const pushing = Array.from({ length: pushers }, (_, index) => {
     const random = createRandom(`${name}/${index}`);
-    const repository = `load/${name}-${index % repositories}`;
+    const repository = `load/${into}-${index % repositories}`;
     let count = 0;
     return work(async (client) => {
       count += 1;
@@ -91,6 +94,7 @@ export function startLoad({
     ...{ acknowledged, traffic },
     async stop() {
       isStopped = true;
+      traffic.end();
       await all;
       for (const wire of wires) wire.close();
     },

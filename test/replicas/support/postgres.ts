@@ -19,6 +19,8 @@ export interface Postgres {
   start(): Promise<void>;
   /** Creates a synchronous standby: the primary acknowledges a commit when the standby has flushed it. */
   createStandby(): Promise<Postgres>;
+  /** From now on this role needs its password. */
+  requirePassword(role: string): Promise<void>;
   /** Makes a standby a primary. */
   promote(): Promise<void>;
 }
@@ -44,10 +46,13 @@ const settings = [
   "max_connections = 200",
   "shared_buffers = 64MB",
   "log_min_messages = warning",
+  "log_line_prefix = '%m %a '",
   "wal_level = replica",
   "max_wal_senders = 4",
   "deadlock_timeout = 500ms",
 ].join("\n");
+
+const trusting = "host all all all trust\nhost replication all all trust\n";
 
 /** Starts a new server. */
 export async function startPostgres(): Promise<Postgres> {
@@ -57,10 +62,7 @@ export async function startPostgres(): Promise<Postgres> {
     ...["-D", folder, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"],
   );
   writeFileSync(path.join(folder, "postgresql.auto.conf"), `${settings}\n`);
-  writeFileSync(
-    path.join(folder, "pg_hba.conf"),
-    "host all all all trust\nhost replication all all trust\n",
-  );
+  writeFileSync(path.join(folder, "pg_hba.conf"), trusting);
   const server = await startServer(folder, await freePort());
   await server.query("CREATE DATABASE berth", "postgres");
   return server;
@@ -112,7 +114,10 @@ async function startServer(folder: string, port: number): Promise<Server> {
     async createStandby() {
       const copy = newDataFolder();
       const connection = `host=127.0.0.1 port=${port} user=postgres application_name=standby`;
-      runAsPostgres("pg_basebackup", ...["-D", copy, "-d", connection, "-R", "-X", "stream"]);
+      runAsPostgres(
+        "pg_basebackup",
+        ...["-D", copy, "-d", connection, "-R", "-X", "stream", "-c", "fast"],
+      );
       const standby = await startServer(copy, await freePort());
       await query("ALTER SYSTEM SET synchronous_standby_names = 'standby'");
       await query("SELECT pg_reload_conf()");
@@ -123,6 +128,11 @@ async function startServer(folder: string, port: number): Promise<Server> {
         return rows.some((row) => row.sync_state === "sync");
       });
       return standby;
+    },
+    async requirePassword(role) {
+      const file = path.join(folder, "pg_hba.conf");
+      writeFileSync(file, `host all ${role} all scram-sha-256\n${trusting}`);
+      await query("SELECT pg_reload_conf()");
     },
     async promote() {
       // The base backup has the settings of the primary, and this server has no standby of its own.

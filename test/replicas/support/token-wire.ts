@@ -2,7 +2,7 @@ import type { Message, Wire } from "../../crash/wire.ts";
 
 /**
  * The same connections; each request for a repository has a bearer token of this user. A token is requested again after
- * 401, as clients do.
+ * 401, as clients do. A Location of another host is requested from this server.
  */
 export function createTokenWire(
   wire: Wire,
@@ -34,11 +34,12 @@ export function createTokenWire(
   };
 
   const send: Wire["send"] = async (method, target, message = {}) => {
-    const scope = scopeOf(target);
-    const answer = await sendOnce(method, target, message, scope);
+    const path = target.replace(/^https?:\/\/[^/]+/, "");
+    const scope = scopeOf(path);
+    const answer = await sendOnce(method, path, message, scope);
     if (answer.status !== 401) return answer;
     tokens.delete(scope);
-    return await sendOnce(method, target, message, scope);
+    return await sendOnce(method, path, message, scope);
   };
   return {
     send,

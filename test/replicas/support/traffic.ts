@@ -17,6 +17,8 @@ export interface Traffic {
 export interface TrafficRecorder extends Traffic {
   succeeded(kind: "pull" | "push"): void;
   failed(reason: string): void;
+  /** Ends the measurement of pauses. */
+  end(): void;
 }
 
 export function recordTraffic(): TrafficRecorder {
@@ -26,8 +28,9 @@ export function recordTraffic(): TrafficRecorder {
   const now = performance.now();
   const last = { pull: now, push: now };
   const longest = { pull: 0, push: 0 };
+  let isOver = false;
   const observe = (kind: "pull" | "push"): void => {
-    longest[kind] = Math.max(longest[kind], performance.now() - last[kind]);
+    if (!isOver) longest[kind] = Math.max(longest[kind], performance.now() - last[kind]);
   };
   return {
     ...{ failures, problems, counts },
@@ -39,6 +42,11 @@ export function recordTraffic(): TrafficRecorder {
       observe(kind);
       last[kind] = performance.now();
       counts[kind] += 1;
+    },
+    end() {
+      observe("pull");
+      observe("push");
+      isOver = true;
     },
     failed: (reason) => void failures.set(reason, (failures.get(reason) ?? 0) + 1),
   };

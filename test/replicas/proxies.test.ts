@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import https from "node:https";
+import type { IncomingHttpHeaders } from "node:http";
+import { describe, test } from "node:test";
+import { digestOf } from "../../src/oci/digest.ts";
+import { startHaproxy, startNginx } from "./support/balancer.ts";
+import { adminPassword, startCluster } from "./support/cluster.ts";
+import { freePort } from "./support/program.ts";
+
+const host = "registry.example.com";
+const ports = { HAProxy: await freePort(), nginx: await freePort() };
+const basic = `Basic ${Buffer.from(`admin:${adminPassword}`).toString("base64")}`;
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Sends a request for the registry's host name to a balancer. `target` is a path or a Location. */
+async function ask(
+  port: number,
+  method: string,
+  target: string,
+  { body, headers = {} }: { readonly body?: Buffer; readonly headers?: object } = {},
+): Promise<Answer> {
+  const request = https.request({
+    ...{ port, host: "127.0.0.1", servername: host, rejectUnauthorized: false, method },
+    path: target.replace(/^https?:\/\/[^/]+/, ""),
+    headers: {
+      ...{ host: `${host}:${port}`, authorization: basic, ...headers },
+      ...(body === undefined ? {} : { "content-length": body.length }),
+    },
+  });
+  request.end(body);
+  const [response] = (await once(request, "response")) as [AsyncIterable<Buffer> & Answer];
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece);
+  const { statusCode = 0, headers: received } = response as unknown as {
+    statusCode?: number;
+    headers: IncomingHttpHeaders;
+  };
+  return { status: statusCode, headers: received, body: Buffer.concat(pieces) };
+}
+
+for (const [name, start] of [
+  ["HAProxy", startHaproxy],
+  ["nginx", startNginx],
+] as const)
+  describe(`three replicas behind ${name} with the example in deploy/`, async () => {
+    const port = ports[name];
+    const publicUrl = `https://${host}:${port}`;
+    const cluster = await startCluster({
+      env: { BERTH_PUBLIC_URL: publicUrl, BERTH_LOG_LEVEL: "debug" },
+    });
+    const { replicas } = cluster;
+    await start({
+      ...{ port, tls: true },
+      replicas: replicas.map((replica) => `127.0.0.1:${replica.port}`),
+    });
+    /** The replicas whose logs have a request with this text in its line. */
+    const reached = (text: string): readonly number[] =>
+      [0, 1, 2].filter((index) => replicas[index]?.log().includes(text));
+
+    test("a challenge names the public URL, and the log names the client", async () => {
+      const { status, headers } = await ask(port, "GET", "/v2/", {
+        headers: { authorization: "" },
+      });
+      assert.equal(status, 401);
+      assert.match(String(headers["www-authenticate"]), new RegExp(`realm="${publicUrl}/token"`));
+      assert.doesNotMatch(replicas.map((one) => one.log()).join(""), /not in trustedProxies/);
+    });
+
+    test("all chunks of one upload reach one replica, and all pulls of the blob another one", async () => {
+      const bytes = randomBytes(24_000_000);
+      const digest = digestOf(bytes);
+      const begun = await ask(port, "POST", "/v2/admin/app/blobs/uploads/");
+      assert.equal(begun.status, 202, String(begun.body));
+      let location = String(begun.headers.location);
+      assert.ok(!location.startsWith("http") || location.startsWith(publicUrl));
+      const step = bytes.length / 4;
+      for (let at = 0; at < bytes.length; at += step) {
+        const body = bytes.subarray(at, at + step);
+        const headers = { "content-type": "application/octet-stream" };
+        const sent = await ask(port, "PATCH", location, { body, headers });
+        assert.equal(sent.status, 202, String(sent.body));
+        location = String(sent.headers.location);
+      }
+      const id = /uploads\/([^?]+)/.exec(location)?.[1] ?? assert.fail();
+      const join = location.includes("?") ? "&" : "?";
+      const closed = await ask(port, "PUT", `${location}${join}digest=${digest}`);
+      assert.equal(closed.status, 201, String(closed.body));
+      assert.equal(reached(id).length, 1);
+      for (let pull = 0; pull < 6; pull += 1) {
+        const read = await ask(port, "GET", `/v2/admin/app/blobs/${digest}`);
+        assert.ok(read.body.equals(bytes));
+      }
+      assert.equal(reached(`/v2/admin/app/blobs/${digest}`).length, 1);
+    });
+
+    test("/metrics is 404", async () => {
+      assert.equal((await ask(port, "GET", "/metrics")).status, 404);
+    });
+
+    test("every request is answered after a replica was killed", async () => {
+      await replicas[1]?.end("SIGKILL");
+      for (let request = 0; request < 30; request += 1) {
+        const { status, body } = await ask(port, "GET", "/v2/admin/app/tags/list");
+        assert.equal(status, 200, String(body));
+      }
+      await cluster.start(1);
+    });
+  });
