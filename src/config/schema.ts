@@ -1,18 +1,9 @@
 import * as z from "zod";
 import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { databaseSchema } from "./database.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { storageSchema } from "./storage.ts";
-import {
-  bool,
-  choice,
-  duration,
-  filePath,
-  integer,
-  postgresUrl,
-  secret,
-  size,
-  text,
-} from "./values.ts";
+import { bool, choice, duration, filePath, integer, secret, size, text } from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -74,29 +65,7 @@ export const configSchema = z.object({
         ),
     })
     .prefault({}),
-  database: z
-    .object({
-      url: postgresUrl()
-        .optional()
-        .describe(
-          "The PostgreSQL database of several replicas; if not set, SQLite in the data folder",
-        ),
-      readUrl: postgresUrl()
-        .optional()
-        .describe("A standby of PostgreSQL for lists and searches; if not set, database.url"),
-      pool: integer({ min: 3, max: 1000 })
-        .prefault(10)
-        .describe("The maximum number of connections of one process to PostgreSQL"),
-      prepare: bool()
-        .prefault(true)
-        .describe(
-          "Prepare statements by name; false behind a pgbouncer before 1.21 in transaction mode",
-        ),
-      listsMaxAge: duration({ min: 0, max: 60_000 })
-        .prefault("2s")
-        .describe("The maximum age of lists and search results after a change by another replica"),
-    })
-    .prefault({}),
+  database: databaseSchema,
   storage: storageSchema,
   log: z
     .object({

@@ -70,21 +70,6 @@ export function secret(
   });
 }
 
-/** The URL of a PostgreSQL database. It may have a password, so no message shows it. */
-export function postgresUrl(): z.ZodType<string> {
-  return value({
-    allowed: "a URL as postgres://user:password@host:5432/database, or a file to read it from",
-    secret: true,
-    parse: (raw) => {
-      const given = parseText(raw)?.trim();
-      if (given === undefined || !URL.canParse(given)) return undefined;
-      const { protocol, pathname } = new URL(given);
-      const isPostgres = protocol === "postgres:" || protocol === "postgresql:";
-      return isPostgres && pathname.length > 1 ? given : undefined;
-    },
-  });
-}
-
 /** The path of a file or folder, resolved against the working directory. */
 export function filePath(allowed: string): z.ZodType<string> {
   return value({
@@ -171,7 +156,7 @@ export function reserve(): z.ZodType<ReserveSetting> {
   });
 }
 
-function parseText(raw: unknown): string | undefined {
+export function parseText(raw: unknown): string | undefined {
   if (typeof raw === "number") return String(raw);
   return typeof raw === "string" && raw.trim() !== "" ? raw : undefined;
 }

@@ -2,7 +2,8 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Facts, RepositoryFacts } from "../facts.ts";
 import type { PostgresPool } from "./connection.ts";
-import { FactReader, keyOf, type AskedManifest, type FactAnswers } from "./fact-reader.ts";
+import { FactReader, type FactAnswers } from "./fact-reader.ts";
+import { keyOf, type AskedManifest } from "./fact-statement.ts";
 
 /** Statements of facts that run at once. Later requests share the next one. */
 const statementsAtOnce = 2;
