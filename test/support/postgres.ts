@@ -17,7 +17,7 @@ import { createTables, type TableAccess, type Tables } from "./tables.ts";
 export const isPostgresTested = process.env["BERTH_TEST_DATABASE"] === "postgres";
 
 /** The server of the tests; each test has a schema of its own in this database. */
-const serverUrl =
+export const serverUrl =
   process.env["BERTH_TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 /** A migrated schema that no other test uses until it is released or this process ends. */
