@@ -91,10 +91,16 @@ export interface BlobStore {
   /**
    * Appends the source at `offset`, which must equal {@link uploadSize}. The caller ensures that the upload has one
    * writer. Resolves with the new size in bytes. If the source throws, the store keeps the bytes before the error and
-   * throws the source's error. Memory use is bounded, whatever the size and speed of the source. Throws
-   * {@link UploadOffsetError}.
+   * throws the source's error; after an {@link UploadLostError} it need not keep them. Memory use is bounded, whatever the
+   * size and speed of the source. Throws {@link UploadOffsetError}.
    */
   append(upload: UploadReference, offset: number, source: ByteSource): Promise<number>;
+
+  /**
+   * Takes the upload from another process that may still write to it, because it was paused or cut off. Later writes of
+   * that process do not change bytes that are appended from now on without {@link commit} rejecting the upload.
+   */
+  takeOver(upload: UploadReference): Promise<void>;
 
   /**
    * The bytes of an upload; empty if the upload is gone. The caller computes a digest from them after a restart, or
@@ -152,12 +158,24 @@ export type UploadMethods = Pick<
   | "begin"
   | "uploadSize"
   | "append"
+  | "takeOver"
   | "openUpload"
   | "commit"
   | "abort"
   | "importBlob"
   | "listUploads"
 >;
+
+/** The source of an append throws it when another process may have taken the upload: its state must not be changed. */
+export class UploadLostError extends Error {
+  override readonly name = "UploadLostError";
+  /** As for a file that another process uses: the client gets 503. */
+  readonly code = "EBUSY";
+
+  constructor(options?: ErrorOptions) {
+    super("another process may have taken over the upload", options);
+  }
+}
 
 /** The offset of an append is not the end of the upload. */
 export class UploadOffsetError extends Error {

@@ -5,7 +5,7 @@
  * `node test/run.mjs --files FILE…` runs these files, of whatever suite; `--concurrency N` runs N files at once.
  * A file that runs for more than 10 minutes is stopped and fails; `--minutes N` sets another limit.
  * With BERTH_TEST_DATABASE=postgres the tests use the PostgreSQL server that BERTH_TEST_DATABASE_URL names, in a database
- * of this run, and not those in `sqliteOnly`.
+ * of this run, and not those in `test/sqlite-only.json`.
  *
  * esbuild compiles the files first, with what they import, packages included, in shared chunks: a loader that compiles
  * each module when it is imported takes 4 s of a processor for a file that imports all of Berth, and the chunks 0.6 s.
@@ -34,16 +34,11 @@ const elsewhere = [
   "s3",
 ];
 
+/** Starts of the paths of test files that do not run on PostgreSQL. */
+const sqliteOnly = Object.keys(
+  JSON.parse(readFileSync(path.join(import.meta.dirname, "sqlite-only.json"), "utf8")).files,
+);
 const usesPostgres = process.env["BERTH_TEST_DATABASE"] === "postgres";
-
-/** Tests that look into SQLite itself, by the start of their path, and why they do not run on PostgreSQL. */
-const sqliteOnly = new Map([
-  ["database/sqlite/", "the files, locks, statements and query plans of SQLite"],
-  [
-    "app/data-folder.test.ts",
-    "the lock that keeps a second server out: with PostgreSQL it is a replica",
-  ],
-]);
 
 const { values, positionals } = parseArgs({
   options: {
@@ -64,9 +59,8 @@ function testFiles(wanted) {
   return readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.ts"))
     .filter((file) => !elsewhere.includes(file.split(path.sep)[0] ?? ""))
-    .filter(
-      (file) => !usesPostgres || ![...sqliteOnly.keys()].some((start) => file.startsWith(start)),
-    )
+
+    .filter((file) => !usesPostgres || !sqliteOnly.some((start) => file.startsWith(start)))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .map((file) => path.join("test", file))
     .toSorted();

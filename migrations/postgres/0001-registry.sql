@@ -3,6 +3,9 @@
 -- compares bytewise.
 
 DO $$ BEGIN
+  IF CAST(current_setting('server_version_num') AS int) < 140000 THEN
+    RAISE EXCEPTION 'the server is PostgreSQL %, and Berth needs 14 or later', current_setting('server_version');
+  END IF;
   IF current_setting('server_encoding') <> 'UTF8' THEN
     RAISE EXCEPTION 'the database has the encoding %, and Berth needs UTF8', current_setting('server_encoding')
       USING HINT = 'CREATE DATABASE berth ENCODING ''UTF8'' TEMPLATE template0';

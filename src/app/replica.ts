@@ -17,7 +17,6 @@ export const createReplicaLocks = (context: AppContext, coordination: Coordinati
   new ReplicaLocks({
     coordination,
     holder: context.replicaId,
-    lateWritesAreHarmless: context.config.storage.driver === "s3",
     report: (error) =>
       context.logger.warn({ err: error }, "the locks of uploads could not be renewed"),
   });

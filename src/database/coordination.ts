@@ -24,7 +24,12 @@ export interface SeenReplica extends Replica {
 
 /** The result of a request for the lock of an upload. */
 export type UploadHold =
-  | { readonly state: "held"; readonly row: UploadRow }
+  | {
+      readonly state: "held";
+      readonly row: UploadRow;
+      /** The lock of another process has ended without a release: that process may still write to the upload. */
+      readonly isTakenOver: boolean;
+    }
   /** Another replica holds it, and now knows that it is wanted. */
   | { readonly state: "busy" }
   /** The upload has no row. */

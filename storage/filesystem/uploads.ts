@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, readdir, stat, unlink, type FileHandle } from "node:fs/promises";
+import { copyFile, open, readdir, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { UploadOffsetError, type UploadMethods } from "../blob-store.ts";
 import { isUploadReference, newKey, newUploadReference } from "../keys.ts";
@@ -47,6 +47,8 @@ export function createFileUploadMethods({
       }
     },
 
+    takeOver: (upload) => replaceByCopy(paths.upload(upload), paths.upload(newUploadReference())),
+
     async openUpload(upload, start = 0) {
       const file = await open(paths.upload(upload), "r").catch(undefinedIfNoFile);
       return file === undefined ? nothing() : await readToEnd(file, start);
@@ -82,6 +84,18 @@ export function createFileUploadMethods({
       for (const name of await readdir(paths.uploads)) if (isUploadReference(name)) yield name;
     },
   };
+}
+
+/** Replaces a file that another process has open, so that the other process writes to the earlier file. */
+async function replaceByCopy(file: string, copy: string): Promise<void> {
+  if ((await stat(file).catch(undefinedIfNoFile)) === undefined) return;
+  try {
+    await copyFile(file, copy, constants.COPYFILE_FICLONE);
+    await rename(copy, file);
+  } catch (error) {
+    await unlink(copy).catch(undefinedIfNoFile);
+    throw error;
+  }
 }
 
 const openOrCreate = (file: string): Promise<FileHandle> =>

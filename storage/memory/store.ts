@@ -46,6 +46,8 @@ export function createMemoryStore(): BlobStore {
       for await (const chunk of source) chunks.push(chunk);
       return uploadSize(upload);
     },
+    // No other process has these uploads.
+    takeOver: async () => undefined,
     openUpload: async (upload, start = 0) => chunksFrom(uploads.get(upload) ?? [], start),
     commit: async (upload, digest) => {
       const bytes = Buffer.concat(uploads.get(upload) ?? []);

@@ -1,4 +1,9 @@
-import type { BlobKey, ByteSource, UploadReference } from "../blob-store.ts";
+import {
+  UploadLostError,
+  type BlobKey,
+  type ByteSource,
+  type UploadReference,
+} from "../blob-store.ts";
 import type { Bucket } from "./bucket.ts";
 import {
   createMultipart,
@@ -72,7 +77,7 @@ export class Append {
 
   /**
    * Resolves when S3 has all bytes and the saved state names them. If the source throws, the bytes before the error are
-   * saved. If S3 fails, the parts before the first failed part are saved.
+   * saved, unless the upload is lost. If S3 fails, the parts before the first failed part are saved.
    */
   async run(source: ByteSource): Promise<UploadState> {
     const iterator = source[Symbol.asyncIterator]();
@@ -80,7 +85,9 @@ export class Append {
       try {
         await this.#takeAll(iterator);
       } catch (error) {
-        await this.#finish();
+        // Another process may have saved a later state.
+        if (error instanceof UploadLostError) await this.#sender.waitForAll();
+        else await this.#finish();
         throw error;
       }
       await this.#finish();

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { readMigrations } from "../../src/database/migrations.ts";
 import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
-import { isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
+import { createTestSchema, isPostgresTested, openPostgresAt } from "../support/postgres.ts";
 
 /** What one database has alone. */
 const onlySqlite = [
@@ -84,7 +84,8 @@ function sqliteSchema(): readonly string[] {
 }
 
 async function postgresSchema(): Promise<readonly string[]> {
-  const { database, close } = await openPostgresForTest();
+  const schema = await createTestSchema();
+  const database = await openPostgresAt(schema.url);
   try {
     assert.deepEqual(await database.pool.read(otherTypes), []);
     const columns = await database.pool.read<ColumnRow>(
@@ -106,7 +107,8 @@ async function postgresSchema(): Promise<readonly string[]> {
     );
     return linesOf(columns, indexes, onlyPostgres);
   } finally {
-    await close();
+    await database.close();
+    await schema.drop();
   }
 }
 

@@ -17,7 +17,8 @@ export interface Row {
 }
 export type Way = keyof typeof ways;
 
-export const berth = await startClosedBerth();
+// With PostgreSQL a pool of 3 has one connection for commands.
+export const berth = await startClosedBerth({ "database.pool": "3" });
 for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
 const team = await berth.addOrganisation("team", "ann");
 const { tables } = berth;

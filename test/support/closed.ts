@@ -3,10 +3,11 @@ import path from "node:path";
 import { after } from "node:test";
 import supertest from "supertest";
 import { createPasswords } from "../../src/auth/passwords.ts";
-import { createKeyFolder } from "../../src/auth/signing-keys/folder.ts";
+import { openKeyStore } from "../../src/app/database.ts";
 import type { SigningKey } from "../../src/auth/signing-keys/key.ts";
 import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
+import { openDatabaseOf } from "./database.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 /** The password of every user in these tests. */
@@ -104,7 +105,9 @@ export async function startClosedBerth(settings: Settings = {}): Promise<ClosedB
       );
     },
     async key() {
-      const [newest] = await createKeyFolder(path.join(berth.data, "keys")).list();
+      const database = await openDatabaseOf(berth.data);
+      const [newest] = await (await openKeyStore(berth.config, database)).list();
+      await database.close();
       if (newest === undefined) throw new Error("there is no key");
       return newest;
     },

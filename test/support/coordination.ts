@@ -74,8 +74,9 @@ export class CoordinationInMemory implements Coordination {
       upload.wanted = true;
       return { state: "busy" } as const;
     }
+    const isTakenOver = upload.holder !== undefined && upload.holder !== holder;
     Object.assign(upload, { holder, heldUntilMs: nowMs + 3_000, wanted: false });
-    return { state: "held", row: rowOf(id) } as const;
+    return { state: "held", row: rowOf(id), isTakenOver } as const;
   }
 
   async renewUploads(ids: readonly string[], holder: string) {

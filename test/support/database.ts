@@ -1,5 +1,6 @@
+import assert from "node:assert/strict";
 import path from "node:path";
-import { after } from "node:test";
+import { after, test } from "node:test";
 import SqliteDatabase, {
   type Database as SqliteConnection,
 } from "../../src/database/sqlite/driver.ts";
@@ -10,6 +11,7 @@ import { sqliteError } from "../../src/database/sqlite/errors.ts";
 import { migrate } from "../../src/database/sqlite/migrate.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { createSqliteReads } from "../../src/database/sqlite/reads.ts";
+import sqliteOnly from "../sqlite-only.json" with { type: "json" };
 import {
   createTestSchema,
   isPostgresTested,
@@ -24,6 +26,15 @@ import { sqliteFileTables, sqliteTables, type Tables } from "./tables.ts";
  * The databases of tests. Tests run on SQLite, and with BERTH_TEST_DATABASE=postgres on PostgreSQL
  * (BERTH_TEST_DATABASE_URL).
  */
+
+/**
+ * A test that does not hold on PostgreSQL. `test/sqlite-only.json` has its name and the reason.
+ * @param body of the test
+ */
+export function testOnSqlite(name: string, body: () => Promise<void>): void {
+  assert.ok(name in sqliteOnly.tests, `${name} is not in test/sqlite-only.json`);
+  if (!isPostgresTested) test(name, body);
+}
 
 /** A database of a test, with its tables. */
 export interface TestDatabase extends Database {

@@ -17,7 +17,7 @@ import { createTables, type TableAccess, type Tables } from "./tables.ts";
 export const isPostgresTested = process.env["BERTH_TEST_DATABASE"] === "postgres";
 
 /** The server of the tests; each test has a schema of its own in this database. */
-const serverUrl =
+export const serverUrl =
   process.env["BERTH_TEST_DATABASE_URL"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 
 /** A migrated schema that no other test uses until it is released or this process ends. */
@@ -177,40 +177,49 @@ export function tablesAt(url: string): Tables {
   });
   // The connection of a test of failures may break.
   pool.on("error", () => undefined);
-  return createTables(accessOf(pool));
+  return createTables(accessTo(pool));
 }
 
-function accessOf(pool: pg.Pool): TableAccess {
-  const access: TableAccess = {
-    exec: (sql) => pool.query(sql),
+const accessTo = (pool: pg.Pool): TableAccess => ({
+  ...accessOf(pool),
+  whileWritersWait: (work) => whileLocked(pool, work),
+});
+
+function accessOf(connection: pg.Pool | pg.ClientBase): TableAccess {
+  return {
+    exec: (sql) => connection.query(sql),
     all: async (query, parameters) => {
       let position = 0;
       const text = query.replaceAll("?", () => `$${(position += 1)}`);
-      return (await pool.query<object>(text, [...parameters])).rows;
+      return (await connection.query<object>(text, [...parameters])).rows;
     },
     // PostgreSQL checks references at each change.
     damage: () => Promise.resolve([]),
-    whileWritersWait: (work) => whileTransactionsWait(() => work(access)),
+    whileWritersWait: () => Promise.reject(new Error("writers wait already")),
   };
-  return access;
 }
 
-/** Does the work while no server of this process begins a transaction. */
-async function whileTransactionsWait<T>(work: () => Promise<T>): Promise<T> {
-  const prototype = pg.Client.prototype as { query: (...input: unknown[]) => unknown };
-  const { query } = prototype;
-  let goOn: () => void = () => undefined;
-  const over = new Promise<void>((resolve) => (goOn = resolve));
-  prototype.query = function (this: pg.Client, ...input) {
-    const [text] = input;
-    if (typeof text !== "string" || !text.startsWith("BEGIN")) return query.apply(this, input);
-    return over.then(() => query.apply(this, input));
-  };
+/** Does the work in a transaction that has the lock of each table against writers. */
+async function whileLocked<T>(
+  pool: pg.Pool,
+  work: (inside: TableAccess) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
   try {
-    return await work();
-  } finally {
-    prototype.query = query;
-    goOn();
+    await client.query("BEGIN");
+    await client.query(`DO $$ DECLARE name text; BEGIN
+      FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() LOOP
+        EXECUTE 'LOCK TABLE ' || name || ' IN EXCLUSIVE MODE';
+      END LOOP;
+    END $$`);
+    const result = await work(accessOf(client));
+    await client.query("COMMIT");
+    client.release();
+    return result;
+  } catch (error) {
+    // The end of the connection rolls the transaction back.
+    client.release(true);
+    throw error;
   }
 }
 

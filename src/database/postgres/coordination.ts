@@ -110,15 +110,17 @@ function createLeaseRows(pool: Pick<PostgresPool, "read">) {
   } satisfies Partial<Coordination>;
 }
 
-const isFree = `(holder IS NULL OR holder = $2 OR held_until < ${nowMs})`;
-
 const holdUpload = `
-  UPDATE uploads SET
-    holder = CASE WHEN ${isFree} THEN $2 ELSE holder END,
-    held_until = CASE WHEN ${isFree} THEN ${nowMs} + ${uploadHeldMs} ELSE held_until END,
-    wanted = CASE WHEN ${isFree} THEN 0 ELSE 1 END
-  WHERE id = $1 AND ${unflushed}
-  RETURNING holder, id, repository, storage_reference, started_at, touched_at, account_id, held_until`;
+  WITH old AS (
+    SELECT id, holder, coalesce(holder = $2 OR held_until < ${nowMs}, true) AS is_free
+    FROM uploads WHERE id = $1 FOR NO KEY UPDATE)
+  UPDATE uploads AS upload SET
+    holder = CASE WHEN is_free THEN $2 ELSE old.holder END,
+    held_until = CASE WHEN is_free THEN ${nowMs} + ${uploadHeldMs} ELSE held_until END,
+    wanted = CASE WHEN is_free THEN 0 ELSE 1 END
+  FROM old WHERE upload.id = old.id AND ${unflushed}
+  RETURNING is_free AS "isFree", coalesce(old.holder <> $2, false) AS "isTakenOver", upload.id, repository,
+    storage_reference, started_at, touched_at, account_id, held_until`;
 
 const renewUploads = `
   UPDATE uploads SET held_until = ${nowMs} + ${uploadHeldMs}
@@ -128,14 +130,11 @@ const renewUploads = `
 function createUploadHolds(pool: Pick<PostgresPool, "read">) {
   return {
     async holdUpload(id, holder): Promise<UploadHold> {
-      const rows = await pool.read<UploadRow & { readonly holder: string }>(holdUpload, [
-        id,
-        holder,
-      ]);
-      const [found] = rows;
+      type Found = UploadRow & { readonly isFree: boolean; readonly isTakenOver: boolean };
+      const [found] = await pool.read<Found>(holdUpload, [id, holder]);
       if (found === undefined) return { state: "absent" };
-      const { holder: owner, ...row } = found;
-      return owner === holder ? { state: "held", row } : { state: "busy" };
+      const { isFree, isTakenOver, ...row } = found;
+      return isFree ? { state: "held", row, isTakenOver } : { state: "busy" };
     },
     async renewUploads(ids, holder) {
       const rows = await pool.read<{ readonly id: string; readonly wanted: number }>(renewUploads, [

@@ -122,7 +122,7 @@ const addText = `
     JOIN repositories ON repositories.name = changes.repository
     WHERE changes.removal = coalesce(
       (SELECT sequence FROM repository_removals WHERE repository_removals.name = changes.repository), 0)
-  ), judged AS (
+  ), classified AS (
     SELECT changed.*, CAST(NULL AS bigint) AS manifest_id, NOT ${isFallback("changed.tag")} AND NOT EXISTS (
         SELECT 1 FROM tags JOIN manifests ON manifests.id = tags.manifest_id
         WHERE tags.repository_id = changed.id AND tags.name = changed.tag AND manifests.subject_digest IS NOT NULL
@@ -139,7 +139,7 @@ const addText = `
     SELECT id, repository, registered_at, tag, CASE WHEN is_pull AND read > 0 THEN manifest_id END AS manifest_id,
       CASE WHEN is_pull THEN read ELSE 0 END AS pulls, pushes,
       CASE WHEN is_pull AND read > 0 THEN read_at ELSE 0 END AS last_pulled_at, last_pushed_at
-    FROM judged WHERE pushes > 0 OR is_pull AND read > 0
+    FROM classified WHERE pushes > 0 OR is_pull AND read > 0
   ), of_tags AS (
     INSERT INTO tag_counts AS held
       (repository, tag, registered_at, pulls, pushes, last_pulled_at, last_pushed_at)

@@ -55,7 +55,7 @@ export async function storeBlob(
 
 interface KnownBlob {
   readonly id: number;
-  readonly state: "live" | "missing";
+  readonly state: "live" | "missing" | "deleting";
   readonly storageKey: string;
 }
 
@@ -64,22 +64,26 @@ async function lockKnown(
   tx: Db,
   { repository, digest }: StoreBlob,
 ): Promise<{ readonly known: KnownBlob | undefined; readonly hasQuota: boolean }> {
-  const blob = tx
-    .selectFrom("blobs")
-    .select(["id", "state", "storage_key"])
-    .where("digest", "=", digest)
-    .where(notDeleting);
+  const withDigest = tx.selectFrom("blobs").where("digest", "=", digest).where(notDeleting);
+  const blob = withDigest.select(["id", "state", "storage_key as storageKey"]);
+  const live = locked(tx, blob.where("state", "=", "live"), { mode: "share", table: "blobs" });
   const found = await tx
     .selectFrom(sql`(SELECT 1)`.as("one_row"))
-    .leftJoin(locked(tx, blob, { mode: "share", table: "blobs" }).as("known"), (join) =>
-      join.onTrue(),
-    )
+    .leftJoin(live.as("live"), (join) => join.onTrue())
     .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
-    .select(["known.id as id", "known.state as state", "known.storage_key as storageKey"])
+    .select(["live.id as id", "live.state as state", "live.storageKey as storageKey"])
+    .select(withDigest.select("id").where("state", "=", "missing").as("missingId"))
     .select("quotas.namespace as quota")
     .executeTakeFirstOrThrow();
-  const { quota, ...known } = found;
-  return { known: known.id === null ? undefined : (known as KnownBlob), hasQuota: quota !== null };
+  const { quota, missingId, ...known } = found;
+  const hasQuota = quota !== null;
+  // Two pushes that repair a blob: the second one waits here, and then finds it live.
+  if (missingId !== null)
+    return {
+      known: await locked(tx, blob, { mode: "remove", table: "blobs" }).executeTakeFirst(),
+      hasQuota,
+    };
+  return { known: known.id === null ? undefined : (known as KnownBlob), hasQuota };
 }
 
 /** Deletes the row of an upload and returns it; `undefined` without an id, `gone` if there is no such row. */

@@ -15,11 +15,23 @@ export interface UploadLock {
   readonly release: (isEnded?: boolean) => Promise<void> | void;
   /** The row of the upload when the lock was acquired; `undefined`: it was not read. */
   readonly row?: UploadRow | undefined;
+  /** `undefined`: the lock cannot be lost, because all its requests are in this process. */
+  readonly ownership?: LockOwnership | undefined;
   /**
    * True if the lock was free when it was requested. If the caller did not wait between reading the session and
    * requesting the lock, no other request can have changed the session in between.
    */
   readonly acquiredWithoutWaiting: boolean;
+}
+
+/** A lock that another process takes if this one does not renew it, because it was paused or cut off. */
+export interface LockOwnership {
+  /** Another process has lost the lock in this manner: it may still write to the upload. */
+  readonly isTakenOver: boolean;
+  /** True: no other process can have the lock now. */
+  isCertain(): boolean;
+  /** After a pause of this process, resolves when the lock was renewed. Rejects with UploadLostError if it is lost. */
+  confirm(): Promise<void> | undefined;
 }
 
 interface Holder {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { UploadLostError } from "../../../storage/blob-store.ts";
 import type { Coordination } from "../../database/coordination.ts";
 import type { UploadRow } from "../../database/registry/schema.ts";
 import {
@@ -22,11 +23,6 @@ interface ReplicaLocksParts {
   >;
   /** Identifies this process. */
   readonly holder: string;
-  /**
-   * Bytes that a late writer stores are not part of the upload that another process commits, as in S3. False: they may
-   * be, as in a file.
-   */
-  readonly lateWritesAreHarmless: boolean;
   readonly report: (error: unknown) => void;
 }
 
@@ -34,6 +30,8 @@ interface ReplicaLocksParts {
 interface HeldRow {
   readonly abortController: AbortController;
   lastHeartbeatMs: number;
+  /** When the last successful renewal was sent. */
+  renewedAtMs: number;
 }
 
 /**
@@ -49,9 +47,8 @@ export class ReplicaLocks implements UploadLocks {
   readonly #held = new Map<string, HeldRow>();
   /** Runs only while there are locks. */
   #timer: NodeJS.Timeout | undefined;
+  #tickedAtMs = 0;
   #renewal: Promise<void> | undefined;
-  /** The time of the last renewal, or of the first lock since there were none. */
-  #renewedAtMs = 0;
 
   constructor(parts: ReplicaLocksParts) {
     this.#parts = parts;
@@ -65,10 +62,14 @@ export class ReplicaLocks implements UploadLocks {
     try {
       // A newer request of this process takes the lock over from this one while it waits.
       while (!local.abortSignal.aborted) {
+        const askedAtMs = performance.now();
         const hold = await this.#parts.coordination.holdUpload(upload, this.#parts.holder);
         if (hold.state !== "busy") {
           isAcquired = true;
-          return this.#lock(upload, local, hold.state === "held" ? hold.row : undefined);
+          // An upload that has ended needs no lock in the database.
+          return hold.state === "absent"
+            ? { ...local, acquiredWithoutWaiting: false }
+            : this.#lock(upload, local, { ...hold, askedAtMs });
         }
         if (performance.now() > untilMs) return undefined;
         await pause(lookEveryMs);
@@ -85,19 +86,30 @@ export class ReplicaLocks implements UploadLocks {
     );
   }
 
-  /** @param row `undefined`: the upload has no row, and needs no lock in the database */
-  #lock(upload: string, local: UploadLock, row: UploadRow | undefined): UploadLock {
+  #lock(
+    upload: string,
+    local: UploadLock,
+    hold: { readonly row: UploadRow; readonly isTakenOver: boolean; readonly askedAtMs: number },
+  ): UploadLock {
+    const { row, isTakenOver, askedAtMs } = hold;
     const abortController = new AbortController();
-    const held: HeldRow = { abortController, lastHeartbeatMs: performance.now() };
-    if (row !== undefined) this.#keep(upload, held);
+    const held = { abortController, lastHeartbeatMs: askedAtMs, renewedAtMs: askedAtMs };
+    this.#held.set(upload, held);
+    this.#tickedAtMs = performance.now();
+    this.#timer ??= setInterval(() => this.#tick(), renewEveryMs).unref();
     return {
       abortSignal: AbortSignal.any([local.abortSignal, abortController.signal]),
       acquiredWithoutWaiting: false,
       row,
+      ownership: {
+        isTakenOver,
+        isCertain: () =>
+          this.#held.get(upload) === held && performance.now() - held.renewedAtMs < heldMs,
+        confirm: () =>
+          performance.now() - this.#tickedAtMs > heldMs ? this.#confirm(held) : undefined,
+      },
       heartbeat: () => {
         held.lastHeartbeatMs = performance.now();
-        // The process was paused, and another one may write to the upload by now.
-        if (row !== undefined && this.#isLate(held.lastHeartbeatMs)) abortController.abort();
         local.heartbeat();
       },
       release: async (isEnded = false) => {
@@ -110,25 +122,26 @@ export class ReplicaLocks implements UploadLocks {
     };
   }
 
-  #isLate(nowMs: number): boolean {
-    return !this.#parts.lateWritesAreHarmless && nowMs - this.#renewedAtMs > heldMs;
-  }
-
-  #keep(upload: string, held: HeldRow): void {
-    this.#held.set(upload, held);
-    if (this.#timer !== undefined) return;
-    this.#renewedAtMs = performance.now();
-    this.#timer = setInterval(() => void this.#renewAll(), renewEveryMs).unref();
+  async #confirm({ abortController }: HeldRow): Promise<void> {
+    await this.#renewAll();
+    if (abortController.signal.aborted) throw new UploadLostError();
   }
 
   async #releaseRow(upload: string, isEnded: boolean): Promise<void> {
     this.#held.delete(upload);
-    if (this.#held.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
-    if (isEnded) return;
-    await this.#parts.coordination.releaseUpload(upload, this.#parts.holder);
+    if (this.#held.size === 0) this.#stopTimer();
+    if (!isEnded) await this.#parts.coordination.releaseUpload(upload, this.#parts.holder);
+  }
+
+  #tick(): void {
+    this.#tickedAtMs = performance.now();
+    if (this.#held.size > 0) void this.#renewAll();
+    else this.#stopTimer();
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #renewAll(): Promise<void> {
@@ -139,7 +152,7 @@ export class ReplicaLocks implements UploadLocks {
   async #renew(): Promise<void> {
     const { coordination, holder, report } = this.#parts;
     const asked = [...this.#held];
-    this.#renewedAtMs = performance.now();
+    const askedAtMs = performance.now();
     let renewed: ReadonlyMap<string, boolean>;
     try {
       renewed = await coordination.renewUploads(
@@ -147,14 +160,17 @@ export class ReplicaLocks implements UploadLocks {
         holder,
       );
     } catch (error) {
-      // If the database is away, no other process can take the locks either.
       report(error);
       return;
     }
     for (const [upload, held] of asked) {
+      // Released meanwhile.
+      if (this.#held.get(upload) !== held) continue;
       const isWanted = renewed.get(upload);
       const isSilent = performance.now() - held.lastHeartbeatMs > silentMs;
       // Lost to another process, or ended with the upload.
+      if (isWanted === undefined) this.#held.delete(upload);
+      else held.renewedAtMs = askedAtMs;
       if (isWanted === undefined || (isWanted && isSilent)) held.abortController.abort();
     }
   }

@@ -4,13 +4,8 @@ import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { wrongDigest } from "../errors.ts";
 import { withCheckedLength, type Chunk, type UploadQuota } from "./chunk.ts";
-import {
-  isRefused,
-  recordBlob,
-  untilTakenOver,
-  type LockedSession,
-  type StoredUploadParts,
-} from "./stored-upload.ts";
+import { untilTakenOver, type LockedSession } from "./locked-session.ts";
+import { isRefused, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
 
 /** A blob of at most this size that arrives in one request is held in memory and written once, under its final key. */
 const wholeInMemoryBytes = 256 * 1024;

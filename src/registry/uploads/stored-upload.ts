@@ -1,4 +1,4 @@
-import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
+import type { ByteSource } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
@@ -9,86 +9,26 @@ import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { describeFailure, rejectionError, wrongDigest } from "../errors.ts";
 import { rewriteAfterMs, type Clock, type LeasePolicy } from "../leases.ts";
+import { checkRange, withCheckedLength, type Chunk, type UploadQuota } from "./chunk.ts";
 import {
-  checkRange,
-  withCheckedLength,
-  UploadRangeError,
-  type Chunk,
-  type UploadQuota,
-} from "./chunk.ts";
-import type { UploadLock, UploadLocks } from "./locks.ts";
+  storedBytes,
+  untilTakenOver,
+  whileOwned,
+  type LockedSession,
+  type LockingParts,
+} from "./locked-session.ts";
 import type { RunningDigests } from "./running-digest.ts";
-import type { SessionRequest, UploadSessions } from "./sessions.ts";
 
 /** HTTP 507 Insufficient Storage. */
 const fullStatus = 507;
 
-export interface StoredUploadParts {
-  readonly store: BlobStore;
+export interface StoredUploadParts extends LockingParts {
   readonly database: Pick<Database, "commands">;
   readonly rules: PushRules;
   readonly leasePolicy: LeasePolicy;
   readonly clock: Clock;
-  readonly sessions: UploadSessions;
-  readonly locks: UploadLocks;
   readonly runningDigests: RunningDigests;
   readonly quota: UploadQuota;
-}
-
-/** A session whose only writer is the current request. */
-export interface LockedSession {
-  readonly row: UploadRow;
-  /** The actor of the current request. */
-  readonly actor: Actor;
-  readonly lock: UploadLock;
-}
-
-/**
- * Runs `work` as the only writer of the upload. Throws {@link UploadRangeError} if another request is writing.
- * @param options.ends the upload has ended when `work` resolves
- */
-export async function withUploadLock<T>(
-  parts: StoredUploadParts,
-  request: SessionRequest,
-  work: (session: LockedSession) => Promise<T>,
-  { ends = false }: { readonly ends?: boolean } = {},
-): Promise<T> {
-  const { sessions, locks } = parts;
-  const row = await sessions.get(request);
-  const lock = await locks.acquire(row.id);
-  if (lock === undefined) {
-    const offset = await storedBytes(parts, await sessions.get(request));
-    throw new UploadRangeError("another request is writing to this upload", offset);
-  }
-  let result: T;
-  try {
-    // The previous holder of the lock may have closed the session: read it again.
-    const known = lock.row ?? (lock.acquiredWithoutWaiting ? row : undefined);
-    const current = known ?? (await sessions.get(request));
-    result = await work({ row: current, actor: request.actor, lock });
-  } catch (error) {
-    await releaseSilently(lock);
-    throw error;
-  }
-  await lock.release(ends);
-  return result;
-}
-
-/** Releases the lock after a failure, whose error the client gets. */
-async function releaseSilently(lock: UploadLock): Promise<void> {
-  try {
-    await lock.release();
-  } catch {
-    // The lock ends after 3 seconds.
-  }
-}
-
-/** The number of bytes that the store has of the session. */
-export async function storedBytes(
-  { store, sessions }: StoredUploadParts,
-  { id, storage_reference }: UploadRow,
-): Promise<number> {
-  return sessions.isUnpersisted(id) ? 0 : store.uploadSize(storage_reference);
 }
 
 /**
@@ -134,8 +74,10 @@ async function appendBytes(
     await database.commands.touchUpload({ id: row.id, nowMs: clock() });
   try {
     const hashed = runningDigests.tap(row.id, offset, bytes);
+    const { ownership } = lock;
+    const source = ownership === undefined ? hashed : whileOwned(ownership, hashed);
     return await untilTakenOver(lock, chunk, () =>
-      store.append(row.storage_reference, offset, hashed),
+      store.append(row.storage_reference, offset, source),
     );
   } catch (error) {
     // The running digest may include bytes that were not written. Another process may append other bytes at that
@@ -143,23 +85,6 @@ async function appendBytes(
     runningDigests.forget(row.id);
     if (describeFailure(error)?.status === fullStatus) await freeSpace(parts, row);
     throw error;
-  }
-}
-
-/** Reads a chunk. When a newer request takes over the upload, its connection ends and `read` rejects. */
-export async function untilTakenOver<T>(
-  { abortSignal }: LockedSession["lock"],
-  { source }: Chunk,
-  read: () => Promise<T>,
-): Promise<T> {
-  const stop = (): void =>
-    void source.destroy(new Error("a newer request has taken over the upload"));
-  if (abortSignal.aborted) stop();
-  abortSignal.addEventListener("abort", stop, { once: true });
-  try {
-    return await read();
-  } finally {
-    abortSignal.removeEventListener("abort", stop);
   }
 }
 

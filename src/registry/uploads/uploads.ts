@@ -4,30 +4,17 @@ import type { Actor } from "../../database/permissions/authority.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { EndedUpload } from "../../database/registry/repository-removal.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
-import { OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rejectionError } from "../errors.ts";
 import type { Clock, LeasePolicy } from "../leases.ts";
-import { checkRange, createUploadQuota, type Chunk } from "./chunk.ts";
-import { createUploadLocks, type UploadLock, type UploadLocks } from "./locks.ts";
+import { createUploadQuota, type Chunk } from "./chunk.ts";
+import { finishSession } from "./close-session.ts";
+import { storedBytes, withUploadLock } from "./locked-session.ts";
+import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
 import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
-import {
-  closeWithSmallBlob,
-  createSmallBlobs,
-  type RecentBlobs,
-  type SmallBlobs,
-} from "./small-blobs.ts";
-import {
-  appendChunk,
-  withUploadLock,
-  commitUpload,
-  discardUpload,
-  recordBlob,
-  storedBytes,
-  type LockedSession,
-  type StoredUploadParts,
-} from "./stored-upload.ts";
+import { createSmallBlobs, type RecentBlobs, type SmallBlobs } from "./small-blobs.ts";
+import { appendChunk, discardUpload, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
 
 /** Limits of open uploads. The quota of their namespace applies too. */
 export interface UploadLimits {
@@ -189,90 +176,6 @@ async function startSession(
   else sessions.begin(row);
   if (algorithm !== undefined) runningDigests.expect(id, algorithm);
   return id;
-}
-
-async function finishSession(
-  parts: UploadParts,
-  request: SessionRequest,
-  digest: Digest,
-  chunk: Chunk | undefined,
-): Promise<void> {
-  try {
-    if (!(await closeWithoutLock(parts, request, digest, chunk)))
-      await withUploadLock(
-        parts,
-        request,
-        (session) => closeSession(parts, session, digest, chunk),
-        { ends: true },
-      );
-  } catch (error) {
-    if (!(error instanceof OciError && error.code === "BLOB_UPLOAD_UNKNOWN")) throw error;
-    const { repository, id } = request;
-    const isOpen = (await parts.sessions.find(id)) !== undefined;
-    if (isOpen || (await parts.database.blobs.find(repository, digest)) === undefined) throw error;
-  }
-}
-
-/** A request that writes nothing to the upload needs no lock: its command that deletes the row decides. */
-const noLock: UploadLock = {
-  abortSignal: new AbortController().signal,
-  heartbeat: () => undefined,
-  release: () => undefined,
-  acquiredWithoutWaiting: true,
-};
-
-/**
- * Closes a session with a small blob, where a lock costs a round trip to the database. Resolves with false if the session
- * needs the lock, because it may have bytes.
- */
-async function closeWithoutLock(
-  parts: UploadParts,
-  request: SessionRequest,
-  digest: Digest,
-  chunk: Chunk | undefined,
-): Promise<boolean> {
-  if (parts.locks.areRows !== true || chunk === undefined || !parts.smallBlobs.fits(chunk))
-    return false;
-  const row = await parts.sessions.get(request);
-  if (row.held_until !== null) return false;
-  const session = { row, actor: request.actor, lock: noLock };
-  await discardingOnWrongDigest(parts, session, async () => {
-    checkRange(chunk, 0);
-    await closeWithSmallBlob(parts, session, digest, chunk);
-  });
-  return true;
-}
-
-/** Handles the closing request of a session. A blob that arrives completely in this request costs one transaction. */
-function closeSession(
-  parts: UploadParts,
-  session: LockedSession,
-  digest: Digest,
-  chunk: Chunk | undefined,
-): Promise<void> {
-  return discardingOnWrongDigest(parts, session, async () => {
-    if (chunk === undefined) return await commitUpload(parts, session, digest);
-    if (parts.smallBlobs.fits(chunk) && (await storedBytes(parts, session.row)) === 0) {
-      checkRange(chunk, 0);
-      return await closeWithSmallBlob(parts, session, digest, chunk);
-    }
-    await appendChunk(parts, session, chunk, digest);
-    await commitUpload(parts, session, digest);
-  });
-}
-
-async function discardingOnWrongDigest(
-  parts: UploadParts,
-  { row }: LockedSession,
-  close: () => Promise<void>,
-): Promise<void> {
-  try {
-    await close();
-  } catch (error) {
-    if (error instanceof OciError && error.code === "DIGEST_INVALID")
-      await discardUpload(parts, row);
-    throw error;
-  }
 }
 
 async function pushWhole(

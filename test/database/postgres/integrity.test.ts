@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isPostgresTested, openPostgresForTest } from "../../support/postgres.ts";
+import { createTestSchema, isPostgresTested, openPostgresAt } from "../../support/postgres.ts";
 
 const integrityTests = (): void => {
   test("finds nothing without the extension amcheck, and an index that lacks a row with it", async () => {
-    const { database, close } = await openPostgresForTest();
+    const schema = await createTestSchema();
+    const database = await openPostgresAt(schema.url);
     try {
       const run = (text: string) => database.pool.read(text);
       assert.deepEqual(await database.integrity(false), []);
@@ -24,7 +25,8 @@ const integrityTests = (): void => {
       assert.deepEqual(others, []);
       assert.deepEqual(await database.integrity(true), []);
     } finally {
-      await close();
+      await database.close();
+      await schema.drop();
     }
   });
 };

@@ -3,14 +3,16 @@ import { once } from "node:events";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { after, describe, mock, test } from "node:test";
+import pg from "pg";
 import SqliteDatabase, { type Statement } from "../../../src/database/sqlite/driver.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { connect } from "../../server/support.ts";
 import { ociManifest, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { isPostgresTested } from "../../support/postgres.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 /*
- * The client disconnects at the first step of an answer that takes many steps. The mocks of fs.open and of the SQLite
+ * The client disconnects at the first step of an answer that takes many steps. The mocks of fs.open and of the
  * statements call the original; they only count calls and wait until the server has noticed the disconnect.
  */
 
@@ -64,14 +66,26 @@ mock.method(fs, "open", async (...given: Parameters<typeof open>) => {
 syncBuiltinESMExports();
 
 let indexIsRead: () => void = () => undefined;
-const statements = Object.getPrototypeOf(
-  new SqliteDatabase(":memory:").prepare("SELECT 1"),
-) as Statement;
-const all: (...parameters: unknown[]) => unknown[] = Reflect.get(statements, "all");
-mock.method(statements, "all", function (this: Statement, ...parameters: unknown[]) {
-  if (this.source.includes("FROM manifest_references AS entry")) indexIsRead();
-  return all.apply(this, parameters);
-});
+const onStatement = (text: unknown): void => {
+  if (String(text).includes("FROM manifest_references AS entry")) indexIsRead();
+};
+type Call = (...input: unknown[]) => unknown;
+if (isPostgresTested) {
+  const query = Reflect.get(pg.Client.prototype, "query") as Call;
+  mock.method(pg.Client.prototype, "query", function (this: pg.Client, ...input: unknown[]) {
+    onStatement((input[0] as { text?: unknown }).text);
+    return query.apply(this, input);
+  });
+} else {
+  const statements = Object.getPrototypeOf(
+    new SqliteDatabase(":memory:").prepare("SELECT 1"),
+  ) as Statement;
+  const all = Reflect.get(statements, "all") as Call;
+  mock.method(statements, "all", function (this: Statement, ...parameters: unknown[]) {
+    onStatement(this.source);
+    return all.apply(this, parameters);
+  });
+}
 
 /** Sends two requests. When they are answered, the server has noticed that an earlier connection was closed. */
 async function roundTrips(): Promise<void> {

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { probeAtMostEvery, type Problems } from "../../../src/http/ops/health.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
 import { describeApi, startBerth, type TestBerth } from "../../support/berth.ts";
+import { testOnSqlite } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
 
@@ -50,18 +51,21 @@ describe("with a storage folder that is not writable", () => {
       async () => (await berth.api.get("/readyz")).status === status,
     );
 
-  test("readyz answers 503 and names the problem, but not to a client behind an untrusted proxy", async () => {
-    await broken(async () => {
-      await untilReadyIs(503);
-      const { body } = await berth.api.get("/readyz").expect(503);
-      assert.equal(body.status, "not ready");
-      assert.deepEqual(Object.keys(body.problems), ["storage"]);
-      assert.match(body.problems.storage, /ENOTDIR/);
-      const forwarded = { "X-Forwarded-For": "203.0.113.7" };
-      const shown = await berth.api.get("/readyz").set(forwarded).expect(503);
-      assert.deepEqual(shown.body, { status: "not ready" }, "of an unknown client");
-    });
-  });
+  testOnSqlite(
+    "readyz answers 503 and names the problem, but not to a client behind an untrusted proxy",
+    async () => {
+      await broken(async () => {
+        await untilReadyIs(503);
+        const { body } = await berth.api.get("/readyz").expect(503);
+        assert.equal(body.status, "not ready");
+        assert.deepEqual(Object.keys(body.problems), ["storage"]);
+        assert.match(body.problems.storage, /ENOTDIR/);
+        const forwarded = { "X-Forwarded-For": "203.0.113.7" };
+        const shown = await berth.api.get("/readyz").set(forwarded).expect(503);
+        assert.deepEqual(shown.body, { status: "not ready" }, "of an unknown client");
+      });
+    },
+  );
 
   test("100 concurrent readiness checks share one probe; with an interval of 0 each check runs one", async () => {
     let probes = 0;
@@ -105,7 +109,7 @@ describe("with a storage folder that is not writable", () => {
     });
   });
 
-  test("readyz answers 200 again after the folder is writable", async () => {
+  testOnSqlite("readyz answers 200 again after the folder is writable", async () => {
     await broken(() => untilReadyIs(503));
     await untilReadyIs(200);
   });

@@ -11,7 +11,6 @@ function twoReplicas() {
     new ReplicaLocks({
       coordination,
       holder,
-      lateWritesAreHarmless: true,
       report: () => undefined,
     });
   return { coordination, a: locksOf("a"), b: locksOf("b") };

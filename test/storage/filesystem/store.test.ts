@@ -14,6 +14,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import { newKey } from "../../../storage/keys.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
+import { waitUntil } from "../../support/wait.ts";
 import { chunks, describeDriver, pattern, read } from "../driver-suite.ts";
 
 const folder = temporaryFolder();
@@ -32,6 +33,32 @@ describe("filesystem", () => {
     const second = await openFilesystemStore(root);
     assert.deepEqual(await second.stat(key), { sizeBytes: 10 });
     assert.equal(await second.append(upload, 20, chunks(pattern(5), 5)), 25);
+  });
+
+  test("an upload that another process has taken over does not get the late bytes of the first one", async () => {
+    const root = mkdtempSync(path.join(folder, "taken-"));
+    const early = pattern(2_000_000);
+    const [paused, next] = [await openFilesystemStore(root), await openFilesystemStore(root)];
+    const upload = await paused.begin();
+    await next.takeOver(upload);
+    assert.equal(await next.uploadSize(upload), 0);
+    let resume = (): void => undefined;
+    const resumed = new Promise<void>((resolve) => (resume = resolve));
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      yield early;
+      await resumed;
+      yield Buffer.alloc(100_000, "late");
+    };
+    const late = paused.append(upload, 0, source());
+    await waitUntil("it writes", async () => (await next.uploadSize(upload)) === early.length);
+    await next.takeOver(upload);
+    await next.append(upload, early.length, chunks(pattern(1_000), 100));
+    resume();
+    assert.equal(await late, early.length + 100_000);
+    const whole = Buffer.concat([early, pattern(1_000)]);
+    const key = await next.commit(upload, digestOf(whole));
+    assert.ok((await read(await next.open(key))).equals(whole));
+    assert.deepEqual(readdirSync(path.join(root, "uploads")), []);
   });
 
   test("a read of a blob whose file was truncated throws", async () => {

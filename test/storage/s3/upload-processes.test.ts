@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { UploadOffsetError } from "../../../storage/blob-store.ts";
+import { UploadLostError, UploadOffsetError } from "../../../storage/blob-store.ts";
 import { chunks, pattern, read } from "../driver-suite.ts";
 import { partSize } from "./settings.ts";
 import { all, useTwoStores } from "./two-stores.ts";
@@ -65,6 +65,25 @@ describe("s3 uploads:", () => {
     assert.equal(size, 2 * partSize + 10);
     await stores.there.append(upload, size, chunks(bytes.subarray(size), 9_000));
     await read(await stores.there.openUpload(upload));
+    const key = await stores.there.commit(upload, digestOf(bytes));
+    assert.equal(Buffer.compare(await read(await stores.there.open(key)), bytes), 0);
+  });
+
+  test("a process that has lost the upload leaves the state of the process that continued it", async () => {
+    const upload = await stores.here.begin();
+    let lose = (): void => undefined;
+    const lost = new Promise<void>((resolve) => (lose = resolve));
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      yield pattern(100);
+      await lost;
+      throw new UploadLostError();
+    };
+    const late = stores.here.append(upload, 0, source());
+    await stores.there.takeOver(upload);
+    const bytes = pattern(partSize + 5);
+    await stores.there.append(upload, 0, chunks(bytes, 9_000));
+    lose();
+    await assert.rejects(late, UploadLostError);
     const key = await stores.there.commit(upload, digestOf(bytes));
     assert.equal(Buffer.compare(await read(await stores.there.open(key)), bytes), 0);
   });
