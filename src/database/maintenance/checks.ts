@@ -3,7 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
 import { lockRows } from "../locks.ts";
-import { sumOfSizes } from "../query-parts.ts";
+import { isLive, isMissing, sumOfSizes } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /** A blob row, with the columns that the scrubber and the checks need. */
@@ -32,8 +32,6 @@ interface PageOfIds {
   readonly limit: number;
 }
 
-/** A literal instead of a parameter, so that the query planner can use the partial indexes on live blobs. */
-const live = sql<boolean>`state = 'live'`;
 const blobColumns = [
   "id",
   "digest",
@@ -51,22 +49,22 @@ function createBlobCheckReads(db: Db) {
   return {
     /** Live blobs. */
     blobs: (page: PageOfIds): Promise<readonly StoredBlob[]> =>
-      pageOfBlobs(page).where(live).execute(),
+      pageOfBlobs(page).where(isLive).execute(),
 
     /** Live blobs with rows created since `sinceMs`. */
     blobsSince: (sinceMs: number, page: PageOfIds): Promise<readonly StoredBlob[]> =>
-      pageOfBlobs(page).where(live).where("created_at", ">=", sinceMs).execute(),
+      pageOfBlobs(page).where(isLive).where("created_at", ">=", sinceMs).execute(),
 
     /** Blobs whose bytes are absent or wrong. */
     missing: (page: PageOfIds): Promise<readonly StoredBlob[]> =>
-      pageOfBlobs(page).where("state", "=", "missing").execute(),
+      pageOfBlobs(page).where(isMissing).execute(),
 
     /** Live blobs last scrubbed before `beforeMs`, the oldest scrub first. */
     leastRecentlyScrubbed: (limit: number, beforeMs: number): Promise<readonly StoredBlob[]> =>
       db
         .selectFrom("blobs")
         .select(blobColumns)
-        .where(live)
+        .where(isLive)
         .where("scrubbed_at", "<", beforeMs)
         .orderBy("scrubbed_at")
         .limit(limit)
@@ -136,7 +134,7 @@ function createManifestCheckReads(db: Db) {
                 .select("blobs.id")
                 .whereRef("blob_links.repository_id", "=", "owner.repository_id")
                 .whereRef("blobs.digest", "=", "manifest_references.digest")
-                .where(live),
+                .where(isLive),
             ),
           ),
         )
@@ -166,7 +164,7 @@ export async function quarantineBlob(
     .updateTable("blobs")
     .set({ state: "missing" })
     .where("storage_key", "=", storageKey)
-    .where("state", "=", "live")
+    .where(isLive)
     .executeTakeFirst();
   return lost.numUpdatedRows > 0n;
 }
@@ -180,7 +178,7 @@ export async function restoreBlob(
     .updateTable("blobs")
     .set({ state: "live" })
     .where("storage_key", "=", storageKey)
-    .where("state", "=", "missing")
+    .where(isMissing)
     .executeTakeFirst();
   return restored.numUpdatedRows > 0n;
 }

@@ -1,7 +1,6 @@
-import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import { sumOfSizes } from "../query-parts.ts";
+import { isDeleting, sumOfSizes } from "../query-parts.ts";
 import { removeManifest } from "../registry/manifests.ts";
 import { releaseManifestQuota, releaseQuota } from "../registry/quota-changes.ts";
 import { lockDueLinks, lockDueManifests } from "./due-candidates.ts";
@@ -37,9 +36,6 @@ interface CandidateQuery {
   /** Maximum number of candidates in this transaction. */
   readonly limit: number;
 }
-
-/** A literal instead of a parameter, so that the query planner can use the partial index on deleting blobs. */
-const isDeleting = sql<boolean>`state = 'deleting'`;
 
 export function createCollectionReads(db: Db) {
   return {
@@ -181,7 +177,7 @@ export async function dropBlob(tx: Db, { id }: { readonly id: number }): Promise
   const dropped = await tx
     .deleteFrom("blobs")
     .where("id", "=", id)
-    .where("state", "=", "deleting")
+    .where(isDeleting)
     .executeTakeFirst();
   return dropped.numDeletedRows > 0n;
 }

@@ -9,7 +9,7 @@ import {
 } from "../maintenance/gc-candidates.ts";
 import { locked } from "../locks.ts";
 import { mayPullFrom } from "../permissions/check.ts";
-import { notDeleting } from "../query-parts.ts";
+import { isLive, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { releaseQuota } from "./quota-changes.ts";
@@ -46,7 +46,7 @@ export function createBlobReads(db: Db) {
         .select("repositories.name as name")
         .where("blobs.digest", "=", digest)
         .where(notDeleting)
-        .where("blobs.state", "=", "live")
+        .where(isLive)
         .$if(namespace !== undefined, (query) =>
           query.where("repositories.namespace", "=", namespace ?? ""),
         )
@@ -66,7 +66,7 @@ const liveLink = (db: Db, repository: RepositoryName, digest: Digest) =>
     .where("repositories.name", "=", repository)
     .where("blobs.digest", "=", digest)
     .where(notDeleting)
-    .where("blobs.state", "=", "live");
+    .where(isLive);
 
 /** As `find` of {@link createBlobReads}, also inside a transaction. */
 export function linkedBlob(
@@ -145,7 +145,7 @@ export async function leaseBlob(tx: Db, lease: LeaseExtension): Promise<boolean>
         .select("id")
         .where("digest", "=", lease.digest)
         .where(notDeleting)
-        .where("state", "=", "live"),
+        .where(isLive),
     )
     .executeTakeFirst();
   return changed.numUpdatedRows > 0n;

@@ -4,7 +4,7 @@ import { namespaceOf } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
-import { notDeleting } from "../query-parts.ts";
+import { isLive, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { touchRepository, type Repository } from "./repositories.ts";
@@ -177,7 +177,7 @@ async function missingReferences(
       .select("blobs.digest as digest")
       .where("blob_links.repository_id", "=", repositoryId)
       .where(notDeleting)
-      .where("blobs.state", "=", "live")
+      .where(isLive)
       .where("blobs.digest", "in", digests)
       .execute();
     for (const row of blobs) presentBlobs.add(row.digest);

@@ -3,7 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf } from "../../oci/name.ts";
 import type { Lease } from "../maintenance/gc-candidates.ts";
 import { locked } from "../locks.ts";
-import { notDeleting } from "../query-parts.ts";
+import { isLive, isMissing, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { linkBlob, linkedBlob } from "./blobs.ts";
@@ -66,13 +66,13 @@ async function lockKnown(
 ): Promise<{ readonly known: KnownBlob | undefined; readonly hasQuota: boolean }> {
   const withDigest = tx.selectFrom("blobs").where("digest", "=", digest).where(notDeleting);
   const blob = withDigest.select(["id", "state", "storage_key as storageKey"]);
-  const live = locked(tx, blob.where("state", "=", "live"), { mode: "share", table: "blobs" });
+  const live = locked(tx, blob.where(isLive), { mode: "share", table: "blobs" });
   const found = await tx
     .selectFrom(sql`(SELECT 1)`.as("one_row"))
     .leftJoin(live.as("live"), (join) => join.onTrue())
     .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
     .select(["live.id as id", "live.state as state", "live.storageKey as storageKey"])
-    .select(withDigest.select("id").where("state", "=", "missing").as("missingId"))
+    .select(withDigest.select("id").where(isMissing).as("missingId"))
     .select("quotas.namespace as quota")
     .executeTakeFirstOrThrow();
   const { quota, missingId, ...known } = found;
