@@ -21,7 +21,7 @@ async function startReplicas(count: number, more: Readonly<Record<string, unknow
   const upstream = await startBerth(newFolder());
   const proxy = await startFaultyProxy(upstream.port);
   const settings: Settings = {
-    ...mirrorSettings(proxy.url, more),
+    ...mirrorSettings(proxy.url, { idle: "1m", ...more }),
     publicUrl: "http://berth.example",
     "database.url": schema.url,
     "database.pool": "5",
@@ -80,7 +80,7 @@ describe("replicas of a mirror with blobs in S3", { skip: !isPostgresTested }, (
   });
 
   test("take a download over at once when the replica that runs it stops", async () => {
-    const { upstream, proxy, replicas } = await startReplicas(2, { idle: "1m" });
+    const { upstream, proxy, replicas } = await startReplicas(2);
     const size = 12 * MB;
     const image = await pushUpstream({ upstream }, "library/late", "1", bulk(size, "late"));
     const [leader, follower] = [replicas[0] ?? assert.fail(), replicas[1] ?? assert.fail()];
@@ -94,9 +94,13 @@ describe("replicas of a mirror with blobs in S3", { skip: !isPostgresTested }, (
     assert.equal(proxy.count("GET", /\/blobs\//), 1);
     const stoppedAtMs = performance.now();
     await leader.close();
-    assert.equal(Buffer.compare(await second, image.layerBytes), 0);
+    await waitUntil(
+      "the other replica asks the upstream",
+      () => proxy.count("GET", /\/blobs\//) === 2,
+    );
     const passedMs = Math.round(performance.now() - stoppedAtMs);
     assert.ok(passedMs < 10_000, `${passedMs} ms: it waited for missing heartbeats`);
+    assert.equal(Buffer.compare(await second, image.layerBytes), 0);
     assert.equal(proxy.count("GET", /\/blobs\//), 2);
     gate.open();
   });

@@ -1,3 +1,4 @@
+import { lockName } from "../locks.ts";
 import type { Db } from "../schema.ts";
 
 /* The keys that sign tokens, for replicas. The domain encrypts them: see `auth/signing-keys/`. */
@@ -24,11 +25,8 @@ interface AddSigningKey extends SealedKey {
 
 /** False, and nothing is added: another process has added a key that is newer than `before`. */
 export async function addSigningKey(tx: Db, key: AddSigningKey): Promise<boolean> {
-  // Locks the row of the instance, so that two replicas at their first start do not both find no key.
-  await tx
-    .updateTable("instance")
-    .set((row) => ({ id: row.ref("id") }))
-    .execute();
+  // So that two replicas at their first start do not both find no key.
+  await lockName(tx, "signing keys");
   const newest = await tx
     .selectFrom("signing_keys")
     .select("id")

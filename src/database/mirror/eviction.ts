@@ -20,7 +20,8 @@ const isUnshared = (namespace: string) => sql`
 
 /** Live blobs of a mirror's repositories that no other namespace links: the blobs that it could evict. */
 const own = (namespace: string) => sql`
-  SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS "sizeBytes"
+  SELECT DISTINCT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS "sizeBytes",
+    blobs.created_at AS "createdAtMs"
   FROM repositories
   JOIN blob_links ON blob_links.repository_id = repositories.id
   JOIN blobs ON blobs.id = blob_links.blob_id
@@ -104,8 +105,9 @@ interface EvictedBlob {
 }
 
 /**
- * Evicts the least recently used blobs of a mirror until at most `leaveBytes` remain. Blobs that another namespace
- * links or that a pinned image needs stay. Does nothing if the mirror has at most `ifOverBytes`. No reader sees an
+ * Evicts the least recently used blobs of a mirror until at most `leaveBytes` remain. A blob whose use another process
+ * has not recorded yet counts as used when it was stored. Blobs that another namespace links or that a pinned image needs
+ * stay. Does nothing if the mirror has at most `ifOverBytes`. No reader sees an
  * evicted blob.
  * @returns the evicted blobs, and the bytes that remain
  */
@@ -119,7 +121,7 @@ export async function evictMirrorBlobs(
       CASE WHEN own.digest IN (${pinned(namespace)}) THEN 1 ELSE 0 END AS keep
     FROM (${own(namespace)}) AS own
     LEFT JOIN mirror_uses ON mirror_uses.blob_id = own.id AND mirror_uses.namespace = ${namespace}
-    ORDER BY coalesce(mirror_uses.used_at, 0), own.id`.execute(tx);
+    ORDER BY coalesce(mirror_uses.used_at, own."createdAtMs"), own.id`.execute(tx);
   let leftBytes = stock.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (leftBytes <= ifOverBytes) return { evicted: [], leftBytes };
   const spared = new Set(except);

@@ -15,6 +15,11 @@ const spare = 0.03;
  * begins after the deletion.
  */
 const waitingShare = 0.1;
+/**
+ * A replica counts the cached bytes again after this time. In between it knows only of its own downloads: each count reads
+ * all blobs of the mirror, and only one replica counts at a time.
+ */
+const countedForMs = 5_000;
 
 interface EvictionParts {
   readonly namespace: string;
@@ -44,7 +49,9 @@ export class Eviction {
   /** Use times that are not in the database yet. */
   #usedAtMs = new Map<Digest, number>();
   #cachedBytes: number | undefined;
-  /** A blob was added since the last eviction. */
+  /** When `#cachedBytes` was read from the database. */
+  #countedAtMs = -Infinity;
+  /** Blobs were added since {@link evictAdded} has found that all fit. */
   #hasAdded = false;
   /** Evictions run one after another. */
   #last: Promise<void> = Promise.resolve();
@@ -111,22 +118,27 @@ export class Eviction {
     if ((this.#cachedBytes ?? 0) > budgetBytes) await this.freeSpace(0);
   }
 
-  /**
-   * Evicts again if several processes have added blobs at the same time: each has made space for its own.
-   */
+  /** Evicts again if several processes have added blobs at the same time: each has made space for its own. */
   async evictAdded(): Promise<void> {
-    if (!this.#hasAdded || (await this.#parts.mirrorProcesses.isOnlyProcess())) return;
+    const { mirrorProcesses, budgetBytes } = this.#parts;
+    if (budgetBytes === undefined || !this.#hasAdded) return;
+    if (await mirrorProcesses.isOnlyProcess()) return;
     this.#hasAdded = false;
+    this.#countedAtMs = -Infinity;
     await this.freeSpace(0);
+    // Blobs may have been in use, or the database may have failed.
+    const isCounted = this.#countedAtMs !== -Infinity;
+    if (!isCounted || (this.#cachedBytes ?? 0) > budgetBytes) this.#hasAdded = true;
   }
 
   async #freeSpace(sizeBytes: number, budget: number): Promise<void> {
-    const { namespace, flushingDatabase, mirrorProcesses, report } = this.#parts;
+    const { namespace, flushingDatabase, mirrorProcesses, clock, report } = this.#parts;
     try {
       this.#cachedBytes ??= (await flushingDatabase.mirrorUses.stock(namespace)).bytes;
       const targetBytes = Math.max(0, budget - sizeBytes);
       // `#cachedBytes` does not include blobs that other processes download; only the database knows them.
-      const isKnown = await mirrorProcesses.isOnlyProcess();
+      const isRecent = !mirrorProcesses.areOnOneHost && clock() - this.#countedAtMs < countedForMs;
+      const isKnown = isRecent || (await mirrorProcesses.isOnlyProcess());
       if (this.#cachedBytes <= targetBytes && isKnown) return;
       const leaveBytes = targetBytes - Math.min(targetBytes, budget * spare);
       await this.#evict({ ifOverBytes: targetBytes, leaveBytes }, budget);
@@ -145,6 +157,7 @@ export class Eviction {
     const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
     const { evicted, leftBytes } = await flushingDatabase.commands.evictMirrorBlobs(input);
     this.#cachedBytes = leftBytes;
+    this.#countedAtMs = nowMs;
     if (evicted.length === 0) return;
     counters.add("evictedBlobs", evicted.length);
     counters.add("evictedBytes", sumOf(evicted));

@@ -7,6 +7,7 @@ import { createTestSchema, isPostgresTested } from "../../support/postgres.ts";
 import { berth, createFolder } from "../support.ts";
 
 const folder = await createFolder();
+const onSqlite = { BERTH_DATABASE_URL: "" };
 
 describe("berth keys", { concurrency: 2 }, () => {
   test("rotates and lists keys, and removes an old key with valid tokens only with --force", async () => {
@@ -58,15 +59,16 @@ describe("berth keys", { concurrency: 2 }, () => {
     const data = path.join(folder, "plain");
     await mkdir(data);
     await writeFile(path.join(data, "berth.db"), "");
-    await berth(["keys", "rotate", "--data", data]);
-    const { code, stderr } = await berth(["keys", "reseal", "--data", data]);
+    await berth(["keys", "rotate", "--data", data], onSqlite);
+    const { code, stderr } = await berth(["keys", "reseal", "--data", data], onSqlite);
     assert.equal(code, 1);
     assert.match(stderr, /keys are not encrypted; reseal is for database\.url/);
   });
 
   test("exits with 1 and an error when the data folder has no registry", async () => {
-    const { code, stderr } = await berth(["keys", "list", "--data", path.join(folder, "none")]);
-    assert.ok(stderr.startsWith(`berth: there is no registry in ${path.join(folder, "none")}`));
+    const none = path.join(folder, "none");
+    const { code, stderr } = await berth(["keys", "list", "--data", none], onSqlite);
+    assert.ok(stderr.startsWith(`berth: there is no registry in ${none}`));
     assert.equal(code, 1);
   });
 });
