@@ -37,8 +37,11 @@ describe("several collectors at once", () => {
       for (const layer of [...layers.slice(0, 10), "layer 59"])
         assert.equal(await readBlob(world, digestOf(text(layer))), layer);
 
-      world.wait(graceMs * 2);
-      await drain(world.collect());
+      // A collector leaves what a push locks to the next run, and the blobs of a manifest have a grace time of their own.
+      for (let runs = 0; runs < 3; runs += 1) {
+        world.wait(graceMs * 2);
+        await drain(world.collect());
+      }
       const checked = {
         ...{ store, database, report: silent, graceMs: 0 },
         ...{ clock: () => Date.now() + 1_000_000, isSparse: () => false },

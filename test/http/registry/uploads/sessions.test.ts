@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { describeSharedApi } from "../../../support/berth.ts";
+import { isPostgresTested } from "../../../support/postgres.ts";
 import { waitUntil } from "../../../support/wait.ts";
 import { closing, expectBlob, patch, rangeOf, startUpload } from "./support.ts";
 
@@ -97,7 +98,8 @@ describeSharedApi("an upload session", (berth) => {
       return status === 201;
     });
     await expectBlob(berth(), digestOf(whole), whole);
-    assert.equal(silent.destroyed, true);
+    // Among replicas a small closing PUT has no lock that the newer one could take: it ends after limits.idleTimeout.
+    assert.equal(silent.destroyed, !isPostgresTested);
   });
 
   test("a PATCH during an active PATCH is answered 416 with the Range, and their bytes do not mix", async (t) => {
@@ -117,6 +119,12 @@ describeSharedApi("an upload session", (berth) => {
       busy.destroy();
     });
     await isRead;
+    // Node sends 100 Continue before the request has its lock, which is a row of PostgreSQL.
+    if (isPostgresTested)
+      await waitUntil("the first request has the lock", async () => {
+        const holders = await berth().tables.values("SELECT holder FROM uploads");
+        return holders.some((holder) => holder !== null);
+      });
     const second = await patch(berth(), location, Buffer.alloc(50, "b")).expect(416);
     assert.match(second.headers["range"] ?? "", /^0-\d+$/);
     clearInterval(timer);
