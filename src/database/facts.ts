@@ -14,7 +14,7 @@ export interface Facts {
     /** `undefined`: there is no such manifest. */
     get(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined>;
   };
-  /** Both, for the manifest fast path: SQLite answers without a promise, so that the response does not wait a turn. */
+  /** Both, for the manifest fast path. SQLite answers at once, so that the response does not wait a turn of the event loop. */
   ofManifest(
     repository: RepositoryName,
     reference: Reference,
