@@ -4,11 +4,23 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { pattern } from "../../storage/driver-suite.ts";
 import { collect, pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { databaseSettings } from "../../support/database.ts";
 import { startS3Stub } from "../../support/s3/stub.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth as run } from "../support.ts";
 
 const MiB = 2 ** 20;
+
+/** The same keys as a configuration file has them: `database.url` is `url` in `database`. */
+function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
+  const found: Record<string, Record<string, string> | string> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    const [section = "", name] = key.split(".");
+    if (name === undefined) found[section] = value;
+    else found[section] = { ...(found[section] as Record<string, string>), [name]: value };
+  }
+  return found;
+}
 
 describe("berth storage copy", () => {
   const folder = temporaryFolder();
@@ -30,7 +42,9 @@ describe("berth storage copy", () => {
       secretAccessKey: "berth-secret",
       partSize: "5MiB",
     };
-    const toS3 = file("s3.yaml", { data, storage: { driver: "s3", s3 } });
+    const settings = await databaseSettings(data);
+    const ofDatabase = nested(settings);
+    const toS3 = file("s3.yaml", { data, storage: { driver: "s3", s3 }, ...ofDatabase });
     const copy = (from: readonly string[], to: string) =>
       run(["storage", "copy", ...from, "--to", to]);
 
@@ -73,13 +87,13 @@ describe("berth storage copy", () => {
 
     const home = path.join(folder, "home");
     mkdirSync(home);
-    const toHome = file("home.yaml", { data: home });
+    const toHome = file("home.yaml", { data: home, ...ofDatabase });
     const back = await copy(["--config", toS3], toHome);
     assert.equal(back.code, 0, back.stdout + back.stderr);
     assert.ok(readdirSync(path.join(home, "blobs", "multipart")).length > 0);
     for (const name of readdirSync(data).filter((entry) => entry.startsWith("berth.db")))
       copyFileSync(path.join(data, name), path.join(home, name));
-    const returned = await startBerth(home);
+    const returned = await startBerth(home, settings);
     const got = await returned.api
       .get(`/v2/team/app/blobs/${again}`)
       .buffer(true)
@@ -87,7 +101,7 @@ describe("berth storage copy", () => {
       .expect(200);
     assert.equal(Buffer.compare(got.body, pattern(6 * MiB)), 0);
     await returned.close();
-    assert.equal((await run(["check", "--data", home])).code, 0);
+    assert.equal((await run(["check", "--config", toHome])).code, 0);
   });
 
   test("marks the source store, so that no server starts on it until content is copied back", async () => {
@@ -105,8 +119,13 @@ describe("berth storage copy", () => {
 
     for (const name of readdirSync(from).filter((entry) => entry.startsWith("berth.db")))
       copyFileSync(path.join(from, name), path.join(to, name));
+    const ofDatabase = nested(await databaseSettings(from));
     const toSource = file("source.yaml", { data: from });
-    assert.equal((await run(["storage", "copy", "--data", to, "--to", toSource])).code, 0);
+    const fromTarget = file("from-target.yaml", { data: to, ...ofDatabase });
+    assert.equal(
+      (await run(["storage", "copy", "--config", fromTarget, "--to", toSource])).code,
+      0,
+    );
     assert.equal((await run(["check", "--data", from])).code, 0);
   });
 
