@@ -33,6 +33,15 @@ export const sumOfSizes = sql<number>`coalesce(sum(size_bytes), 0)`;
 /** A number as a value that a query selects, where PostgreSQL would otherwise take it for text. */
 export const bigint = (value: number): RawBuilder<number> => sql`CAST(${value} AS bigint)`;
 
+/** SQLite allows 32,766 parameters per statement; a manifest of 4 MiB can have about as many references. */
+const rowsAtOnce = 500;
+
+/** The rows of each statement that reads or inserts many. */
+export function* slicesOf<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < rows.length; start += rowsAtOnce)
+    yield rows.slice(start, start + rowsAtOnce);
+}
+
 /** One page of a list; `more`: there are rows after it. */
 export interface Page<T> {
   readonly items: readonly T[];

@@ -132,20 +132,22 @@ export function createAuditReads(db: Db) {
   };
 }
 
-/** Writes the audit row of a command in the command's own transaction: a command that rolls back leaves no row. */
-export async function writeAudit(tx: Db, row: NewAuditRow): Promise<void> {
+/** Writes the audit rows of a command in the command's own transaction: a command that rolls back leaves no row. */
+export async function writeAudit(tx: Db, ...rows: readonly NewAuditRow[]): Promise<void> {
   await tx
     .insertInto("audit_log")
-    .values({
-      at: row.nowMs,
-      actor: row.actor.name,
-      account: row.account,
-      account_id: tx.selectFrom("accounts").select("id").where("name", "=", row.account),
-      action: row.action,
-      subject: row.subject,
-      data: JSON.stringify(row.data ?? {}),
-      peer: row.actor.peer,
-    })
+    .values(
+      rows.map((row) => ({
+        at: row.nowMs,
+        actor: row.actor.name,
+        account: row.account,
+        account_id: tx.selectFrom("accounts").select("id").where("name", "=", row.account),
+        action: row.action,
+        subject: row.subject,
+        data: JSON.stringify(row.data ?? {}),
+        peer: row.actor.peer,
+      })),
+    )
     .execute();
 }
 

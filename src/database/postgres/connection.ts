@@ -194,7 +194,7 @@ function connectionOn(
 function createStatementNames(): (text: string) => string | undefined {
   const names = new Map<string, string>();
   return (text) => {
-    if (text.startsWith(planned)) return undefined;
+    if (text.startsWith(planned) || text.length > namedLength) return undefined;
     const known = names.get(text);
     if (known !== undefined || names.size >= 1_000) return known;
     const name = `berth_${names.size}`;
@@ -202,6 +202,9 @@ function createStatementNames(): (text: string) => string | undefined {
     return name;
   };
 }
+
+/** A longer text inserts many rows: each number of rows would take a name. */
+const namedLength = 4_000;
 
 /** A text that begins with this has no name. */
 const planned = "/* planned for its values */ ";

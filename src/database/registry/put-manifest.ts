@@ -4,7 +4,7 @@ import { namespaceOf } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
-import { isLive, notDeleting } from "../query-parts.ts";
+import { isLive, notDeleting, slicesOf } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { touchRepository, type Repository } from "./repositories.ts";
@@ -128,21 +128,13 @@ async function writeManifest(
 /** An id that no repository has. */
 const noRepositoryId = 0;
 
-/** SQLite allows 32,766 parameters per statement; a manifest of 4 MiB can have about as many references. */
-const rowsAtOnce = 500;
-
-function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += rowsAtOnce)
-    yield items.slice(start, start + rowsAtOnce);
-}
-
 /** Inserts the references of a manifest, and for an image the sum of their sizes. */
 async function insertReferences(
   tx: Db,
   manifestId: number,
   references: readonly NewManifestReference[],
 ): Promise<void> {
-  for (const rows of slices(references)) {
+  for (const rows of slicesOf(references)) {
     await tx
       .insertInto("manifest_references")
       .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
@@ -169,7 +161,7 @@ async function missingReferences(
 
   const presentBlobs = new Set<Digest>();
   const presentManifests = new Set<Digest>();
-  for (const rows of slices(required)) {
+  for (const rows of slicesOf(required)) {
     const digests = rows.map((row) => row.digest);
     const blobs = await tx
       .selectFrom("blobs")

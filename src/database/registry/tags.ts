@@ -5,7 +5,7 @@ import type { Tag } from "../../oci/reference.ts";
 import { matcherOf } from "../../oci/tag-patterns.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
-import { pageOf, type Page } from "../query-parts.ts";
+import { pageOf, slicesOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import {
@@ -71,9 +71,10 @@ export async function pointTag(
     .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(pushed))
     .execute();
   const audited = { digest: tag.digest, ...data };
-  await auditTag(tx, change, { action: "repo.tag.push", name: tag.name, data: audited });
+  const pushOfTag = { action: "repo.tag.push", name: tag.name, data: audited } as const;
+  await writeAudit(tx, auditRow(change, pushOfTag));
   if (before?.manifest_id === tag.manifestId) return;
-  await addHistoryEntry(tx, tag, change);
+  await tx.insertInto("tag_history").values(historyEntry(tag, change)).execute();
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
 }
 
@@ -89,8 +90,9 @@ export async function removeTagsOf(
     .where("manifest_id", "=", manifestId)
     .returning("name")
     .execute();
-  for (const { name } of removed) await recordDeletion(tx, { repositoryId, name }, change);
-  return removed.map((row) => row.name);
+  const names = removed.map((row) => row.name);
+  await recordDeletions(tx, repositoryId, names, change);
+  return names;
 }
 
 interface DeleteTag extends TagChange {
@@ -117,52 +119,49 @@ export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | 
     .where("name", "=", tag)
     .execute();
   await addManifestCandidate(tx, found.manifest_id, dueAtMs);
-  await recordDeletion(tx, { repositoryId: home.id, name: tag }, deletion);
+  await recordDeletions(tx, home.id, [tag], deletion);
   await touchRepository(tx, home.id, nowMs);
   return true;
 }
 
-interface TagOfRepository {
-  readonly repositoryId: number;
-  readonly name: Tag;
-}
-
-async function recordDeletion(tx: Db, tag: TagOfRepository, change: TagChange): Promise<void> {
-  await addHistoryEntry(tx, { ...tag, digest: null }, change);
-  await auditTag(tx, change, { action: "repo.tag.delete", name: tag.name });
-}
-
-/** Adds an entry to the history of a tag; without a digest: the tag was deleted. */
-async function addHistoryEntry(
+async function recordDeletions(
   tx: Db,
-  { repositoryId, name, digest }: TagOfRepository & { readonly digest: Digest | null },
-  { nowMs, actor }: TagChange,
+  repositoryId: number,
+  names: readonly Tag[],
+  change: TagChange,
 ): Promise<void> {
-  await tx
-    .insertInto("tag_history")
-    .values({
-      repository_id: repositoryId,
-      name,
-      digest,
-      changed_at: nowMs,
-      actor: actor.name || null,
-    })
-    .execute();
+  const digest = null;
+  const action = "repo.tag.delete";
+  for (const some of slicesOf(names)) {
+    const entries = some.map((name) => historyEntry({ repositoryId, name, digest }, change));
+    await tx.insertInto("tag_history").values(entries).execute();
+    await writeAudit(tx, ...some.map((name) => auditRow(change, { action, name })));
+  }
 }
 
-function auditTag(
-  tx: Db,
+/** An entry of the history of a tag; without a digest: the tag was deleted. */
+const historyEntry = (
+  tag: { readonly repositoryId: number; readonly name: Tag; readonly digest: Digest | null },
+  { nowMs, actor }: TagChange,
+) => ({
+  repository_id: tag.repositoryId,
+  name: tag.name,
+  digest: tag.digest,
+  changed_at: nowMs,
+  actor: actor.name || null,
+});
+
+const auditRow = (
   { repository, nowMs, actor }: TagChange,
   row: {
     readonly action: "repo.tag.push" | "repo.tag.delete";
     readonly name: Tag;
     readonly data?: Record<string, string>;
   },
-): Promise<void> {
-  const { action, name, data = {} } = row;
-  const account = namespaceOf(repository);
-  return writeAudit(tx, { nowMs, actor, account, action, subject: `${repository}:${name}`, data });
-}
+) => ({
+  ...{ nowMs, actor, action: row.action, data: row.data ?? {} },
+  ...{ account: namespaceOf(repository), subject: `${repository}:${row.name}` },
+});
 
 /*
  * A tag that matches the repository's patterns is immutable as soon as it exists: it cannot be moved or deleted, and
