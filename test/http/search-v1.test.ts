@@ -156,11 +156,12 @@ describe("the search of docker and podman (/v1/search)", () => {
       "💥",
       "{x}:y",
     ];
-    for (const text of [...texts, " ", "", "a".repeat(5000), "a b ".repeat(500), "\0"]) {
+    for (const text of [...texts, " ", "", "a".repeat(5000), "a b ".repeat(500)]) {
       const asked = berth.api.get("/v1/search").query({ q: text }).set("X-Docker-Token", "true");
       const { body } = await asked.expect(200);
       assert.ok(Array.isArray((body as { results: unknown }).results), text);
     }
+    await berth.api.get("/v1/search").query({ q: "\0" }).expect(400);
     assert.deepEqual(await namesFor(berth, "app*"), ["mia/app"]);
     assert.deepEqual(
       await namesFor(berth, "access:v n6d6961"),
