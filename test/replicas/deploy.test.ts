@@ -183,3 +183,26 @@ function withoutHelm(manifest: Manifest): object {
   const text = copy.data?.["berth.yaml"];
   return text === undefined ? copy : { ...copy, data: { "berth.yaml": parse(text) as unknown } };
 }
+
+test("the profile replicas of docker-compose.yml has three replicas whose configuration is valid", async () => {
+  const args = ["--file", path.join(root, "docker-compose.yml"), "--profile", "replicas", "config"];
+  const { stdout } = await run("docker-compose", args, {
+    env: { BERTH_AUTH_ADMIN_PASSWORD: "a long password" },
+  });
+  const { services } = parse(stdout) as {
+    readonly services: Readonly<
+      Record<string, { readonly scale?: number; readonly environment?: Record<string, string> }>
+    >;
+  };
+  assert.deepEqual(Object.keys(services).toSorted(), [
+    ...["balancer", "postgres", "registry", "replica", "s3"],
+  ]);
+  assert.equal(services["replica"]?.scale, 3);
+  const { code, printed } = await runBerth(
+    ["config", "check"],
+    services["replica"].environment ?? {},
+  );
+  assert.equal(code, 0, printed);
+  const balancer = path.join(root, "deploy/compose/haproxy.cfg");
+  await run("haproxy", ["-c", "-f", balancer]);
+});

@@ -14,7 +14,7 @@ fi
 # Debian does not put the server into PATH.
 export PATH="/usr/lib/postgresql/15/bin:$PATH"
 require_tools '.*' test/replicas/tools.txt
-require_tools 'versitygw|helm|nginx|ip|openssl' test/clients/tools.txt
+require_tools 'versitygw|helm|nginx|ip|docker-compose' test/clients/tools.txt
 require_tools 'faketime|unshare|setpriv' test/faults/tools.txt
 require_build
 

@@ -19,6 +19,7 @@ import { databaseSettings, tablesOf } from "./database.ts";
 import { isPostgresTested, tablesAt } from "./postgres.ts";
 import type { Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
+import { isReplicated, openTwoReplicas } from "./two-replicas.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 export type Settings = Readonly<Record<string, string>>;
@@ -76,7 +77,13 @@ export async function startBerth(
   let app: ServerApp | undefined;
   let server: Server | undefined;
 
+  let replicas: Awaited<ReturnType<typeof openTwoReplicas>> | undefined;
+
   const open = async (port: number): Promise<number> => {
+    if (isReplicated) {
+      replicas = await openTwoReplicas(config, logger, port);
+      return replicas.port;
+    }
     if (beside && !isPostgresTested)
       app = await openServerApp(config, logger, await openBeside(config));
     else app = await (config.workers > 1 ? assembleTwo : openServerApp)(config, logger);
@@ -85,6 +92,7 @@ export async function startBerth(
     return (server.address() as AddressInfo).port;
   };
   const close = async (): Promise<void> => {
+    if (replicas !== undefined) return await replicas.close();
     server?.closeAllConnections();
     await new Promise((resolve) => server?.close(resolve));
     await app?.close();

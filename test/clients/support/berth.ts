@@ -5,6 +5,7 @@ import path from "node:path";
 import process from "node:process";
 import { run } from "./command.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
+import { startCluster } from "../../replicas/support/cluster.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./scratch.ts";
 
 const program = path.join(import.meta.dirname, "../../../dist/main.js");
@@ -45,20 +46,19 @@ function storageOf(folder: string): Record<string, string> {
 
 /**
  * Starts a Berth on an empty data folder and a free port. It is stopped after the last test of the file.
- * `REGISTRY=host:port` in the environment replaces it by another registry, to compare a failure.
+ * `REGISTRY=host:port` in the environment replaces it by another registry, to compare a failure. With
+ * `BERTH_CLIENTS_REPLICAS=2` it is two replicas on PostgreSQL and S3 behind HAProxy.
  */
-export async function startBerth({
-  sparse = false,
-  open = true,
-  unset = false,
-  listen = "127.0.0.1:0",
-  settings = {},
-}: Options = {}): Promise<Berth> {
+export async function startBerth(options: Options = {}): Promise<Berth> {
+  const { sparse = false, open = true, unset = false, listen = "127.0.0.1:0" } = options;
+  const { settings = {} } = options;
   const other = process.env["REGISTRY"];
   if (other !== undefined && other !== "") {
     const administer = (): never => assert.fail("another registry has no accounts of Berth");
     return { host: other, said: () => "", administer, ...createRegistryReader(other) };
   }
+
+  if (process.env["BERTH_CLIENTS_REPLICAS"] !== undefined) return await startReplicas(options);
 
   const folder = createScratch("berth");
   const data = path.join(folder, "data");
@@ -103,6 +103,35 @@ export async function startBerth({
         })
       ).stdout;
     },
+    ...createRegistryReader(host, open ? undefined : `admin:${adminPassword}`),
+  };
+}
+
+/** Starts replicas behind HAProxy, which sends each request to the next replica. */
+async function startReplicas({
+  sparse = false,
+  open = true,
+  unset = false,
+  listen = "127.0.0.1:0",
+  settings = {},
+}: Options): Promise<Berth> {
+  const port = Number(listen.split(":").at(-1));
+  const cluster = await startCluster({
+    replicas: Number(process.env["BERTH_CLIENTS_REPLICAS"]),
+    host: listen.slice(0, listen.lastIndexOf(":")),
+    ...(port === 0 ? {} : { port }),
+    env: {
+      BERTH_SPARSE: String(sparse),
+      BERTH_AUTH_OPEN: String(open),
+      BERTH_AUTH_ADMIN_PASSWORD: open || unset ? undefined : adminPassword,
+      ...settings,
+    },
+  });
+  const { host } = new URL(cluster.balancer.url);
+  return {
+    host,
+    said: () => cluster.replicas.map((replica) => replica.log()).join(""),
+    administer: (args, input) => cluster.administer(args, input),
     ...createRegistryReader(host, open ? undefined : `admin:${adminPassword}`),
   };
 }

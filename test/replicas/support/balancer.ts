@@ -17,6 +17,8 @@ export interface Balancer extends Program {
 export interface BalancerOptions {
   /** `HOST:PORT` of each replica; at most three. */
   readonly replicas: readonly string[];
+  /** The address to listen on; the default is 127.0.0.1. */
+  readonly host?: string;
   readonly port: number;
   /** Each request goes to the next replica, also those of one upload or of one blob. */
   readonly roundRobin?: boolean;
@@ -39,6 +41,7 @@ function withReplicas(text: string, replicas: readonly string[]): string {
 /** Starts HAProxy with `deploy/haproxy.cfg`. */
 export async function startHaproxy({
   replicas,
+  host = "127.0.0.1",
   port,
   roundRobin = false,
   tls = false,
@@ -46,7 +49,7 @@ export async function startHaproxy({
   const folder = createScratch("haproxy");
   const certificate = writeCertificate(folder);
   let text = withReplicas(readFileSync(path.join(root, "deploy/haproxy.cfg"), "utf8"), replicas)
-    .replace(":443", `127.0.0.1:${port}`)
+    .replace(":443", `${host}:${port}`)
     .replace("/etc/haproxy/registry.pem", certificate.both);
   if (!tls)
     text = text
@@ -56,7 +59,7 @@ export async function startHaproxy({
     text = text
       .replace(/^ *use_backend .*\n/m, "")
       .replace("balance leastconn", "balance roundrobin");
-  return await startHaproxyWith(folder, text, port, tls);
+  return await startHaproxyWith(folder, text, { host, port, tls });
 }
 
 /** Starts HAProxy in front of database servers: the second one gets connections only while the first is down. */
@@ -77,21 +80,24 @@ export async function startTcpBalancer(ports: readonly [number, number]): Promis
     `  server second 127.0.0.1:${ports[1]} backup`,
     "",
   ].join("\n");
-  return await startHaproxyWith(createScratch("haproxy"), text, port, false);
+  return await startHaproxyWith(createScratch("haproxy"), text, { port });
 }
 
 async function startHaproxyWith(
   folder: string,
   text: string,
-  port: number,
-  tls: boolean,
+  {
+    host = "127.0.0.1",
+    port,
+    tls = false,
+  }: { readonly host?: string; readonly port: number; readonly tls?: boolean },
 ): Promise<Balancer> {
   const file = path.join(folder, "haproxy.cfg");
   writeFileSync(file, text);
   const running = await startProgram(["haproxy", "-db", "-f", file], {
-    isReady: () => accepts(port),
+    isReady: () => accepts(port, host),
   });
-  return { ...running, port, url: `${tls ? "https" : "http"}://127.0.0.1:${port}` };
+  return { ...running, port, url: `${tls ? "https" : "http"}://${host}:${port}` };
 }
 
 /** Starts nginx with `deploy/nginx.conf`. */

@@ -42,6 +42,9 @@ export interface ClusterOptions {
   readonly databaseUrl?: (postgres: Postgres) => Promise<string> | string;
   /** Starts no replica. */
   readonly isStopped?: boolean;
+  /** The address of the balancer. The default is a free port of 127.0.0.1. */
+  readonly host?: string;
+  readonly port?: number;
 }
 
 /** Replicas on one PostgreSQL and one S3 server, behind HAProxy. All of it is ended after the last test of the file. */
@@ -68,12 +71,14 @@ export async function startCluster({
   roundRobin = true,
   databaseUrl = (postgres) => postgres.url(),
   isStopped = false,
+  host: balancerHost = "127.0.0.1",
+  port: givenPort,
 }: ClusterOptions = {}): Promise<Cluster> {
   const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
-  const port = await freePort();
+  const port = givenPort ?? (await freePort());
   const shared = {
     BERTH_DATABASE_URL: await databaseUrl(postgres),
-    BERTH_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    BERTH_PUBLIC_URL: `http://${balancerHost}:${port}`,
     BERTH_TRUSTED_PROXIES: "127.0.0.1",
     BERTH_AUTH_KEY_SECRET: "the secret of all replicas in a test",
     BERTH_AUTH_ADMIN_PASSWORD: adminPassword,
@@ -103,8 +108,7 @@ export async function startCluster({
   // After the replicas, because HAProxy sends nothing for 2 s to a replica that did not answer.
   const balancer = await startHaproxy({
     replicas: places.map(({ listen }) => listen),
-    port,
-    roundRobin,
+    ...{ host: balancerHost, port, roundRobin },
   });
   return {
     ...{ postgres, s3, balancer, replicas, env: shared, start },
