@@ -124,7 +124,8 @@ const holdUpload = `
 
 const renewUploads = `
   UPDATE uploads SET held_until = ${nowMs} + ${uploadHeldMs}
-  WHERE id = ANY($1::text[]) AND holder = $2 AND ${unflushed}
+  WHERE id IN (SELECT id FROM uploads WHERE id = ANY($1::text[]) AND holder = $2 ORDER BY id FOR NO KEY UPDATE)
+    AND ${unflushed}
   RETURNING id, wanted`;
 
 function createUploadHolds(pool: Pick<PostgresPool, "read">) {

@@ -61,6 +61,12 @@ export async function deleteRepository(
     tx,
   );
   await tx.deleteFrom("blob_links").where("repository_id", "=", here).execute();
+  const open = tx
+    .selectFrom("uploads")
+    .select("id")
+    .where("repository", "=", repository)
+    .orderBy("id");
+  await lockRows(tx, open, { mode: "remove", table: "uploads" });
   const uploads = await tx
     .deleteFrom("uploads")
     .where("repository", "=", repository)
