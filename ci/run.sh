@@ -98,6 +98,7 @@ suite nodes npm run --silent nodes
 suite postgres npm run --silent postgres -- database/ accounts/ auth/ catalog/ coordination/ app/ \
   http/permission-taken-away http/access http/registry/uploads http/registry/quotas
 suite replicas npm run --silent replicas -- --short
+suite replicas-conformance npm run --silent replicas-conformance
 suite clients npm run --silent clients
 suite mirror npm run --silent mirror
 suite conformance npm run --silent conformance
