@@ -46,6 +46,8 @@ export interface BlobStoreCapabilities {
   readonly signedRedirect: boolean;
   /** Readers can read an open upload while a writer appends to it, also from another process. */
   readonly readsOpenUploads: boolean;
+  /** The blobs are on a disk or in the memory of this machine, and not in a bucket without a limit. */
+  readonly hasLimitedSpace: boolean;
   /** The largest upload, in bytes; `undefined` if only the disk sets a limit. */
   readonly largestBlobBytes?: number;
 }

@@ -35,7 +35,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
   await tryRename(paths);
 
   return {
-    capabilities: { signedRedirect: false, readsOpenUploads: true },
+    capabilities: { signedRedirect: false, readsOpenUploads: true, hasLimitedSpace: true },
 
     async stat(key) {
       const found = await stat(paths.blob(key)).catch(undefinedIfNoFile);

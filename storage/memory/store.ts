@@ -22,7 +22,7 @@ export function createMemoryStore(): BlobStore {
   };
 
   return {
-    capabilities: { signedRedirect: false, readsOpenUploads: true },
+    capabilities: { signedRedirect: false, readsOpenUploads: true, hasLimitedSpace: true },
     stat: async (key) => {
       const blob = blobs.get(key);
       return blob === undefined ? undefined : { sizeBytes: blob.bytes.length };

@@ -38,6 +38,7 @@ export function createS3Store(
     capabilities: {
       signedRedirect: settings.redirect,
       readsOpenUploads: false,
+      hasLimitedSpace: false,
       largestBlobBytes: partsAtMost * settings.partSize,
     },
     heldBytes: () => buffers.heldBytes(),

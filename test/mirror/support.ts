@@ -116,13 +116,18 @@ export async function startScriptedUpstream(
  * An upstream whose image `repository:1` has one foreign layer with the text `layerOf(repository)`, which only the URL in
  * its manifest has. `settings` are those of a mirror that fetches it.
  */
-export async function startForeignUpstream(layerOf: (repository: string) => string) {
+export async function startForeignUpstream(
+  layerOf: (repository: string) => string | Promise<string>,
+) {
   const mediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
-  const upstream = await startScriptedUpstream(({ url = "", headers }, response) => {
+  const answer = async (
+    { url = "", headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
     const [, kind, repository = ""] =
       /^\/(v2|layers)\/(.+?)(?:\/manifests\/1)?$/.exec(url.includes("/blobs/") ? "" : url) ?? [];
     if (kind === undefined) return void response.writeHead(404).end();
-    const layer = Buffer.from(layerOf(repository));
+    const layer = Buffer.from(await layerOf(repository));
     if (kind === "layers") return void response.end(layer);
     const urls = [`http://${headers.host}/layers/${repository}`];
     const manifest = {
@@ -137,7 +142,8 @@ export async function startForeignUpstream(layerOf: (repository: string) => stri
       annotations: { repository },
     };
     response.writeHead(200, { "content-type": ociManifest }).end(JSON.stringify(manifest));
-  });
+  };
+  const upstream = await startScriptedUpstream((...call) => void answer(...call));
   const foreignLayerHosts = [new URL(upstream.url).host];
   return { ...upstream, settings: mirrorSettings(upstream.url, { foreignLayerHosts }) };
 }

@@ -11,8 +11,8 @@ const spare = 0.03;
 /**
  * The store keeps evicted bytes for `gc.deleteDelay`, unless one mirror has evicted more than this share of its cache
  * size. The early deletion covers only blobs that this process evicted from this mirror: another process may still send
- * other blobs, and a backup may copy them. Replicas never delete early, because a blob in S3 is lost to a reader that
- * begins after the deletion.
+ * other blobs, and a backup may copy them. If other processes run, which may send these blobs too, it happens only in a
+ * store with limited space.
  */
 const waitingShare = 0.1;
 /**
@@ -151,7 +151,7 @@ export class Eviction {
     range: { readonly ifOverBytes: number; readonly leaveBytes: number },
     budget: number,
   ): Promise<void> {
-    const { namespace, flushingDatabase, leasePolicy, counters, mirrorProcesses } = this.#parts;
+    const { namespace, store, flushingDatabase, leasePolicy, counters } = this.#parts;
     await this.flush();
     const { nowMs } = leasePolicy.eventTimes();
     const input = { namespace, ...range, except: [...this.#held.keys()], nowMs };
@@ -165,8 +165,9 @@ export class Eviction {
     await this.#deleteBytes(leasePolicy.deletableBeforeMs());
     for (const [id, { atMs }] of this.#waiting)
       if (atMs <= leasePolicy.deletableBeforeMs()) this.#waiting.delete(id);
-    if (!mirrorProcesses.areOnOneHost || sumOf(this.#waiting.values()) <= budget * waitingShare)
-      return;
+    if (sumOf(this.#waiting.values()) <= budget * waitingShare) return;
+    const { hasLimitedSpace } = store.capabilities;
+    if (!hasLimitedSpace && !(await this.#parts.mirrorProcesses.isOnlyProcess())) return;
     await this.#deleteBytes(nowMs, new Set(this.#waiting.keys()));
     this.#waiting.clear();
   }

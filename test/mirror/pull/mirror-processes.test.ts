@@ -3,12 +3,9 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
-import path from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { createMemoryStore } from "../../../storage/memory/store.ts";
-import SqliteDatabase, {
-  type Database as SqliteConnection,
-} from "../../../src/database/sqlite/driver.ts";
 import { deleteStaleDownloads } from "../../../src/mirror/pull/fetch-owners.ts";
 import {
   createProcessId,
@@ -57,30 +54,34 @@ test("two processes on one database request each manifest and blob once from the
 
 test("a client of two processes reads a foreign layer from one right after the manifest from the other", async () => {
   const data = newFolder();
-  let locks: SqliteConnection | undefined;
-  const upstream = await startForeignUpstream((repository) => {
-    // While the upstream answers with the manifest, the database accepts no writes for 300 ms.
-    const connection = locks;
-    locks = undefined;
-    connection?.exec("BEGIN IMMEDIATE");
-    if (connection !== undefined) setTimeout(() => connection.exec("COMMIT"), 300);
+  let block: (() => Promise<void>) | undefined;
+  const upstream = await startForeignUpstream(async (repository) => {
+    await block?.();
     return `a layer of ${repository}`;
   });
   const first = await startBerth(data, upstream.settings);
   const other = await startBerth(data, upstream.settings, { beside: true });
-  const connection = new SqliteDatabase(path.join(data, "berth.db"));
   after(async () => {
-    connection.close();
     await other.close();
     await first.close();
   });
   const read = async (port: number, what: string): Promise<string> =>
     String(await (await openClient(port, `/v2/windows/${what}`)).readAll());
   const layer = "a layer of library/windows";
-  locks = connection;
+  let blocked: Promise<void> | undefined;
+  // When the upstream answers with the manifest, the database accepts no writes for 300 ms.
+  block = () =>
+    new Promise((resolve) => {
+      block = undefined;
+      blocked = first.tables.whileWritersWait(() => {
+        resolve();
+        return pause(300);
+      });
+    });
   await read(first.port, "manifests/1");
-  assert.equal(connection.prepare("SELECT count(*) FROM manifests").pluck().get(), 1);
+  assert.equal(await first.tables.value("SELECT count(*) FROM manifests"), 1);
   assert.equal(await read(other.port, `blobs/${digestOf(Buffer.from(layer))}`), layer);
+  await blocked;
 });
 
 test("a tag is stored after a HEAD to one process and a GET of its digest to another", async () => {
