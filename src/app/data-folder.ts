@@ -6,6 +6,7 @@ import type { BlobStore } from "../../storage/blob-store.ts";
 import { openFilesystemStore } from "../../storage/filesystem/store.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import type { Config } from "../config/schema.ts";
+import type { Database } from "../database/contract.ts";
 import { FolderInUseError, lockFolder, type FolderLock } from "../database/sqlite/folder-lock.ts";
 
 /*
@@ -120,8 +121,24 @@ export async function lockDataFolder(config: Config): Promise<FolderLock> {
   return lockFolder(config.data);
 }
 
+/**
+ * Whether a server runs on the database of a command. On SQLite no server starts until the command ends, unless one runs
+ * already.
+ */
+export async function createServedCheck(command: {
+  readonly config: Config;
+  readonly database: () => Promise<Pick<Database, "coordination">>;
+  readonly onClose: (close: () => void) => void;
+}): Promise<() => Promise<boolean>> {
+  const { coordination } = await command.database();
+  if (coordination !== undefined) return async () => (await coordination.listReplicas()).length > 0;
+  const lock = lockUnlessServed(command.config);
+  if (lock !== undefined) command.onClose(lock.release);
+  return async () => lock === undefined;
+}
+
 /** Acquires the server lock, for a command that must exclude a running server; `undefined` if a server holds it. */
-export function lockUnlessServed(config: Config): FolderLock | undefined {
+function lockUnlessServed(config: Config): FolderLock | undefined {
   try {
     return lockFolder(config.data);
   } catch (error) {

@@ -3,6 +3,7 @@ import { isPrintableLine } from "../observability/printable.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { checkCommand } from "./commands/check.ts";
 import { configCommand } from "./commands/config.ts";
+import { databaseCommand } from "./commands/database.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { mirrorCommand } from "./commands/mirror.ts";
@@ -41,6 +42,7 @@ Examples:
   $ berth upload list                       list open uploads
   $ berth check                             compare the database with the files
   $ berth storage copy --to s3.yaml         copy all blobs to another store
+  $ berth database copy --to postgres.yaml  move the database to PostgreSQL
   $ berth config check --config berth.yaml  list all errors of the file
   $ berth config --help                     list all keys and their variables
 
@@ -76,6 +78,7 @@ export function createProgram(): Command {
     checkCommand(),
     scrubCommand(),
     storageCommand(),
+    databaseCommand(),
     uploadCommand(),
     configCommand(),
   ];

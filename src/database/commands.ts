@@ -98,7 +98,7 @@ export const commands = {
   ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
   ...pick(checks, "quarantineBlob", "restoreBlob", "recordScrub"),
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
-  ...pick(instance, "claimInstance", "beginServing", "checkpoint"),
+  ...pick(instance, "claimInstance", "renameInstance", "beginServing", "checkpoint"),
 };
 
 export type CommandName = keyof typeof commands;
@@ -142,6 +142,7 @@ type InternalCommand =
       | "beginServing"
       | "checkpoint"
       | "claimInstance"
+      | "renameInstance"
       | "dropBlob"
       | "quarantineBlob"
       | "restoreBlob"

@@ -43,6 +43,12 @@ export async function matchInstance(parts: {
         'To return, copy back from there with "berth storage copy"',
     );
   }
+  if (row.id === movedMark(mark)) {
+    throw new MismatchError(
+      'this database has been copied to another one by "berth database copy": start with the configuration of that one. ' +
+        "To return, copy it back into an empty database",
+    );
+  }
   if (mark !== row.id) {
     throw new MismatchError(
       `the database has the id ${row.id}, but the store has the id ${mark}: they do not belong together; restore both from one backup`,
@@ -50,7 +56,10 @@ export async function matchInstance(parts: {
   }
 }
 
-/** The mark of a store whose blobs were copied to another store: newer rows name blobs that it does not have. */
+/**
+ * The mark of a store whose blobs were copied to another store: newer rows name blobs that it does not have. A database
+ * whose rows were copied has this id, because its collector would delete the blobs of newer rows.
+ */
 export const movedMark = (id: string): string => `moved-away-from ${id}`;
 
 /** True if database and store are both empty: the first start was interrupted between the mark and the row. */

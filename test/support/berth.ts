@@ -15,9 +15,9 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
-import { databaseSettings, tablesOf } from "./database.ts";
+import { databaseSettings } from "./database.ts";
 import { isPostgresTested, tablesAt } from "./postgres.ts";
-import type { Tables } from "./tables.ts";
+import { sqliteFileTables, type Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { isReplicated, openTwoReplicas } from "./two-replicas.ts";
 import { temporaryFolder } from "./temporary.ts";
@@ -45,10 +45,13 @@ export interface TestBerth {
   close(): Promise<void>;
 }
 
-/** The configuration of a Berth on a data folder. */
-export async function configOf(data: string, settings: Settings = {}): Promise<Config> {
-  const ofDatabase = "database.url" in settings ? {} : await databaseSettings(data);
-  const flags = { data, ...ofDatabase, ...settings };
+/** The configuration of a Berth on a data folder, with a database of the kind that is tested. */
+export async function configOf(
+  data: string,
+  settings: Settings = {},
+  { onSqlite = "database.url" in settings }: { readonly onSqlite?: boolean | undefined } = {},
+): Promise<Config> {
+  const flags = { data, ...(onSqlite ? {} : await databaseSettings(data)), ...settings };
   const loaded = await loadConfig({ flags, env: {} });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   // The port of a test is not known yet, and URLs in answers have the host of the request without publicUrl.
@@ -58,21 +61,25 @@ export async function configOf(data: string, settings: Settings = {}): Promise<C
   };
 }
 
-const tablesFor = async (config: Config): Promise<Tables> =>
+const tablesFor = (config: Config): Tables =>
   config.database.url === undefined
-    ? await tablesOf(config.data, databaseFile(config))
+    ? sqliteFileTables(databaseFile(config))
     : tablesAt(config.database.url);
 
-/** @param beside opens a second process on the database of a running server, as a worker does */
+/**
+ * @param options.beside opens a second process on the database of a running server, as a worker does
+ * @param options.onSqlite uses SQLite, whatever kind of database is tested
+ */
 export async function startBerth(
   data: string,
   settings: Settings = {},
-  { beside = false }: { readonly beside?: boolean } = {},
+  { beside = false, onSqlite }: { readonly beside?: boolean; readonly onSqlite?: boolean } = {},
 ): Promise<TestBerth> {
-  const config = await configOf(data, {
-    ...{ "auth.open": "true", "log.level": "silent" },
-    ...settings,
-  });
+  const config = await configOf(
+    data,
+    { ...{ "auth.open": "true", "log.level": "silent" }, ...settings },
+    { onSqlite },
+  );
   const logger = createLogger(config.log);
   let app: ServerApp | undefined;
   let server: Server | undefined;
@@ -103,7 +110,7 @@ export async function startBerth(
     port,
     config,
     api: following(supertest(`http://127.0.0.1:${port}`), config.storage.s3.redirect),
-    tables: await tablesFor(config),
+    tables: tablesFor(config),
     close,
     deleteRepository: async (name) => {
       const context = await openCommandContext(config, { store: true });

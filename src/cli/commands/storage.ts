@@ -41,7 +41,7 @@ async function copy(options: Options): Promise<void> {
   const { config: target } = await demandConfig({ configFile: options.to, env: {} });
   await withDataFolder(options, async (context, say) => {
     demandCopyable(context.config, target, options.to);
-    const { openStore } = await import("../../app/data-folder.ts");
+    const { createServedCheck, openStore } = await import("../../app/data-folder.ts");
     const isServed = await createServedCheck(context);
     const to = await openStore(target);
     context.onClose(() => to.close());
@@ -49,16 +49,6 @@ async function copy(options: Options): Promise<void> {
     if (!isWhole) process.exitCode = 1;
     else if (options.keepSource !== true) await finishMove(context, await isServed(), say);
   });
-}
-
-/** Whether a server runs on the database. On SQLite no server starts until the command ends, unless one runs already. */
-async function createServedCheck(context: AppContext): Promise<() => Promise<boolean>> {
-  const { coordination } = await context.database();
-  if (coordination !== undefined) return async () => (await coordination.listReplicas()).length > 0;
-  const { lockUnlessServed } = await import("../../app/data-folder.ts");
-  const lock = lockUnlessServed(context.config);
-  if (lock !== undefined) context.onClose(lock.release);
-  return async () => lock === undefined;
 }
 
 function demandCopyable(source: Config, target: Config, file: string): void {

@@ -37,6 +37,8 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
       },
     );
   }
+  if (isOfPostgres(error))
+    return new CliError(`cannot use the database of database.url: ${message}`, { cause: error });
   return new CliError(`cannot start: ${message}`, { cause: error });
 }
 
@@ -53,7 +55,15 @@ const errorsForUsers = new Set([
   "OciError",
   "AccountError",
   "NoMirrorError",
+  "DatabaseCopyError",
+  "CopyError",
 ]);
+
+/** A DatabaseError. Those of SQLite have a code of SQLite. */
+const isOfPostgres = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.name === "DatabaseError" &&
+  !detailsOf(error).code.startsWith("SQLITE_");
 
 const isForUsers = (error: unknown): error is Error =>
   error instanceof Error && errorsForUsers.has(error.name);
@@ -74,6 +84,7 @@ const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
 export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
   const { code, path, message } = detailsOf(error);
   if (isForUsers(error)) return new CliError(error.message, { cause: error });
+  if (isOfPostgres(error)) return startFailure(error, config);
   if (error instanceof CliError || !expectedCodes.test(code)) return error;
   if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
   return new CliError(`${reasonOf(error)} (${message})`, { cause: error });

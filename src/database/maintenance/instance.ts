@@ -29,6 +29,11 @@ export async function claimInstance(tx: Db, { id }: { readonly id: string }): Pr
     .execute();
 }
 
+/** The rows were copied to another database: the id is that of no store, so that no server starts on this one. */
+export async function renameInstance(tx: Db, { id }: { readonly id: string }): Promise<void> {
+  await tx.updateTable("instance").set({ id }).execute();
+}
+
 /** A process starts to serve. Until `checkpoint` says otherwise, its end counts as a crash. */
 export async function beginServing(tx: Db): Promise<void> {
   await tx.updateTable("instance").set({ clean_stop: 0 }).execute();

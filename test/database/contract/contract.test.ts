@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Database } from "../../../src/database/contract.ts";
-import { accessSteps } from "./access.ts";
-import { accessTokensSteps } from "./access-tokens.ts";
-import { invitesSteps } from "./invites.ts";
-import { accountsSteps } from "./accounts.ts";
-import { catalogSteps } from "./catalog.ts";
-import { imagesSteps } from "./images.ts";
-import { maintenanceSteps } from "./maintenance.ts";
-import { membersSteps } from "./members.ts";
-import { mirrorSteps } from "./mirror.ts";
-import { registrySteps } from "./registry.ts";
-import { signInSteps } from "./sign-in.ts";
-import { uploadsSteps } from "./uploads.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
+import { parts } from "./parts.ts";
 import { openDatabaseOf } from "../../support/database.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
 import { app, change, parseReference, type Step } from "./support.ts";
@@ -22,17 +11,6 @@ import { app, change, parseReference, type Step } from "./support.ts";
  * Every read and every command of the contract, once at least, on each kind of database. The results are written down,
  * so that all kinds return the same values of the same types.
  */
-
-const parts: ReadonlyMap<string, readonly Step[]> = new Map([
-  ["accounts", [...accountsSteps, ...membersSteps]],
-  ["access", [...accessSteps, ...accessTokensSteps, ...invitesSteps]],
-  ["registry", [...registrySteps, ...uploadsSteps]],
-  ["catalog", catalogSteps],
-  ["images", imagesSteps],
-  ["sign-in", signInSteps],
-  ["mirror", mirrorSteps],
-  ["maintenance", maintenanceSteps],
-]);
 
 /** Parts of a database that are no reads or commands, parts with tests of their own, and the same commands again. */
 const others = [

@@ -1,0 +1,25 @@
+import { accessSteps } from "./access.ts";
+import { accessTokensSteps } from "./access-tokens.ts";
+import { invitesSteps } from "./invites.ts";
+import { accountsSteps } from "./accounts.ts";
+import { catalogSteps } from "./catalog.ts";
+import { imagesSteps } from "./images.ts";
+import { maintenanceSteps } from "./maintenance.ts";
+import { membersSteps } from "./members.ts";
+import { mirrorSteps } from "./mirror.ts";
+import { registrySteps } from "./registry.ts";
+import { signInSteps } from "./sign-in.ts";
+import { uploadsSteps } from "./uploads.ts";
+import type { Step } from "./support.ts";
+
+/** The steps of the contract. Each part begins with an empty database. */
+export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
+  ["accounts", [...accountsSteps, ...membersSteps]],
+  ["access", [...accessSteps, ...accessTokensSteps, ...invitesSteps]],
+  ["registry", [...registrySteps, ...uploadsSteps]],
+  ["catalog", catalogSteps],
+  ["images", imagesSteps],
+  ["sign-in", signInSteps],
+  ["mirror", mirrorSteps],
+  ["maintenance", maintenanceSteps],
+]);
