@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import path from "node:path";
 import type { KeyStore } from "../auth/signing-keys/key.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
@@ -79,6 +80,32 @@ export async function copyDatabase(
   await from.close();
   if (!options.keepSource) await database.commands.renameInstance({ id: movedMark(id) });
   return { rows, keys };
+}
+
+/**
+ * Copies the database to a SQLite file in `folder`, as it is now, while servers run. Resolves with the path of the file.
+ */
+export async function snapshotDatabase(config: Config, folder: string): Promise<string> {
+  const main = path.join(folder, "berth.db");
+  if (config.database.url === undefined) {
+    const { snapshotSqlite } = await import("../database/sqlite/open.ts");
+    await snapshotSqlite(databaseFile(config), main);
+    return main;
+  }
+  const { openSqliteTarget } = await import("../database/sqlite/table-copy.ts");
+  const source = await openSource(config);
+  try {
+    const target = openSqliteTarget({ main, pullCounters: path.join(folder, "berth-counts.db") });
+    try {
+      await copyTables(source.rows, target, () => undefined);
+      target.finish();
+    } finally {
+      target.close();
+    }
+  } finally {
+    await source.close();
+  }
+  return main;
 }
 
 /** The id of the source. Rejects unless its server has stopped, and is not running now. */

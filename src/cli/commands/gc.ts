@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import type { Command } from "commander";
@@ -63,15 +64,17 @@ async function* collect(context: AppContext, deletesNow: boolean): AsyncGenerato
 
 /** The steps that {@link collect} would take now, computed on a copy of the database. Changes nothing. */
 async function* dryRun(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
-  const [{ openSqliteDatabase, snapshotSqlite }, { databaseFile }] = await Promise.all([
+  const [{ openSqliteDatabase }, { snapshotDatabase }, { hasDataFolder }] = await Promise.all([
     import("../../database/sqlite/open.ts"),
+    import("../../app/database-copy.ts"),
     import("../../app/data-folder.ts"),
   ]);
-  const folder = await mkdtemp(path.join(context.config.data, "dry-run-"));
+  const { config } = context;
+  const folder = await mkdtemp(
+    path.join(hasDataFolder(config) ? config.data : tmpdir(), "dry-run-"),
+  );
   try {
-    const copy = path.join(folder, "berth.db");
-    await snapshotSqlite(databaseFile(context.config), copy);
-    const database = await openSqliteDatabase(copy);
+    const database = await openSqliteDatabase(await snapshotDatabase(config, folder));
     try {
       const store = dryRunStore(await context.store());
       yield* await collectionOf(context, { store, database }, deletesNow);
