@@ -31,7 +31,7 @@ export function createWriter(
   { connections }: { readonly connections: number },
 ): Writer {
   const slots = createSlots(Math.max(1, connections - keptForReads));
-  let running: Promise<unknown> = Promise.resolve();
+  const running = new Set<Promise<unknown>>();
   let isClosed = false;
 
   const run = async (name: CommandName, input: unknown, durability?: Durability) => {
@@ -45,8 +45,8 @@ export function createWriter(
         return await perform(pool, isFlushed ? begin : beginUnflushed, name, input);
       }),
     );
-    running = Promise.allSettled([running, outcome]);
-    return await outcome;
+    running.add(outcome);
+    return await outcome.finally(() => running.delete(outcome));
   };
   return {
     run,
@@ -62,7 +62,7 @@ export function createWriter(
     },
     async close() {
       isClosed = true;
-      await running;
+      await Promise.allSettled(running);
     },
   };
 }
