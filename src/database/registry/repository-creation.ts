@@ -44,7 +44,7 @@ export async function lockForPush(
 }
 
 /**
- * Reserves the quota for what is pushed, and returns the repository. The first stored item creates the repository. A
+ * Reserves the quota for the pushed item, and returns the repository. The first stored item creates the repository. A
  * rejection changes nothing.
  * @param home the result of `lockForPush`
  */
