@@ -172,7 +172,7 @@ type EveryCommandIsAuthorized = {
       : "takes no actor, and is no InternalCommand";
 };
 
-interface GivenInput {
+export interface GivenInput {
   readonly actor?: Actor;
   readonly nowMs: number;
 }
@@ -188,6 +188,17 @@ export async function performAuthorized(tx: Db, name: string, input: unknown): P
   const { actor, nowMs } = (input ?? {}) as GivenInput;
   if (actor !== undefined) await demandAuthority(tx, actor, nowMs);
   return command(tx, input);
+}
+
+/**
+ * Checks the authority of a push or delete again, after the command has its locks: on PostgreSQL another transaction may
+ * have ended the permission, or removed the repository, since the first check. Not for changes by the API, which may
+ * end the permission of their own actor. Throws NotAuthorizedError.
+ */
+export async function authorizeAgain(tx: Db, input: unknown): Promise<void> {
+  const { actor, nowMs } = (input ?? {}) as GivenInput;
+  if (actor?.authority.kind === "client" && actor.authority.permission.of === "registry")
+    await demandAuthority(tx, actor, nowMs);
 }
 
 /** The writer looks commands up by name, so their types are erased here. */

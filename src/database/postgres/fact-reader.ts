@@ -7,12 +7,14 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { RepositoryFacts } from "../facts.ts";
 import type { StoredManifest } from "../registry/manifests.ts";
+import type { UploadRow } from "../registry/schema.ts";
 import type { PostgresPool } from "./connection.ts";
 import {
-  parametersOf,
+  emptyRows,
   rowsOf,
-  statement,
+  statementOf,
   type Asked,
+  type CachedBlob,
   type CachedManifest,
   type ResultRow,
   type Rows,
@@ -22,9 +24,12 @@ export interface FactAnswers {
   readonly repositories: ReadonlyMap<RepositoryName, RepositoryFacts>;
   /** By `keyOf`; only manifests that exist. */
   readonly manifests: ReadonlyMap<string, StoredManifest>;
+  /** By `blobKeyOf`. */
+  readonly blobs: ReadonlyMap<string, CachedBlob>;
+  readonly uploads: ReadonlyMap<string, UploadRow>;
 }
 
-/** Rows of repositories, and of manifests without content: 8 MiB each. */
+/** Rows of repositories, of manifests without content, and of blobs: 8 MiB each. */
 const rowsBytesAtMost = 8 * 1024 * 1024;
 /** Content of manifests by digest, 32 MiB. The least recently used is dropped first. */
 const contentBytesAtMost = 32 * 1024 * 1024;
@@ -38,7 +43,7 @@ const fieldsBytes = 64;
 const snapshot = "SELECT pg_current_snapshot()::text AS version";
 
 /**
- * Reads facts. The rows stay in memory until the snapshot changes: then a short statement answers instead of the long
+ * Reads facts, blobs and uploads. The rows stay in memory until the snapshot changes: then a short statement answers instead of the long
  * one. Content stays in memory by its digest, since it never changes.
  */
 export class FactReader {
@@ -51,6 +56,11 @@ export class FactReader {
     maxBytes: rowsBytesAtMost,
     sizeOf: ({ found }) =>
       fieldsBytes + (found === undefined ? 0 : stringBytes(found.digest + found.mediaType)),
+  });
+  readonly #blobs = createVersionedCache<CachedBlob>({
+    maxBytes: rowsBytesAtMost,
+    sizeOf: ({ found }) =>
+      fieldsBytes + (found === undefined ? 0 : stringBytes(found.digest + found.storageKey)),
   });
   readonly #contents = createByteCache<Uint8Array>({
     maxBytes: contentBytesAtMost,
@@ -66,7 +76,7 @@ export class FactReader {
   }
 
   async read(asked: Asked): Promise<FactAnswers> {
-    const { repositories, manifests } = await this.#rows(asked);
+    const { repositories, manifests, blobs, uploads } = await this.#rows(asked);
     const contents = await this.#contentsOf(manifests);
     const stored = new Map<string, StoredManifest>();
     for (const [key, { found }] of manifests) {
@@ -75,7 +85,7 @@ export class FactReader {
       const { digest, mediaType, leasedUntilMs } = found;
       stored.set(key, { digest, mediaType, content, leasedUntilMs });
     }
-    return { repositories, manifests: stored };
+    return { repositories, manifests: stored, blobs, uploads };
   }
 
   async #rows(asked: Asked): Promise<Rows> {
@@ -85,13 +95,16 @@ export class FactReader {
       const rows = this.#isQuiet ? this.#cached(asked) : undefined;
       if (rows !== undefined) return rows;
     }
-    const results = await this.#pool.read<ResultRow>(statement, parametersOf(asked));
+    const { text, values } = statementOf(asked);
+    const results = await this.#pool.read<ResultRow>(text, values);
     this.#use(results.find(({ kind }) => kind === 0)?.text);
     const rows = rowsOf(results, asked);
     const repositories = this.#repositories(this.#version);
     for (const [name, facts] of rows.repositories) repositories.set(name, facts);
     const manifests = this.#manifests(this.#version);
     for (const [key, row] of rows.manifests) manifests.set(key, row);
+    const blobs = this.#blobs(this.#version);
+    for (const [key, row] of rows.blobs) blobs.set(key, row);
     return rows;
   }
 
@@ -102,9 +115,10 @@ export class FactReader {
     this.#version = version;
   }
 
-  /** The rows from memory; `undefined` if one is missing. */
-  #cached({ names, manifests }: Asked): Rows | undefined {
-    const rows: Rows = { repositories: new Map(), manifests: new Map() };
+  /** The rows from memory; `undefined` if one is missing. Uploads are not kept. */
+  #cached({ names, manifests, blobs, uploads }: Asked): Rows | undefined {
+    if (uploads.size > 0) return undefined;
+    const rows = emptyRows();
     for (const name of names) {
       const facts = this.#repositories(this.#version).get(name);
       if (facts === undefined) return undefined;
@@ -114,6 +128,11 @@ export class FactReader {
       const row = this.#manifests(this.#version).get(key);
       if (row === undefined) return undefined;
       rows.manifests.set(key, row);
+    }
+    for (const key of blobs.keys()) {
+      const row = this.#blobs(this.#version).get(key);
+      if (row === undefined) return undefined;
+      rows.blobs.set(key, row);
     }
     return rows;
   }

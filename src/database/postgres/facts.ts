@@ -1,27 +1,48 @@
+import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Facts, RepositoryFacts } from "../facts.ts";
+import type { LinkedBlob } from "../registry/blobs.ts";
+import type { UploadRow } from "../registry/schema.ts";
 import type { PostgresPool } from "./connection.ts";
 import { FactReader, type FactAnswers } from "./fact-reader.ts";
-import { keyOf, type AskedManifest } from "./fact-statement.ts";
+import { blobKeyOf, keyOf, type AskedBlob, type AskedManifest } from "./fact-statement.ts";
 
-/** Statements of facts that run at once. Later requests share the next one. */
-const statementsAtOnce = 2;
+/** Statements that run at once. Later requests share the next one. */
+const statementsAtOnce = 1;
 
-/** What the requests of one turn ask for. */
-interface Batch {
-  readonly names: Set<RepositoryName>;
-  readonly manifests: Map<string, AskedManifest>;
+/** What the requests since the last statement ask for. */
+class Batch {
+  readonly names = new Set<RepositoryName>();
+  readonly manifests = new Map<string, AskedManifest>();
+  readonly blobs = new Map<string, AskedBlob>();
+  readonly uploads = new Set<string>();
   readonly answers: Promise<FactAnswers>;
-  readonly begin: () => void;
+  begin = (): void => undefined;
+
+  constructor(read: (batch: Batch) => Promise<FactAnswers>) {
+    this.answers = new Promise<void>((resolve) => (this.begin = resolve)).then(() => read(this));
+  }
+}
+
+/** The reads of single rows that most requests need. */
+export interface BatchedReads {
+  readonly facts: Facts;
+  /** As `find` of the blobs. */
+  readonly findBlob: (
+    repository: RepositoryName,
+    digest: Digest,
+  ) => Promise<LinkedBlob | undefined>;
+  /** As `find` of the uploads. */
+  readonly findUpload: (id: string) => Promise<UploadRow | undefined>;
 }
 
 /**
- * Facts from PostgreSQL. One statement answers all requests of a turn of the event loop: a statement per request would
- * cost two thirds of the requests per second. A request never joins a statement that has begun, which may not see what
- * was committed before the request.
+ * Facts, blobs and uploads from PostgreSQL. One statement answers all requests of a turn of the event loop, and those
+ * that came during the statement before: a statement per request would cost two thirds of the requests per second. A
+ * request never joins a statement that has begun, which may not see what was committed before the request.
  */
-export function createFacts(pool: PostgresPool): Facts {
+export function createBatchedReads(pool: PostgresPool): BatchedReads {
   const reader = new FactReader(pool);
   let next: Batch | undefined;
   let running = 0;
@@ -33,27 +54,23 @@ export function createFacts(pool: PostgresPool): Facts {
     running += 1;
     batch.begin();
   };
-  const createBatch = (): Batch => {
-    const names: Batch["names"] = new Set();
-    const manifests: Batch["manifests"] = new Map();
-    let start = (): void => undefined;
-    const answers = new Promise<void>((resolve) => (start = resolve))
-      .then(() => reader.read({ names, manifests }))
-      .finally(() => {
-        running -= 1;
-        begin();
-      });
-    setImmediate(begin);
-    return { names, manifests, answers, begin: start };
+  const read = (batch: Batch): Promise<FactAnswers> =>
+    reader.read(batch).finally(() => {
+      running -= 1;
+      begin();
+    });
+  const nextBatch = (): Batch => {
+    if (next === undefined) setImmediate(begin);
+    return (next ??= new Batch(read));
   };
   const ask = (
     repository: RepositoryName | undefined,
     manifest?: AskedManifest,
   ): Promise<FactAnswers> => {
-    next ??= createBatch();
-    if (repository !== undefined) next.names.add(repository);
-    if (manifest !== undefined) next.manifests.set(keyOf(manifest), manifest);
-    return next.answers;
+    const batch = nextBatch();
+    if (repository !== undefined) batch.names.add(repository);
+    if (manifest !== undefined) batch.manifests.set(keyOf(manifest), manifest);
+    return batch.answers;
   };
   const repositoryOf = ({ repositories }: FactAnswers, name: RepositoryName): RepositoryFacts => {
     const facts = repositories.get(name);
@@ -61,7 +78,7 @@ export function createFacts(pool: PostgresPool): Facts {
     return facts;
   };
 
-  return {
+  const facts: Facts = {
     repositories: {
       get: async (name) => repositoryOf(await ask(name), name),
     },
@@ -78,6 +95,20 @@ export function createFacts(pool: PostgresPool): Facts {
         repository: repositoryOf(answers, repository),
         manifest: answers.manifests.get(keyOf(asked)),
       };
+    },
+  };
+  return {
+    facts,
+    async findBlob(repository, digest) {
+      const asked = { repository, digest };
+      const batch = nextBatch();
+      batch.blobs.set(blobKeyOf(asked), asked);
+      return (await batch.answers).blobs.get(blobKeyOf(asked))?.found;
+    },
+    async findUpload(id) {
+      const batch = nextBatch();
+      batch.uploads.add(id);
+      return (await batch.answers).uploads.get(id);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createReads, type Reads } from "../reads.ts";
 import { queriesForLists, queriesOnPool, type PostgresPool } from "./connection.ts";
-import { createFacts } from "./facts.ts";
+import { createBatchedReads } from "./facts.ts";
 import { findDamage } from "./integrity.ts";
 import { PostgresSearchIndex } from "./search-index.ts";
 import type { ReadPool } from "./standby.ts";
@@ -43,17 +43,23 @@ export function createPostgresReads(
     }
     return known.version;
   };
+  const { facts, findBlob, findUpload } = createBatchedReads(pool);
+  const reads = createReads(
+    db,
+    {
+      facts,
+      version,
+      searchIndex: new PostgresSearchIndex(listsDb, version),
+      integrity: (quick) => findDamage(pool, quick),
+    },
+    listsDb,
+  );
   return {
-    reads: createReads(
-      db,
-      {
-        facts: createFacts(pool),
-        version,
-        searchIndex: new PostgresSearchIndex(listsDb, version),
-        integrity: (quick) => findDamage(pool, quick),
-      },
-      listsDb,
-    ),
+    reads: {
+      ...reads,
+      blobs: { ...reads.blobs, find: findBlob },
+      uploads: { ...reads.uploads, find: findUpload },
+    },
     invalidate: () => {
       known = undefined;
     },

@@ -1,5 +1,6 @@
 import { namespaceOf } from "../../oci/name.ts";
 import { commands, type CommandInput, type CommandName } from "../commands.ts";
+import type { Actor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
 import { unflushed, type PooledConnection } from "./connection.ts";
 
@@ -50,6 +51,10 @@ export const unflushedShortcuts: typeof shortcuts = {
   },
 };
 
+/** The number of removals that the grant covers; `null`: not checked. */
+const removalsOf = ({ authority }: Actor): number | null =>
+  (authority.kind === "client" ? authority.removals : undefined) ?? null;
+
 /** `store_blob` of migrations/postgres. */
 async function storeBlob(
   connection: PooledConnection,
@@ -58,10 +63,10 @@ async function storeBlob(
   const { repository, digest, sizeBytes, storageKey, uploadId = null, rules } = blob;
   if (rules.defaultQuotaBytes !== null) return undefined;
   const { rows } = await connection.query<{ readonly result: "stored" | "duplicate" | null }>(
-    "SELECT store_blob($1, $2, $3, $4, $5, $6, $7, $8, $9) AS result",
+    "SELECT store_blob($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS result",
     [
       ...[repository, namespaceOf(repository), digest, sizeBytes, storageKey, uploadId],
-      ...[blob.nowMs, blob.dueAtMs, blob.leasedUntilMs],
+      ...[blob.nowMs, blob.dueAtMs, blob.leasedUntilMs, removalsOf(blob.actor)],
     ],
   );
   const result = rows[0]?.result ?? undefined;
@@ -77,10 +82,11 @@ async function putManifest(
   if (rules.defaultQuotaBytes !== null || put.tagsCheckedAtMs !== undefined) return undefined;
   const { content, ...manifest } = put.manifest;
   const { rows } = await connection.query<{ readonly isStored: boolean | null }>(
-    'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS "isStored"',
+    'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS "isStored"',
     [
       ...[repository, namespaceOf(repository), JSON.stringify(manifest), content],
       ...[JSON.stringify(references), tags, actor.name, actor.peer, nowMs, dueAtMs, sparse],
+      removalsOf(actor),
     ],
   );
   return rows[0]?.isStored === true ? { result: { outcome: "stored" } } : undefined;

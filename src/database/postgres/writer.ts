@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { performAuthorized, type CommandName } from "../commands.ts";
+import {
+  authorizeAgain,
+  performAuthorized,
+  type CommandName,
+  type GivenInput,
+} from "../commands.ts";
 import type { Durability, Writer } from "../contract.ts";
 import { DatabaseError } from "../errors.ts";
-import type { Actor } from "../permissions/authority.ts";
 import { demandAuthority } from "../permissions/check.ts";
 import type { PooledConnection, PostgresPool } from "./connection.ts";
 import { isConnectionLost, isReadOnly, isTransient, postgresError } from "./errors.ts";
@@ -115,7 +119,7 @@ async function tryShortcut(
   shortcut: Shortcut,
   input: unknown,
 ): Promise<{ readonly result: unknown } | undefined> {
-  const { actor, nowMs } = input as { readonly actor?: Actor; readonly nowMs: number };
+  const { actor, nowMs } = input as GivenInput;
   const connection = await pool.connect();
   let isBroken = false;
   try {
@@ -142,6 +146,7 @@ async function perform(
     let result: unknown;
     try {
       result = await performAuthorized(connection.queries, name, input);
+      await authorizeAgain(connection.queries, input);
     } catch (error) {
       if (!isConnectionLost(error)) {
         await connection.query("ROLLBACK");

@@ -1,0 +1,1 @@
+-- Nothing: SQLite checks the permission of a push in its transaction, which is alone. PostgreSQL has functions for it.
