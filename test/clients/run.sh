@@ -19,6 +19,8 @@ for name in "$@"; do files+=("test/clients/$name.test.ts"); done
 
 BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-clients.XXXXXX")
 export BERTH_CLIENTS_SCRATCH
+# PostgreSQL of the replicas runs as another user.
+chmod 755 "$BERTH_CLIENTS_SCRATCH"
 trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
