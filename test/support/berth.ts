@@ -78,7 +78,11 @@ export async function startBerth(
 ): Promise<TestBerth> {
   const config = await configOf(
     data,
-    { ...{ "auth.open": "true", "log.level": "silent" }, ...settings },
+    {
+      ...{ "auth.open": "true", "log.level": "silent" },
+      ...(isReplicated && { trustedProxies: "127.0.0.1" }),
+      ...settings,
+    },
     { onSqlite },
   );
   const logger = createLogger(config.log);

@@ -14,6 +14,7 @@ import {
 } from "../../support/berth.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
 import { startS3Stub, type S3Stub } from "../../support/s3/stub.ts";
+import { isReplicated } from "../../support/two-replicas.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
 
@@ -114,7 +115,10 @@ describe("with blobs in S3", () => {
       .expect(202);
     await berth.api.put(`${mismatched}?digest=${digestOf(pattern(1))}`).expect(400);
     assert.equal(stub.bucket.multiparts.size, 0);
-    assert.deepEqual([...stub.bucket.objects.keys()], ["blobs/instance"]);
+    // A replica without the running digest assembles the parts to read them. The collector deletes this object.
+    const isAssembled = (key: string): boolean => isReplicated && key.startsWith("blobs/multipart");
+    const objects = [...stub.bucket.objects.keys()].filter((key) => !isAssembled(key));
+    assert.deepEqual(objects, ["blobs/instance"]);
   });
 
   test("a PATCH with a Content-Length of 60 GB is answered 413 before its body is sent", async () => {
