@@ -41,10 +41,14 @@ async function show(
   const running = await startServer(server, folder, { patienceMs: 600_000 });
   try {
     const idle = memoryOf(running.pid, "VmRSS");
-    const rows = await measurePages(running, {
+    const times = await measurePages(running, {
       ...{ pages: Object.entries(pages), seconds: Number(values.seconds) },
-      ...{ pushesPerSecond: 0, distinct: false },
+      ...{ clients: 16, pushesPerSecond: 0, distinct: false },
     });
+    const rows = times.map(({ name, firstMs, p50Ms, p99Ms, cpuMs, perSecond, rssBytes }) => [
+      ...[name, firstMs.toFixed(1), p50Ms.toFixed(1), p99Ms.toFixed(1), cpuMs.toFixed(2)],
+      ...[perSecond.toFixed(0), inMiB(rssBytes)],
+    ]);
     const heads = [`${server.name} ${server.version}`, "first, ms", "p50, ms", "p99, ms"];
     const table = formatTable([...heads, "CPU, ms", "requests/s", "RSS"], rows);
     const start = `${(running.startMs / 1000).toFixed(1)} s`;

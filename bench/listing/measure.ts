@@ -1,54 +1,74 @@
 import { openConnection, type Answer, type Connection } from "../client/connection.ts";
 import { cpuSecondsOf, memoryOf } from "../support/processes.ts";
-import { inMiB } from "../support/table.ts";
 import { baseManifest, baseRepository } from "./base-images.ts";
 import type { Pages } from "./pages.ts";
-
-const clients = 16;
 
 export interface Measured {
   readonly host: string;
   readonly pid: number;
+  /** The server of its database, if it is a separate program. */
+  readonly databasePid?: number | undefined;
 }
 
 export interface Plan {
   readonly pages: readonly (readonly [name: string, pages: Pages])[];
   readonly seconds: number;
+  /** The number of clients that request the same page concurrently, each over its own connection. */
+  readonly clients: number;
   readonly pushesPerSecond: number;
   /** Each request has a different parameter, so that no response comes from a cache. */
   readonly distinct: boolean;
 }
 
-/** One row per listing: the time of the first request, the times with 16 concurrent clients, and the CPU time. */
+/** The times of one listing, and what one request costs. */
+export interface PageTimes {
+  readonly name: string;
+  /** The time of the first request. */
+  readonly firstMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMs: number;
+  readonly databaseCpuMs: number;
+  readonly perSecond: number;
+  readonly rssBytes: number;
+}
+
+/** Requests one listing after another, each for `seconds`. */
 export async function measurePages(
-  { host, pid }: Measured,
-  { pages, seconds, pushesPerSecond, distinct }: Plan,
-): Promise<readonly string[][]> {
-  const rows: string[][] = [];
+  { host, pid, databasePid }: Measured,
+  { pages, seconds, clients, pushesPerSecond, distinct }: Plan,
+): Promise<readonly PageTimes[]> {
+  const measured: PageTimes[] = [];
   const connections = await Promise.all(
     Array.from({ length: clients }, () => openConnection(host)),
   );
   const pusher = pushesPerSecond > 0 ? await startPushing(host, pushesPerSecond) : undefined;
+  const cpuSeconds = (): readonly [number, number] => [
+    cpuSecondsOf(pid),
+    databasePid === undefined ? 0 : cpuSecondsOf(databasePid),
+  ];
   try {
     for (const [name, asked] of pages) {
       const begun = performance.now();
       if (connections[0]) await ask(connections[0], asked.first);
-      const first = performance.now() - begun;
-      const used = cpuSecondsOf(pid);
+      const firstMs = performance.now() - begun;
+      const used = cpuSeconds();
       const times = await measure(connections, asked, { forMs: seconds * 1000, distinct });
-      const cpuMs = ((cpuSecondsOf(pid) - used) * 1000) / times.length;
-      const at = (part: number) => (times[Math.floor(times.length * part)] ?? NaN).toFixed(1);
-      rows.push([
-        ...[name, first.toFixed(1), at(0.5), at(0.99), cpuMs.toFixed(2)],
-        String(Math.round(times.length / seconds)),
-        inMiB(memoryOf(pid, "VmRSS")),
-      ]);
+      const [cpuMs = NaN, databaseCpuMs = NaN] = cpuSeconds().map(
+        (now, index) => ((now - (used[index] ?? 0)) * 1000) / times.length,
+      );
+      const at = (part: number): number => times[Math.floor(times.length * part)] ?? NaN;
+      measured.push({
+        ...{ name, firstMs, p50Ms: at(0.5), p99Ms: at(0.99), cpuMs, databaseCpuMs },
+        perSecond: times.length / seconds,
+        rssBytes: memoryOf(pid, "VmRSS"),
+      });
     }
   } finally {
     pusher?.();
     for (const connection of connections) connection.close();
   }
-  return rows;
+  return measured;
 }
 
 async function ask(connection: Connection, target: string): Promise<Answer> {
@@ -58,13 +78,14 @@ async function ask(connection: Connection, target: string): Promise<Answer> {
   return answer;
 }
 
+let asked = 0;
+
 async function measure(
   connections: readonly Connection[],
   { first, follows }: Pages,
   { forMs, distinct }: { readonly forMs: number; readonly distinct: boolean },
 ): Promise<readonly number[]> {
   const times: number[] = [];
-  let asked = 0;
   const until = performance.now() + forMs;
   await Promise.all(
     connections.map(async (connection) => {

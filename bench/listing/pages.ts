@@ -33,6 +33,7 @@ export const berthPages: Readonly<Record<string, Pages>> = {
   "Hub: tags of 100,000, page 1": again(`${hubTags}?page_size=100`),
   "Hub: tags of 100,000, page 900": again(`${hubTags}?page_size=100&page=900`),
   "Hub: tags of 100,000, name=50.50": again(`${hubTags}?page_size=100&name=50.50`),
+  "Hub: tags of 100,000, name=5 (41,000)": again(`${hubTags}?page_size=100&name=5`),
   "Berth: tags of 100,000, page 1": again(`${berthTags}?page_size=100`),
   "Berth: tags of 100,000, in the middle": again(`${berthTags}?page_size=100&last=4.50.50`),
   "tags/list of 100,000, walk": walk(`/v2/${largest}/tags/list?n=100`),

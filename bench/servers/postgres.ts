@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { parentOf } from "../support/processes.ts";
 
 /** Databases of a bench on a PostgreSQL server, each for one start of Berth. */
 export interface PostgresDatabases {
@@ -14,9 +15,7 @@ export interface PostgresDatabases {
  */
 export function createPostgresDatabases(url: string): PostgresDatabases {
   const names: string[] = [];
-  const run = (sql: string): void => {
-    execFileSync("psql", ["--quiet", "--no-psqlrc", "--dbname", url, "--command", sql]);
-  };
+  const run = (sql: string): string => runSql(url, sql);
   return {
     create: () => {
       const name = `berth_bench_${randomBytes(6).toString("hex")}`;
@@ -30,4 +29,20 @@ export function createPostgresDatabases(url: string): PostgresDatabases {
       for (const name of names.splice(0)) run(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+/** Runs a statement with psql, and returns its rows as text. */
+export function runSql(url: string, sql: string): string {
+  const quietly = ["--quiet", "--no-psqlrc", "--tuples-only", "--no-align"];
+  return execFileSync("psql", [...quietly, "--dbname", url, "--command", sql])
+    .toString()
+    .trim();
+}
+
+/** The process id of the PostgreSQL server, whose descendants are all its processes. It must run on this machine. */
+export function postgresPid(url: string): number {
+  const checkpointer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
+  const pid = parentOf(Number(runSql(url, checkpointer)));
+  if (pid === undefined) throw new Error("PostgreSQL must run on this machine");
+  return pid;
 }

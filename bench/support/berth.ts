@@ -22,12 +22,14 @@ export interface BerthOptions {
   readonly nodeOptions?: readonly string[];
   /** The file of a control group that takes process ids. */
   readonly processList?: string;
+  /** The URL of a PostgreSQL database for the metadata. Without it, SQLite in the data folder. */
+  readonly database?: string;
 }
 
 /** Runs `berth serve --open` from `dist`, and resolves when the server listens. */
 export async function startBerth(options: BerthOptions): Promise<Berth> {
   if (!existsSync(program)) throw new Error("there is no dist: npm run build");
-  const { data, nodeOptions = [], processList } = options;
+  const { data, nodeOptions = [], processList, database } = options;
   const serve = ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"];
   const node = [process.execPath, ...nodeOptions, program, ...serve];
   // The shell joins the control group and then executes Node, so that the group counts all memory.
@@ -37,7 +39,11 @@ export async function startBerth(options: BerthOptions): Promise<Berth> {
       : ["sh", "-c", 'echo $$ > "$0" && exec "$@"', processList, ...node];
   const spawnedAtMs = performance.now();
   const child = spawn(command, args, {
-    env: { PATH: process.env["PATH"], BERTH_LOG_LEVEL: "error", ...storageOf(process.env) },
+    env: {
+      ...{ PATH: process.env["PATH"], BERTH_LOG_LEVEL: "error" },
+      ...storageOf(process.env),
+      ...(database !== undefined && databaseOf(database)),
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const url = await listening(child);
@@ -48,6 +54,12 @@ export async function startBerth(options: BerthOptions): Promise<Berth> {
   };
   return { url, pid: child.pid ?? 0, spawnedAtMs, stop };
 }
+
+/** The URL that `publicUrl` would name is in no answer that is measured. */
+const databaseOf = (url: string): NodeJS.ProcessEnv => ({
+  BERTH_DATABASE_URL: url,
+  BERTH_PUBLIC_URL: "http://127.0.0.1",
+});
 
 /** The storage settings in the environment, such as `BERTH_STORAGE_DRIVER=s3`. */
 function storageOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -58,9 +58,14 @@ export function memoryOf(root: number, line: "VmRSS" | "VmHWM"): number {
   return bytes;
 }
 
+/** The CPU time of a process, its descendants, and its children that have exited. */
 export function cpuSecondsOf(root: number): number {
-  return treeOf(root).reduce((sum, pid) => sum + (statOf(pid)?.cpuSeconds ?? 0), 0);
+  const exited = statOf(root)?.childrenCpuSeconds ?? 0;
+  return treeOf(root).reduce((sum, pid) => sum + (statOf(pid)?.cpuSeconds ?? 0), exited);
 }
+
+/** The process id of the parent; `undefined` if there is no such process here. */
+export const parentOf = (pid: number): number | undefined => statOf(pid)?.parent;
 
 /** The CPU time of each living thread of a process, by thread id. */
 export function threadCpuSecondsOf(pid: number): ReadonlyMap<number, number> {

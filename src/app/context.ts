@@ -230,7 +230,9 @@ export async function openCommandContext(
   const context = new AppContext(config, { kind: "command", isNewAllowed });
   try {
     const database = await context.database();
-    if (isNew) await (await context.accounts()).bootstrap(config.auth.adminPassword);
+    // The first server marks the instance, and in open mode it creates no administrator.
+    if (isNew && (await database.instance.get()) === undefined)
+      await (await context.accounts()).bootstrap(config.auth.adminPassword);
     if (options.store) {
       const { matchInstance } = await import("../maintenance/recovery.ts");
       const store = await context.store();

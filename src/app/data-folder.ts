@@ -91,7 +91,8 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
 
 /**
  * Prepares the data folder before a command opens it. Resolves with true if it has no registry yet and may get one: then
- * creates the folder.
+ * creates the folder. With PostgreSQL only the database tells whether it has a registry, so true means that it may get
+ * one.
  * @throws NoRegistryError
  */
 export async function prepareRegistry(config: Config, isNewAllowed: boolean): Promise<boolean> {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import SqliteDatabase from "../../src/database/sqlite/driver.ts";
 import { connect } from "../server/support.ts";
+import { contentOf, databaseSettings, tablesOf } from "../support/database.ts";
+import { isPostgresTested } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { berth, launch } from "./support.ts";
 
@@ -100,6 +101,8 @@ describe(
     };
 
     keep("admin", adminPassword);
+    const { "auth.keySecret": keySecret } = await databaseSettings(data);
+    if (keySecret !== undefined) keep("key", keySecret);
     keep("mia", wrongPassword);
     await cli("user add mia", `${keep("mia", userPassword)}\n`);
     await cli("org add team --owner mia");
@@ -181,15 +184,14 @@ describe(
       await ask("/v2/mia/app/manifests/1", authorization);
     }
     // Database errors are logged with all their details.
-    const connection = new SqliteDatabase(path.join(data, "berth.db"));
-    after(() => connection.close());
-    connection.exec(
+    const tables = await tablesOf(data);
+    await tables.exec(
       "ALTER TABLE accounts RENAME TO gone; ALTER TABLE access_tokens RENAME TO lost",
     );
     for (const secret of [userPassword, personal])
       assert.equal((await ask("/token", basic("mia", secret))).status, 503);
     assert.equal((await ask("/v2/", basic("team", robot))).status, 503);
-    connection.exec(
+    await tables.exec(
       "ALTER TABLE gone RENAME TO accounts; ALTER TABLE lost RENAME TO access_tokens",
     );
     const workers = processesBelow(running.child.pid ?? 0);
@@ -202,7 +204,7 @@ describe(
 
     test("is not in the log at level trace, and not in the startup banner", () => {
       assert.match(log, /"status":401/);
-      assert.match(log, /no such table/);
+      assert.match(log, isPostgresTested ? /relation .* does not exist/ : /no such table/);
       isNowhereIn(log, "the log");
       isNowhereIn(welcome, "the welcome");
     });
@@ -212,11 +214,17 @@ describe(
       isNowhereIn(answers.join("\n"), "an answer");
     });
 
-    test("is not in any file of the data folder", () => {
+    test("is not in the database, and not in any file of the data folder", async () => {
+      const content = await contentOf(data);
+      assert.ok(content.includes("user.access_token.create"));
+      isNowhereIn(content, "the database");
       const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) =>
         entry.isFile(),
       );
-      assert.ok(files.some(({ name }) => name === "berth.db-wal"));
+      assert.equal(
+        files.some(({ name }) => name === "berth.db-wal"),
+        !isPostgresTested,
+      );
       for (const { parentPath, name } of files) {
         const file = path.join(parentPath, name);
         isNowhereIn(readFileSync(file, "latin1"), file);

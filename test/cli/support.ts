@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after } from "node:test";
 import process from "node:process";
-import { databaseSettings } from "../support/database.ts";
+import { databaseSettings, emptyDatabaseSettings } from "../support/database.ts";
+import { isPostgresTested } from "../support/postgres.ts";
 
 const root = path.join(import.meta.dirname, "../..");
 
@@ -33,10 +34,9 @@ export async function launch(
   input?: string,
 ): Promise<Running> {
   const settings = await environmentOf(args, env);
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BERTH_"));
   const child = spawn(process.execPath, ["dist/main.js", ...args], {
     cwd: root,
-    env: { ...Object.fromEntries(inherited), ...settings, ...env },
+    env: { ...inherited(), ...settings, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stdin.on("error", () => undefined).end(input);
@@ -58,6 +58,18 @@ export async function launch(
   return { child, until, ended };
 }
 
+/** The environment of this process without its `BERTH_…` variables. */
+const inherited = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([variable]) => !variable.startsWith("BERTH_")),
+  );
+
+/** The environment of a command on a data folder, with no `BERTH_…` variables but those for the folder's database. */
+export const commandEnvironment = async (data: string): Promise<NodeJS.ProcessEnv> => ({
+  ...inherited(),
+  ...variablesOf(await databaseSettings(data)),
+});
+
 /** The variables for the database of the data folder that a command names. */
 async function environmentOf(
   args: readonly string[],
@@ -66,14 +78,38 @@ async function environmentOf(
   const data = args.includes("--data") ? args[args.indexOf("--data") + 1] : env["BERTH_DATA"];
   const isGiven = env["BERTH_DATABASE_URL"] !== undefined;
   if (data === undefined || isGiven || env["BERTH_STORAGE_DRIVER"] === "memory") return {};
-  return Object.fromEntries(
-    Object.entries(await databaseSettings(data)).map(([key, value]) => [variableOf(key), value]),
-  );
+  return variablesOf(await databaseSettings(data));
 }
 
-/** The name of the variable for a configuration key: `database.listsMaxAge` is `BERTH_DATABASE_LISTS_MAX_AGE`. */
-const variableOf = (key: string): string =>
-  `BERTH_${key.replaceAll(/[A-Z]/g, "_$&").replaceAll(".", "_").toUpperCase()}`;
+/** The environment variables for configuration keys: `database.listsMaxAge` is `BERTH_DATABASE_LISTS_MAX_AGE`. */
+export const variablesOf = (settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      `BERTH_${key.replaceAll(/[A-Z]/g, "_$&").replaceAll(".", "_").toUpperCase()}`,
+      value,
+    ]),
+  );
+
+/** Configuration keys as a configuration file has them: `database.url` is `url` in `database`. */
+export function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
+  const found: Record<string, Record<string, string> | string> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    const [section = "", name] = key.split(".");
+    if (name === undefined) found[section] = value;
+    else found[section] = { ...(found[section] as Record<string, string>), [name]: value };
+  }
+  return found;
+}
+
+/** The variables for a database without a registry: none with SQLite, whose database is in the data folder. */
+export const emptyDatabase = async (): Promise<NodeJS.ProcessEnv> =>
+  variablesOf(await emptyDatabaseSettings());
+
+/** The error of a command when the data folder, or the database of {@link emptyDatabase}, has no registry. */
+export const noRegistryIn = (data: string): RegExp => {
+  const place = isPostgresTested ? "the database of database.url" : data;
+  return new RegExp(`^berth: there is no registry in ${place}: start "berth serve" once`);
+};
 
 /** Runs a command and waits until it exits. */
 export async function berth(

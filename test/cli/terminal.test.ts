@@ -17,9 +17,8 @@ describe("untrusted text on the command line", async () => {
 
   test("prints as one line without control characters when a stored label contains them", async () => {
     await berth.addPersonalToken("mia", "repo:read");
-    const blob = Buffer.from(hostile).toString("hex");
-    await berth.exec(`UPDATE access_tokens SET label = CAST(x'${blob}' AS TEXT)`);
-    await berth.exec(`UPDATE audit_log SET subject = CAST(x'${blob}' AS TEXT)`);
+    await berth.tables.rows("UPDATE access_tokens SET label = ?", hostile);
+    await berth.tables.rows("UPDATE audit_log SET subject = ?", hostile);
     for (const command of [
       ["token", "list", "mia"],
       ["audit", "--limit", "1"],

@@ -14,7 +14,9 @@ async function openStage(algorithm: string) {
   const berth = await startBerth({ open: false, settings: { BERTH_AUTH_ALGORITHM: algorithm } });
   const jwks = await (await berth.request("/.well-known/jwks.json")).text();
   const realm = `http://${berth.host}/token`;
-  return startDistribution({ realm, service: "berth", issuer: "berth", jwks });
+  const { headers } = await fetch(`http://${berth.host}/v2/`);
+  const service = /service="([^"]+)"/.exec(headers.get("www-authenticate") ?? "")?.[1] ?? "";
+  return startDistribution({ realm, service, issuer: service, jwks });
 }
 
 const folder = createScratch("distribution-client");

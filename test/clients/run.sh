@@ -2,6 +2,7 @@
 # `npm run clients`: runs real clients, each with a new Berth server.
 # `npm run clients -- crane oras` runs only these files. REGISTRY=host:port tests another registry instead.
 set -euo pipefail
+shopt -s extglob
 cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
 source test/clients/support/environment.sh
@@ -15,10 +16,17 @@ require_build
 
 files=()
 for name in "$@"; do files+=("test/clients/$name.test.ts"); done
-[[ $# -gt 0 ]] || files=(test/clients/*.test.ts)
+if [[ $# -eq 0 && -n ${BERTH_CLIENTS_REPLICAS:-} ]]; then
+  # docker-compose.yml starts its own server.
+  files=(test/clients/!(compose).test.ts)
+elif [[ $# -eq 0 ]]; then
+  files=(test/clients/*.test.ts)
+fi
 
 BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-clients.XXXXXX")
 export BERTH_CLIENTS_SCRATCH
+# PostgreSQL of the replicas runs as another user.
+chmod 755 "$BERTH_CLIENTS_SCRATCH"
 trap 'sweep "$BERTH_CLIENTS_SCRATCH"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT

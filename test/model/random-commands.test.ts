@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { startBerth, type TestBerth } from "../support/berth.ts";
+import { drivers, startBerth, type TestBerth } from "../support/berth.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { checkEverything } from "./checks.ts";
 import { perform } from "./client.ts";
@@ -17,13 +17,13 @@ import { createUniverse } from "./universe.ts";
  */
 const runs = Number(process.env["BERTH_MODEL_RUNS"] ?? 6);
 
-for (const driver of ["filesystem", "memory"]) {
+for (const [driver, settings] of Object.entries(drivers)) {
   describe(`a registry on ${driver}`, () => {
     const folder = temporaryFolder();
     let berth: TestBerth;
     before(async () => {
       const data = mkdtempSync(path.join(folder, "data-"));
-      berth = await startBerth(data, { "storage.driver": driver });
+      berth = await startBerth(data, settings);
     });
     after(() => berth.close());
 

@@ -100,6 +100,27 @@ for (const [name, start] of [
       assert.equal(reached(`/v2/admin/app/blobs/${digest}`).length, 1);
     });
 
+    test("a push with 100 tags of 128 characters is answered with all of them", async () => {
+      const config = Buffer.from("{}");
+      const blob = `/v2/admin/app/blobs/uploads/?digest=${digestOf(config)}`;
+      const stored = await ask(port, "POST", blob, { body: config });
+      assert.equal(stored.status, 201, String(stored.body));
+      const mediaType = "application/vnd.oci.image.manifest.v1+json";
+      const empty = { mediaType: "application/vnd.oci.empty.v1+json", size: config.length };
+      const described = { ...empty, digest: digestOf(config) };
+      const body = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType, config: described, layers: [described] }),
+      );
+      const tags = Array.from({ length: 100 }, (_, index) => `t${index}`.padEnd(128, "x"));
+      const target = `/v2/admin/app/manifests/${digestOf(body)}?tag=${tags.join("&tag=")}`;
+      const pushed = await ask(port, "PUT", target, {
+        body,
+        headers: { "content-type": mediaType },
+      });
+      assert.equal(pushed.status, 201, String(pushed.body));
+      assert.deepEqual(String(pushed.headers["oci-tag"]).split(/, ?/), tags);
+    });
+
     test("/metrics is 404", async () => {
       assert.equal((await ask(port, "GET", "/metrics")).status, 404);
     });

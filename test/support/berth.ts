@@ -15,6 +15,7 @@ import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/diges
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
+import sqliteOnly from "../sqlite-only.json" with { type: "json" };
 import { databaseSettings } from "./database.ts";
 import { isPostgresTested, tablesAt } from "./postgres.ts";
 import { sqliteFileTables, type Tables } from "./tables.ts";
@@ -77,7 +78,11 @@ export async function startBerth(
 ): Promise<TestBerth> {
   const config = await configOf(
     data,
-    { ...{ "auth.open": "true", "log.level": "silent" }, ...settings },
+    {
+      ...{ "auth.open": "true", "log.level": "silent" },
+      ...(isReplicated && { trustedProxies: "127.0.0.1" }),
+      ...settings,
+    },
     { onSqlite },
   );
   const logger = createLogger(config.log);
@@ -151,11 +156,12 @@ function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
   return Object.assign(Object.create(api) as TestBerth["api"], { get });
 }
 
-/** PostgreSQL is for several replicas, and blobs in memory are for one process. */
-const drivers: Readonly<Record<string, Settings>> = {
-  filesystem: { "storage.driver": "filesystem" },
-  ...(!isPostgresTested && { memory: { "storage.driver": "memory" } }),
-};
+/** The storage drivers of the tests. */
+export const drivers: Readonly<Record<string, Settings>> = Object.fromEntries(
+  ["filesystem", "memory"]
+    .filter((driver) => !isPostgresTested || !(driver in sqliteOnly.drivers))
+    .map((driver) => [driver, { "storage.driver": driver }]),
+);
 
 const kindsOfDrivers = (): Readonly<Record<string, Settings>> => {
   const given = s3Settings();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
 import SqliteDatabase, {
@@ -66,6 +67,27 @@ export async function tablesOf(data: string, file = path.join(data, "berth.db"))
 /** The tables of the pull counters of a data folder. */
 export const pullCounterTablesOf = (data: string): Promise<Tables> =>
   tablesOf(data, path.join(data, "berth-counts.db"));
+
+/**
+ * What the database of a data folder holds: the bytes of SQLite's files, one character each, with what is deleted or not
+ * yet in its place; the values of all rows with PostgreSQL.
+ */
+export async function contentOf(data: string): Promise<string> {
+  if (!isPostgresTested) {
+    const files = readdirSync(data).filter((name) => name.startsWith("berth.db"));
+    return files.map((name) => readFileSync(path.join(data, name), "latin1")).join("\n");
+  }
+  const { tables } = await schemaOf(data);
+  const names = await tables.values(
+    "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()",
+  );
+  const values: string[] = [];
+  for (const name of names)
+    for (const row of await tables.rows<object>(`SELECT * FROM ${String(name)}`))
+      for (const value of Object.values(row) as unknown[])
+        values.push(Buffer.isBuffer(value) ? value.toString("latin1") : JSON.stringify(value));
+  return values.join("\n");
+}
 
 /** The configuration keys that a Berth on a data folder needs for its database: none with SQLite. */
 export async function databaseSettings(data: string): Promise<Readonly<Record<string, string>>> {

@@ -18,7 +18,9 @@ type RepositoryOrder = "name" | "updated" | "pulls";
 /** Keyset cursor: the position of a repository in an order. */
 export interface RepositoryCursorPosition {
   readonly name: RepositoryName;
+  /** 0 unless the order is `updated`. */
   readonly updatedAtMs: number;
+  /** 0 unless the order is `pulls`. */
   readonly pullBucket: number;
 }
 
@@ -39,13 +41,14 @@ export interface NamespacePageRequest {
 export function createNamespacePageReads(db: Db) {
   return {
     /**
-     * Names only, from indexes alone. The query merges the granted private repositories with no more public ones than
-     * the page can need.
+     * Positions only, from indexes alone: PostgreSQL sorts all rows of the namespace if a page 500 needs another column
+     * of each skipped row. The query merges the granted private repositories with no more public ones than the page can
+     * need.
      */
     async list(request: NamespacePageRequest): Promise<readonly RepositoryCursorPosition[]> {
       const { view, skip, limit } = request;
       const order = orderOf(request);
-      const positions = sql`SELECT name, updated_at, pull_rank FROM repositories`;
+      const positions = sql`SELECT ${columnsOf(request)} FROM repositories`;
       const open = sql`${positions} WHERE visibility = 'public' AND ${within(request)}`;
       if (view.kind === "all")
         return positionsOf(
@@ -145,6 +148,13 @@ function within(
     );
   }
   return sql.join(conditions, sql` AND `);
+}
+
+/** The columns of a position that the index of its order has. */
+function columnsOf({ order }: NamespacePageRequest): RawBuilder<unknown> {
+  const updatedAt = order === "updated" ? sql`updated_at` : sql`0 AS updated_at`;
+  const pullRank = order === "pulls" ? sql`pull_rank` : sql`0 AS pull_rank`;
+  return sql`name, ${updatedAt}, ${pullRank}`;
 }
 
 function orderOf({ order, descending }: NamespacePageRequest): RawBuilder<unknown> {

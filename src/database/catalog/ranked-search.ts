@@ -79,16 +79,10 @@ export abstract class RankedSearchIndex implements SearchIndex {
   }
 
   /** The ranks on a page of the matches, in ascending order. */
-  protected page({ match, others, limit, offset }: PageOfMatches): Promise<readonly number[]> {
-    return this.ranksWhere(sql`${this.conditionOf(match)} ${others}`, { limit, offset });
-  }
-
-  protected async ranksWhere(
-    condition: RawBuilder<unknown>,
-    { limit, offset }: { readonly limit: number; readonly offset: number },
-  ): Promise<readonly number[]> {
+  protected async page(page: PageOfMatches): Promise<readonly number[]> {
+    const { match, others, limit, offset } = page;
     const { rows } = await sql<{ readonly rank: number }>`
-      SELECT ${this.rank} AS rank FROM ${this.table} WHERE ${condition}
+      SELECT ${this.rank} AS rank FROM ${this.table} WHERE ${this.conditionOf(match)} ${others}
       ORDER BY ${this.rank} LIMIT ${limit} OFFSET ${offset}`.execute(this.db);
     return rows.map(({ rank }) => rank);
   }

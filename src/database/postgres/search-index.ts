@@ -20,13 +20,17 @@ export class PostgresSearchIndex extends RankedSearchIndex {
 
   protected override async page(page: PageOfMatches): Promise<readonly number[]> {
     const { match, others, areMore, limit, offset } = page;
-    // PostgreSQL cannot choose between two indexes, because it has no statistics of rare prefixes. If there are so many
-    // matches that they were not counted to the end, the index of the ranks soon finds a page of them. With IS TRUE the
-    // condition does not fit the index of the words.
+    // PostgreSQL cannot choose between two indexes, because it has no statistics of prefixes. If there are so many
+    // matches that they were not counted to the end, the index of the ranks soon finds a page of them. The condition
+    // cannot move below an OFFSET, so it uses no other index, and no estimate of the matches changes the plan.
     if (areMore) {
-      const { expression, visibility } = match;
-      const matches = sql`(words @@ ${expression}::tsquery) IS TRUE ${pathsOf(visibility)}`;
-      return await this.ranksWhere(sql`${matches} ${others}`, page);
+      const { rows } = await sql<{ readonly rank: number }>`
+        SELECT rank FROM (
+          SELECT rank, repository_id, words FROM search_documents ORDER BY rank OFFSET 0) AS search_documents
+        WHERE ${this.conditionOf(match)} ${others} ORDER BY rank LIMIT ${limit} OFFSET ${offset}`.execute(
+        this.db,
+      );
+      return rows.map(({ rank }) => rank);
     }
     // Otherwise the index of the words finds all of them, and they are sorted: at most 20 ms for 10,000.
     const { rows } = await sql<{ readonly rank: number }>`

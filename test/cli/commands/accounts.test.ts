@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { createAccounts } from "../../../src/accounts/accounts.ts";
 import { pushBlob, startBerth } from "../../support/berth.ts";
-import { openDatabaseOf } from "../../support/database.ts";
+import { contentOf, emptyDatabaseSettings, openDatabaseOf } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { berth as run } from "../support.ts";
+import { berth as run, emptyDatabase, noRegistryIn, variablesOf } from "../support.ts";
 
 /** These tests depend on each other. A server runs on the folder at the same time. */
 describe("the account commands while a server runs", async () => {
@@ -133,38 +133,45 @@ describe("the account commands while a server runs", async () => {
       "berth: user.access_token.delete ci in mia",
     );
     assert.ok(!told.join("").includes(canary));
-    for (const end of ["", "-wal"])
-      assert.ok(!readFileSync(`${data}/berth.db${end}`).includes(canary));
+    const content = await contentOf(data);
+    assert.ok(content.includes("org.team.member.add") && !content.includes(canary));
   });
 
   test("`user list` exits with 1 and names `berth serve` when the folder has no registry", async () => {
-    const { code, stderr } = await run(["user", "list", "--data", temporaryFolder()]);
+    const empty = temporaryFolder();
+    const { code, stderr } = await run(["user", "list", "--data", empty], await emptyDatabase());
     assert.equal(code, 1);
-    assert.match(stderr, /there is no registry in .*: start "berth serve" once/);
+    assert.match(stderr, noRegistryIn(empty));
   });
 });
 
 describe("the account commands before the first start of a server", () => {
   test("`user add` and `user password` create accounts that can log in after the start", async () => {
     const data = `${temporaryFolder()}/new`;
-    const words = ["--data", data];
+    const settings = await emptyDatabaseSettings();
     const secret = "a canary in a coal mine";
-    const added = await run(["user", "add", "mia", ...words], {}, `${secret}\n`);
+    const user = (...words: string[]) =>
+      run(["user", ...words, "--data", data], variablesOf(settings), `${secret}\n`);
+    const added = await user("add", "mia");
     assert.deepEqual([added.code, added.stdout], [0, "user mia added\n"]);
-    assert.equal((await run(["user", "password", "admin", ...words], {}, `${secret}\n`)).code, 0);
-    const server = await startBerth(data, { "auth.open": "false" });
-    after(() => server.close());
-    for (const name of ["mia", "admin"]) {
-      await server.api.get("/token").auth(name, secret).expect(200);
-      await server.api.get("/token").auth(name, "another password").expect(401);
+    assert.equal((await user("password", "admin")).code, 0);
+    const server = await startBerth(data, { ...settings, "auth.open": "false" });
+    try {
+      for (const name of ["mia", "admin"]) {
+        await server.api.get("/token").auth(name, secret).expect(200);
+        await server.api.get("/token").auth(name, "another password").expect(401);
+      }
+    } finally {
+      // Before the database is dropped.
+      await server.close();
     }
   });
 
   test("`user list` exits with 1 and does not create the data folder", async () => {
     const data = `${temporaryFolder()}/none`;
-    const { code, stderr } = await run(["user", "list", "--data", data]);
+    const { code, stderr } = await run(["user", "list", "--data", data], await emptyDatabase());
     assert.equal(code, 1);
-    assert.match(stderr, /there is no registry in .*none: start "berth serve" once/);
+    assert.match(stderr, noRegistryIn(data));
     assert.equal(existsSync(data), false);
   });
 });

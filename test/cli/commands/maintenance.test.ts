@@ -3,9 +3,10 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
+import { testOnSqlite } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { berth as run } from "../support.ts";
+import { berth as run, emptyDatabase, noRegistryIn } from "../support.ts";
 
 const filesOf = (data: string): string[] =>
   readdirSync(path.join(data, "blobs"), { recursive: true, encoding: "utf8" })
@@ -117,9 +118,10 @@ describe("maintenance of a data folder", async () => {
 
   test("gc, check and scrub exit with 1 for a folder without a registry", async () => {
     const empty = temporaryFolder();
+    const database = await emptyDatabase();
     for (const command of ["gc", "check", "scrub"]) {
-      const { code, stderr } = await run([command, "--data", empty]);
-      assert.match(stderr, /there is no registry in/);
+      const { code, stderr } = await run([command, "--data", empty], database);
+      assert.match(stderr, noRegistryIn(empty));
       assert.equal(code, 1);
     }
   });
@@ -137,19 +139,22 @@ describe("a damaged database", () => {
       /^(broken: the database is sound: |berth: cannot use the database in .*: it is damaged; )/,
     ],
   ] as const) {
-    test(`makes berth check exit with 1 and an error without a stack trace: ${damage}`, async () => {
-      const data = temporaryFolder();
-      await (await startBerth(data)).close();
-      const file = path.join(data, "berth.db");
-      const content = readFileSync(file);
-      const pageBytes = content.readUInt16BE(16);
-      const start = damage.startsWith("its first") ? 0 : content.length - pageBytes;
-      content.fill(0x5a, start, start + pageBytes);
-      writeFileSync(file, content);
-      const { code, stdout, stderr } = await run(["check", "--data", data]);
-      assert.match(stdout + stderr, said);
-      assert.doesNotMatch(stdout + stderr, /^\s+at /m);
-      assert.equal(code, 1);
-    });
+    testOnSqlite(
+      `makes berth check exit with 1 and an error without a stack trace: ${damage}`,
+      async () => {
+        const data = temporaryFolder();
+        await (await startBerth(data)).close();
+        const file = path.join(data, "berth.db");
+        const content = readFileSync(file);
+        const pageBytes = content.readUInt16BE(16);
+        const start = damage.startsWith("its first") ? 0 : content.length - pageBytes;
+        content.fill(0x5a, start, start + pageBytes);
+        writeFileSync(file, content);
+        const { code, stdout, stderr } = await run(["check", "--data", data]);
+        assert.match(stdout + stderr, said);
+        assert.doesNotMatch(stdout + stderr, /^\s+at /m);
+        assert.equal(code, 1);
+      },
+    );
   }
 });

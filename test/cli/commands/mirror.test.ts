@@ -7,7 +7,8 @@ import { createUpstreamState } from "../../../src/mirror/upstream/availability.t
 import { UpstreamFailure } from "../../../src/mirror/upstream/failure.ts";
 import { newFolder, pushUpstream, startMirrorPair, untilShown } from "../../mirror/support.ts";
 import { ociManifest, putManifest, startBerth } from "../../support/berth.ts";
-import { berth } from "../support.ts";
+import { databaseSettings } from "../../support/database.ts";
+import { berth, nested } from "../support.ts";
 
 describe("the commands for mirrors", async () => {
   const pair = await startMirrorPair();
@@ -20,8 +21,11 @@ describe("the commands for mirrors", async () => {
     allowPrivateNetwork: true,
   };
   const bad = { namespace: "bad.example", upstream: "http://127.0.0.1:9", visibility: "public" };
-  const write = (schedule: readonly unknown[]): void =>
-    writeFileSync(config, JSON.stringify({ data, mirrors: [{ ...good, schedule }, bad] }));
+  const ofDatabase = nested(await databaseSettings(data));
+  const write = (schedule: readonly unknown[]): void => {
+    const mirrors = [{ ...good, schedule }, bad];
+    writeFileSync(config, JSON.stringify({ data, mirrors, ...ofDatabase }));
+  };
   write([]);
   // The first start of a server creates the data folder.
   await (await startBerth(data, { mirrors: JSON.stringify([good]) })).close();

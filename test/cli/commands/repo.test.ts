@@ -5,12 +5,14 @@ import { openCommandContext } from "../../../src/app/context.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { berth as run } from "../support.ts";
+import { berth as run, commandEnvironment } from "../support.ts";
 
 describe("berth repo and berth quota, while a server runs", async () => {
   const data = temporaryFolder();
   const berth = await startBerth(data);
   after(() => berth.close());
+  // The commands that run in this process read its environment.
+  process.env = await commandEnvironment(data);
   const { manifest } = await pushImageParts(berth, "team/app", { layer: "a layer" });
   const other = await pushImageParts(berth, "team/app", { layer: "another layer" });
   await putManifest(berth, "team/app", "1.0", manifest).expect(201);

@@ -7,20 +7,9 @@ import { collect, pushBlob, pushImageParts, putManifest, startBerth } from "../.
 import { databaseSettings } from "../../support/database.ts";
 import { startS3Stub } from "../../support/s3/stub.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { berth as run } from "../support.ts";
+import { berth as run, nested } from "../support.ts";
 
 const MiB = 2 ** 20;
-
-/** The same keys as a configuration file has them: `database.url` is `url` in `database`. */
-function nested(settings: Readonly<Record<string, string>>): Record<string, unknown> {
-  const found: Record<string, Record<string, string> | string> = {};
-  for (const [key, value] of Object.entries(settings)) {
-    const [section = "", name] = key.split(".");
-    if (name === undefined) found[section] = value;
-    else found[section] = { ...(found[section] as Record<string, string>), [name]: value };
-  }
-  return found;
-}
 
 describe("berth storage copy", () => {
   const folder = temporaryFolder();

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { test } from "node:test";
 import process from "node:process";
+import sqliteOnly from "../../sqlite-only.json" with { type: "json" };
 import { run } from "./command.ts";
 import { createRegistryReader, type RegistryReader } from "./registry-reader.ts";
 import { startCluster } from "../../replicas/support/cluster.ts";
@@ -22,6 +24,15 @@ export type Berth = RegistryReader & {
 
 /** The password of the administrator of a Berth with accounts. */
 export const adminPassword = "correct horse battery";
+
+/** Whether each Berth is two replicas behind HAProxy, as in `npm run replicas-conformance -- clients`. */
+export const isReplicated = process.env["BERTH_CLIENTS_REPLICAS"] !== undefined;
+
+/** A test that does not hold with replicas. `test/sqlite-only.json` has its name and the reason. */
+export function testOnOneServer(name: string, body: () => Promise<void>): void {
+  assert.ok(name in sqliteOnly.clients, `${name} is not in test/sqlite-only.json`);
+  if (!isReplicated) test(name, body);
+}
 
 interface Options {
   readonly sparse?: boolean;
@@ -58,7 +69,7 @@ export async function startBerth(options: Options = {}): Promise<Berth> {
     return { host: other, said: () => "", administer, ...createRegistryReader(other) };
   }
 
-  if (process.env["BERTH_CLIENTS_REPLICAS"] !== undefined) return await startReplicas(options);
+  if (isReplicated) return await startReplicas(options);
 
   const folder = createScratch("berth");
   const data = path.join(folder, "data");

@@ -115,7 +115,10 @@ function withoutNames(said: string, repository: string): string {
       .replaceAll(repository, "REPOSITORY")
       .replaceAll(/pulled-[\w-]+/g, "PLACE")
       .replaceAll(/time="?\S+/g, "TIME")
-      // ctr prints its progress a variable number of times.
-      .replaceAll(/^.*(?:resolving +\||elapsed: ).*\n/gm, "")
+      // ctr prints its progress a variable number of times, also while it ends.
+      .replaceAll(
+        /^.*(?:resolving +\||elapsed: |"active check failed" error="context canceled").*\n/gm,
+        "",
+      )
   );
 }

@@ -145,8 +145,8 @@ export const catalogSteps: readonly Step[] = [
         limit: 5,
       }),
     [
-      { name: "team/base", updatedAtMs: 1000, pullBucket: 7 },
-      { name: "team/app", updatedAtMs: 1000, pullBucket: 0 },
+      { name: "team/base", updatedAtMs: 0, pullBucket: 7 },
+      { name: "team/app", updatedAtMs: 0, pullBucket: 0 },
     ],
   ],
   [
@@ -160,7 +160,7 @@ export const catalogSteps: readonly Step[] = [
         skip: 0,
         limit: 5,
       }),
-    [{ name: "team/app", updatedAtMs: 1000, pullBucket: 0 }],
+    [{ name: "team/app", updatedAtMs: 0, pullBucket: 0 }],
   ],
   [
     (db) =>
@@ -185,8 +185,8 @@ export const catalogSteps: readonly Step[] = [
         limit: 5,
       }),
     [
-      { name: "team/app", updatedAtMs: 1000, pullBucket: 0 },
-      { name: "team/base", updatedAtMs: 1000, pullBucket: 7 },
+      { name: "team/app", updatedAtMs: 0, pullBucket: 0 },
+      { name: "team/base", updatedAtMs: 0, pullBucket: 0 },
     ],
   ],
   [(db) => db.namespacePages.count({ namespace: "team", view: { kind: "all" } }), 2],

@@ -12,8 +12,11 @@ import {
   type Settings,
   type TestBerth,
 } from "../../support/berth.ts";
+import { isPostgresTested } from "../../support/postgres.ts";
 import { startS3Stub, type S3Stub } from "../../support/s3/stub.ts";
+import { isReplicated } from "../../support/two-replicas.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
+import { waitUntil } from "../../support/wait.ts";
 
 const MiB = 2 ** 20;
 
@@ -88,6 +91,8 @@ describe("with blobs in S3", () => {
     const elses = stub.bucket.create("of/somebody/else", {});
     assert.equal(stub.bucket.multiparts.size, 3);
     await berth.restart();
+    if (isPostgresTested)
+      await waitUntil("the replica leads", () => !stub.bucket.multiparts.has(dead));
     assert.equal(stub.bucket.multiparts.has(dead), false);
     assert.equal(stub.bucket.multiparts.has(elses), true);
     assert.equal(stub.bucket.multiparts.size, 2);
@@ -110,7 +115,10 @@ describe("with blobs in S3", () => {
       .expect(202);
     await berth.api.put(`${mismatched}?digest=${digestOf(pattern(1))}`).expect(400);
     assert.equal(stub.bucket.multiparts.size, 0);
-    assert.deepEqual([...stub.bucket.objects.keys()], ["blobs/instance"]);
+    // A replica without the running digest assembles the parts to read them. The collector deletes this object.
+    const isAssembled = (key: string): boolean => isReplicated && key.startsWith("blobs/multipart");
+    const objects = [...stub.bucket.objects.keys()].filter((key) => !isAssembled(key));
+    assert.deepEqual(objects, ["blobs/instance"]);
   });
 
   test("a PATCH with a Content-Length of 60 GB is answered 413 before its body is sent", async () => {
@@ -148,7 +156,7 @@ describe("with blobs in S3", () => {
     assert.equal(ended, "ECONNRESET");
   });
 
-  test("reads, pushes and /readyz are answered 503 while S3 rejects requests", async () => {
+  test("reads and pushes are answered 503 while S3 rejects requests, and /readyz names the reason", async () => {
     const berth = await start();
     const digest = await pushBlob(berth, "team/app", "a blob");
     stub.fault = () => ({ refuse: { status: 403, code: "AccessDenied" } });
@@ -158,7 +166,8 @@ describe("with blobs in S3", () => {
       .post(`/v2/team/app/blobs/uploads/?digest=${digestOf(pattern(3))}`)
       .send(pattern(3))
       .expect(503);
-    const ready = await berth.api.get("/readyz").expect(503);
+    // Replicas share S3: no other replica works better.
+    const ready = await berth.api.get("/readyz").expect(isPostgresTested ? 200 : 503);
     assert.match(JSON.stringify(ready.body), /AccessDenied/);
     stub.fault = () => undefined;
     await berth.api.get(blobPath(digest)).expect(200);

@@ -60,7 +60,7 @@ export interface Cluster {
   start(index: number, more?: Partial<ReplicaOptions>): Promise<Replica>;
   /** A client of the balancer, or of one replica, that is logged in as `admin`. */
   client(replica?: Replica): Wire;
-  /** Runs `berth ARGS` with the settings of the replicas. Fails unless the exit code is 0. */
+  /** Runs `berth ARGS` with the settings of the replicas, and resolves with its output. Fails unless the exit code is 0. */
   administer(args: readonly string[], input?: string): Promise<string>;
 }
 
@@ -118,9 +118,9 @@ export async function startCluster({
         secret: adminPassword,
       }),
     async administer(args, input = "") {
-      const { code, printed } = await runBerth(args, shared, { input });
+      const { code, stdout, printed } = await runBerth(args, shared, { input });
       assert.equal(code, 0, printed);
-      return printed;
+      return stdout;
     },
   };
 }

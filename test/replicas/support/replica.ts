@@ -40,21 +40,25 @@ export async function startReplica({
   return { ...running, url: `http://${listen}`, port: Number(listen.split(":").at(-1)) };
 }
 
-/** Runs another command of the program to its end. Resolves with its exit code and its output. */
+/**
+ * Runs another command of the program to its end. Resolves with its exit code, its standard output, and with what it
+ * printed there and as errors.
+ */
 export async function runBerth(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   { input = "", version = program }: { readonly input?: string; readonly version?: string } = {},
-): Promise<{ readonly code: number | null; readonly printed: string }> {
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly printed: string }> {
   const child = spawn(process.execPath, [version, ...args], {
     cwd: createScratch("command"),
     env: { PATH: process.env["PATH"], BERTH_LOG_LEVEL: "warn", ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
-  let printed = "";
+  let [stdout, printed] = ["", ""];
+  child.stdout.on("data", (text: string) => (stdout += text));
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
   child.stdin.on("error", () => undefined).end(input);
   const [code] = (await once(child, "close")) as [number | null];
-  return { code, printed };
+  return { code, stdout, printed };
 }
