@@ -30,7 +30,7 @@ export async function storeBlob(
   tx: Db,
   blob: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
-  const home = await lockForPush(tx, blob, "share");
+  const home = await lockForPush(tx, blob);
   const { known, hasQuota } = await lockKnown(tx, blob);
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
