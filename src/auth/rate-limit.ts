@@ -86,7 +86,8 @@ export function createRateLimit(
       async countAmongReplicas() {
         const waitMs = (await attempts?.take(shared)) ?? 0;
         isCountedAmongReplicas = waitMs === 0;
-        if (waitMs > 0) forget();
+        // The login may have failed meanwhile, because the database took too long.
+        if (waitMs > 0 || !isCounted) forget();
         return waitMs;
       },
       forget,

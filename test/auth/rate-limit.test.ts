@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 import { createPasswords } from "../../src/auth/passwords.ts";
-import { createRateLimit } from "../../src/auth/rate-limit.ts";
+import { createRateLimit, rateLimitsOf } from "../../src/auth/rate-limit.ts";
 import { generateTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { DatabaseError } from "../../src/database/errors.ts";
 import type { OciError } from "../../src/oci/errors.ts";
@@ -184,6 +184,22 @@ describe("the limit of wrong passwords of three replicas", () => {
     assert.equal(attemptsCounted(), 1);
     for (const _ of [1, 2, 3, 4]) assert.equal(await login("mia", "an old one"), undefined);
     assert.equal(attemptsCounted(), 3, "each replica remembers wrong passwords for itself");
+  });
+
+  test("does not count an attempt that the database counts after its login has failed", async () => {
+    let counted = (): void => undefined;
+    let givenBack = 0;
+    const limit = createRateLimit(() => start, rateLimitsOf(1), {
+      take: () => new Promise((resolve) => (counted = () => resolve(0))),
+      giveBack: () => void (givenBack += 1),
+    });
+    const attempt = limit.begin("mia", "192.0.2.1");
+    assert.ok("forget" in attempt);
+    const counting = attempt.countAmongReplicas();
+    attempt.forget();
+    counted();
+    await counting;
+    assert.equal(givenBack, 1);
   });
 
   test("fails all waiting logins with 503 after 15 s if the database does not answer", async () => {

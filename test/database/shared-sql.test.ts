@@ -72,6 +72,14 @@ describe("the SQL of src/database", () => {
     assert.deepEqual(found, []);
   });
 
+  // A prepared statement fails when its result gets a column that a newer replica has added.
+  test("names the columns of each result, so that a replica works on beside a newer one", () => {
+    const found = sourceFiles().filter((file) =>
+      /\.(?:select|returning)All\(/.test(readFileSync(path.join(root, file), "utf8")),
+    );
+    assert.deepEqual(found, []);
+  });
+
   test("would be refused for each of these examples", () => {
     for (const { words, example } of refused) assert.match(example, words);
   });

@@ -11,7 +11,10 @@ interface Instance {
 export function createInstanceReads(db: Db) {
   return {
     async get(): Promise<Instance | undefined> {
-      const row = await db.selectFrom("instance").selectAll().executeTakeFirst();
+      const row = await db
+        .selectFrom("instance")
+        .select(["id", "clean_stop", "checkpointed_at"])
+        .executeTakeFirst();
       if (row === undefined) return undefined;
       return {
         id: row.id,

@@ -4,6 +4,7 @@ import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
 import { dialectOf } from "../dialect.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
 import { notDeleting } from "../query-parts.ts";
+import { recountQuota } from "../registry/quotas.ts";
 import type { Db } from "../schema.ts";
 
 interface MirrorStock {
@@ -107,8 +108,7 @@ interface EvictedBlob {
 /**
  * Evicts the least recently used blobs of a mirror until at most `leaveBytes` remain. A blob whose use another process
  * has not recorded yet counts as used when it was stored. Blobs that another namespace links or that a pinned image needs
- * stay. Does nothing if the mirror has at most `ifOverBytes`. No reader sees an
- * evicted blob.
+ * stay. Does nothing if the mirror has at most `ifOverBytes`. No reader sees an evicted blob.
  * @returns the evicted blobs, and the bytes that remain
  */
 export async function evictMirrorBlobs(
@@ -144,6 +144,7 @@ export async function evictMirrorBlobs(
     await markUnlinkedDeleting(tx, { blobId: id, nowMs });
     evicted.push({ id, sizeBytes });
   }
+  if (evicted.length > 0) await recountQuota(tx, { namespace });
   return { evicted, leftBytes };
 }
 

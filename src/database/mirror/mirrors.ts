@@ -25,7 +25,10 @@ export function createMirrorReads(db: Db) {
 
     /** Counter values by namespace and name. */
     async counters(): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
-      const rows = await db.selectFrom("mirror_counters").selectAll().execute();
+      const rows = await db
+        .selectFrom("mirror_counters")
+        .select(["namespace", "name", "value"])
+        .execute();
       const sums = new Map<string, Record<string, number>>();
       for (const { namespace, name, value } of rows)
         sums.set(namespace, { ...sums.get(namespace), [name]: value });

@@ -34,6 +34,12 @@ const sessionSettings = [
   "SET jit = off",
 ].join("; ");
 
+/**
+ * The server ends a statement 2 s after its connection was closed, as that of a read without an answer is. Not every
+ * system has this setting, so it is not one of {@link sessionSettings}, which fail together.
+ */
+const endAbandoned = "SET client_connection_check_interval = '2s'";
+
 /** Ids, sizes and times are below 2^53, so bigint and the sums of it are numbers. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
@@ -69,7 +75,7 @@ export interface PostgresPool {
   /** Rejects with DatabaseError. */
   connect(): Promise<PooledConnection>;
   /**
-   * Runs one statement that changes nothing. After a lost connection it runs again on another one. Rejects with
+   * Runs one statement that may run twice: after a lost connection it runs again on another one. Rejects with
    * DatabaseError.
    */
   read<Row>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
@@ -97,7 +103,8 @@ export function openPool({ url, pool, prepare }: PostgresOptions): PostgresPool 
   clients.on("connect", (client) => {
     client.on("error", () => (lost += 1));
     // The client sends its queries in order, so the first query of a caller runs after this one.
-    client.query(sessionSettings).catch(() => undefined);
+    for (const settings of [sessionSettings, endAbandoned])
+      client.query(settings).catch(() => undefined);
   });
   const nameOf = prepare ? createStatementNames() : () => undefined;
   const connections = new WeakMap<pg.PoolClient, PooledConnection>();

@@ -1,6 +1,8 @@
 import { DatabaseError } from "../errors.ts";
 import type { PostgresPool } from "./connection.ts";
 
+const insufficientPrivilege = "42501";
+
 interface Relation {
   readonly oid: number;
   readonly name: string;
@@ -38,7 +40,10 @@ export async function findDamage(pool: PostgresPool, quick: boolean): Promise<re
   return damage;
 }
 
-/** What a check reports as rows or as an error of damage. Other errors, such as a missing permission, are no damage. */
+/**
+ * What a check reports as rows or as an error of damage. A missing permission is no damage. Rejects with other errors of
+ * the database, since then the relation was not checked.
+ */
 async function messagesOf(
   pool: PostgresPool,
   check: string,
@@ -55,7 +60,9 @@ async function messagesOf(
     return rows.map(({ message }) => message).filter((message) => message !== "");
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
-    return error.failure === "damaged" ? [error.message] : [];
+    if (error.failure === "damaged") return [error.message];
+    if (error.code === insufficientPrivilege) return [];
+    throw error;
   } finally {
     connection.release(isBroken);
   }

@@ -94,7 +94,7 @@ interface MountBlob extends Lease, Push {
  * actor may no longer pull from the source.
  */
 export async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rejection> {
-  const home = await lockForPush(tx, mount, "share");
+  const home = await lockForPush(tx, mount);
   const link = liveLink(tx, mount.from, mount.digest)
     .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(mount.repository)))
     .select(["blobs.id as blobId", "blobs.size_bytes as sizeBytes", "quotas.namespace as quota"]);

@@ -43,7 +43,7 @@ type ManifestPut =
 export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
   const { repository, manifest, tags, nowMs } = put;
   const { digest } = manifest;
-  const home = await lockForPush(tx, put, "change");
+  const home = await lockForPush(tx, put);
   const missing = await missingReferences(tx, home?.id, put);
   if (missing.length > 0) return { outcome: "missing", missing: missing.slice(0, missingTold) };
   const immutable = home && (await findImmutable(tx, home, tags, digest));

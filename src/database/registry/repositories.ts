@@ -58,8 +58,8 @@ export async function findRepository(
 }
 
 /**
- * Finds and locks the repository that a command changes: `share` to add blobs, `change` for manifests, tags and to
- * unlink blobs, `remove` to delete it.
+ * Finds and locks the repository that a command changes: `share` for what does not change its row, `change` for blobs,
+ * manifests and tags, `remove` to delete it.
  */
 export async function lockRepository(
   tx: Db,

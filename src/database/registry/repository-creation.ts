@@ -27,15 +27,15 @@ export interface Push {
 }
 
 /**
- * Locks the repository of a push: with `share` to add a blob, with `change` to add a manifest. `undefined`: there is
- * none; then no account and no quota of its namespace is created or deleted until this transaction ends.
+ * Locks the repository of a push. `undefined`: there is none; then no account and no quota of its namespace is created or
+ * deleted until this transaction ends. The mode is `change` also for a blob, whose link changes the size in the
+ * repository's row: a lock that is raised after the lock of the quota would end in a deadlock.
  */
 export async function lockForPush(
   tx: Db,
   { repository, rules }: Push,
-  mode: "share" | "change",
 ): Promise<Repository | undefined> {
-  const known = await lockRepository(tx, repository, mode);
+  const known = await lockRepository(tx, repository, "change");
   if (known !== undefined) return known;
   const name = `namespace ${namespaceOf(repository)}` as const;
   // The first push to a namespace may create its quota row.

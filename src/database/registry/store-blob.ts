@@ -30,7 +30,7 @@ export async function storeBlob(
   tx: Db,
   blob: StoreBlob,
 ): Promise<"stored" | "duplicate" | "gone" | Rejection> {
-  const home = await lockForPush(tx, blob, "share");
+  const home = await lockForPush(tx, blob);
   const { known, hasQuota } = await lockKnown(tx, blob);
   if (known?.storageKey === blob.storageKey) return "stored";
   const ended = await takeUpload(tx, blob.uploadId);
@@ -86,13 +86,18 @@ async function lockKnown(
   return { known: known.id === null ? undefined : (known as KnownBlob), hasQuota };
 }
 
+const uploadColumns = [
+  ...["id", "repository", "storage_reference", "started_at", "touched_at", "account_id"],
+  ...["reserved_bytes", "holder", "held_until", "wanted"],
+] as const;
+
 /** Deletes the row of an upload and returns it; `undefined` without an id, `gone` if there is no such row. */
 async function takeUpload(tx: Db, id: string | undefined): Promise<UploadRow | "gone" | undefined> {
   if (id === undefined) return undefined;
   const taken = await tx
     .deleteFrom("uploads")
     .where("id", "=", id)
-    .returningAll()
+    .returning(uploadColumns)
     .executeTakeFirst();
   return taken ?? "gone";
 }

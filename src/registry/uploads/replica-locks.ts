@@ -47,7 +47,11 @@ export class ReplicaLocks implements UploadLocks {
   readonly #held = new Map<string, HeldRow>();
   /** Runs only while there are locks. */
   #timer: NodeJS.Timeout | undefined;
-  #tickedAtMs = 0;
+  /**
+   * When this process last ran without a pause, or sent a renewal that succeeded. If that is longer ago than a lock lasts,
+   * its locks may be lost.
+   */
+  #runningAtMs = 0;
   #renewal: Promise<void> | undefined;
 
   constructor(parts: ReplicaLocksParts) {
@@ -95,8 +99,7 @@ export class ReplicaLocks implements UploadLocks {
     const abortController = new AbortController();
     const held = { abortController, lastHeartbeatMs: askedAtMs, renewedAtMs: askedAtMs };
     this.#held.set(upload, held);
-    this.#tickedAtMs = performance.now();
-    this.#timer ??= setInterval(() => this.#tick(), renewEveryMs).unref();
+    if (this.#timer === undefined) this.#startTimer();
     return {
       abortSignal: AbortSignal.any([local.abortSignal, abortController.signal]),
       acquiredWithoutWaiting: false,
@@ -106,7 +109,7 @@ export class ReplicaLocks implements UploadLocks {
         isCertain: () =>
           this.#held.get(upload) === held && performance.now() - held.renewedAtMs < heldMs,
         confirm: () =>
-          performance.now() - this.#tickedAtMs > heldMs ? this.#confirm(held) : undefined,
+          performance.now() - this.#runningAtMs > heldMs ? this.#confirm(held) : undefined,
       },
       heartbeat: () => {
         held.lastHeartbeatMs = performance.now();
@@ -123,6 +126,8 @@ export class ReplicaLocks implements UploadLocks {
   }
 
   async #confirm({ abortController }: HeldRow): Promise<void> {
+    // This renewal may have been sent before the pause.
+    await this.#renewal;
     await this.#renewAll();
     if (abortController.signal.aborted) throw new UploadLostError();
   }
@@ -133,8 +138,15 @@ export class ReplicaLocks implements UploadLocks {
     if (!isEnded) await this.#parts.coordination.releaseUpload(upload, this.#parts.holder);
   }
 
+  #startTimer(): void {
+    this.#runningAtMs = performance.now();
+    this.#timer = setInterval(() => this.#tick(), renewEveryMs).unref();
+  }
+
   #tick(): void {
-    this.#tickedAtMs = performance.now();
+    const nowMs = performance.now();
+    // After a pause the timer runs before the bytes that arrived meanwhile are read, so it must not hide the pause.
+    if (nowMs - this.#runningAtMs <= heldMs) this.#runningAtMs = nowMs;
     if (this.#held.size > 0) void this.#renewAll();
     else this.#stopTimer();
   }
@@ -163,6 +175,7 @@ export class ReplicaLocks implements UploadLocks {
       report(error);
       return;
     }
+    this.#runningAtMs = Math.max(this.#runningAtMs, askedAtMs);
     for (const [upload, held] of asked) {
       // Released meanwhile.
       if (this.#held.get(upload) !== held) continue;

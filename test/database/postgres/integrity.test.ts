@@ -29,6 +29,22 @@ const integrityTests = (): void => {
       await schema.drop();
     }
   });
+
+  test("rejects if it cannot read a table, because another session has locked it", async () => {
+    const schema = await createTestSchema();
+    const database = await openPostgresAt(schema.url);
+    const other = await database.pool.connect();
+    try {
+      await database.pool.read("CREATE EXTENSION IF NOT EXISTS amcheck");
+      await other.query("BEGIN; LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE");
+      await other.query("SET LOCAL idle_in_transaction_session_timeout = 0");
+      await assert.rejects(database.integrity(true), /lock timeout/);
+    } finally {
+      other.release(true);
+      await database.close();
+      await schema.drop();
+    }
+  });
 };
 
 if (isPostgresTested) describe("the check of a PostgreSQL database", integrityTests);

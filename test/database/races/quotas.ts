@@ -127,6 +127,47 @@ export const quotaRaces: readonly Race[] = [
     },
   },
   {
+    name: "a manifest and a blob are pushed to one repository: the row counts both, without a deadlock",
+    async prepare(trial) {
+      const { commands, blob, image } = trial;
+      await commands.storeBlob(blob("other", "app"));
+      await commands.setQuota(set(trial, 1_000));
+      return {
+        first: () => commands.putManifest(image("image", "app", {})),
+        second: () => commands.storeBlob(blob("layer", "app")),
+        check: () => findWrongSum(trial),
+      };
+    },
+  },
+  {
+    name: "a blob is deleted while another one is pushed: the row counts one, without a deadlock",
+    async prepare(trial) {
+      const { commands, blob, repository, digest, nowMs } = trial;
+      for (const text of ["layer", "other"]) await commands.storeBlob(blob(text, "app"));
+      await commands.setQuota(set(trial, 1_000));
+      const deletion = { ...change, nowMs, repository: repository("app"), digest: digest("layer") };
+      return {
+        first: () => commands.unlinkBlob(deletion),
+        second: () => commands.storeBlob(blob("new", "app")),
+        check: () => findWrongSum(trial),
+      };
+    },
+  },
+  {
+    name: "a mirror evicts a blob while it stores another one: the row counts one, without a deadlock",
+    async prepare(trial) {
+      const { commands, blob, name, nowMs } = trial;
+      for (const text of ["layer", "other"]) await commands.storeBlob(blob(text, "app"));
+      await commands.setQuota(set(trial, 1_000));
+      const eviction = { namespace: name, nowMs, ifOverBytes: 60, leaveBytes: 60, except: [] };
+      return {
+        first: () => commands.evictMirrorBlobs(eviction),
+        second: () => commands.storeBlob(blob("new", "app")),
+        check: () => findWrongSum(trial),
+      };
+    },
+  },
+  {
     name: "two uploads reserve what the quota has room for once: together they get the quota",
     async prepare(trial) {
       const { commands, blob, repository, rows, name, nowMs } = trial;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { UploadLostError } from "../../../storage/blob-store.ts";
 import { ReplicaLocks } from "../../../src/registry/uploads/replica-locks.ts";
 import { CoordinationInMemory } from "../../support/coordination.ts";
 
@@ -70,6 +71,27 @@ describe("the lock of an upload among replicas", () => {
     await lost.release();
     assert.equal(await b.isHeld("upload"), true, "the late release does not end the other's lock");
     await taken.release();
+  });
+
+  test("is asked for after a pause of the process, before a byte that arrived meanwhile is written", async () => {
+    const { coordination, a } = twoReplicas();
+    const lost = await acquired(a);
+    const upload = coordination.uploads.get("upload");
+    assert.ok(upload);
+    const renew = coordination.renewUploads.bind(coordination);
+    coordination.renewUploads = async (...asked) => {
+      const renewed = await renew(...asked);
+      await pause(100);
+      return renewed;
+    };
+    // The answer of a renewal that was sent before the pause is read after it.
+    await pause(1_050);
+    Object.assign(upload, { holder: "b", heldUntilMs: coordination.clockMs + 3_000 });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_200);
+    // The timers run first, and then what has arrived.
+    await pause(1);
+    await assert.rejects(async () => await lost.ownership?.confirm(), UploadLostError);
+    await lost.release();
   });
 
   test("survives a database that is away for longer than a lock lasts", async () => {
