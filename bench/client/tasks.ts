@@ -1,3 +1,4 @@
+import process from "node:process";
 import { createContent, digestOf } from "./content.ts";
 import { openConnection, type Connection } from "./connection.ts";
 import { createImage, manifestType, type Image } from "./image.ts";
@@ -8,6 +9,8 @@ import { pushBlob, pushImage, type Way } from "./push.ts";
 export interface Outcome {
   readonly seconds: number;
   readonly amount: number;
+  /** The CPU time of the client meanwhile. */
+  readonly cpuSeconds: number;
   readonly failures: readonly string[];
 }
 
@@ -59,6 +62,7 @@ async function onEach(
 ): Promise<Outcome> {
   const failures: string[] = [];
   const begunAtMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   const one = async (at: number): Promise<number> => {
     let connection: Connection | undefined;
     try {
@@ -73,7 +77,9 @@ async function onEach(
   };
   const amounts = await Promise.all(Array.from({ length: connections }, (_, at) => one(at)));
   const seconds = (performance.now() - begunAtMs) / 1000;
-  return { seconds, amount: amounts.reduce((sum, amount) => sum + amount, 0), failures };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const amount = amounts.reduce((sum, each) => sum + each, 0);
+  return { seconds, amount, cpuSeconds: (user + system) / 1e6, failures };
 }
 
 async function pushSmall(task: SmallPush): Promise<Outcome> {

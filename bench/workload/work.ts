@@ -92,11 +92,14 @@ export interface WrkOptions {
   readonly authorization?: string;
   /** The size of every response body. Fewer bytes in total are a failure. */
   readonly bodyBytes: number;
+  /** Called between the warm-up and the measurement. */
+  readonly onWarm?: () => void;
 }
 
 /** Measures GET of one URL with wrk, after a warm-up of 1 s. */
 export async function runWrk(url: string, options: WrkOptions): Promise<Measurement> {
   await wrk(url, { ...options, seconds: 1 });
+  options.onWarm?.();
   const { requests, seconds, bytes, p50Us, p99Us, failures } = await wrk(url, options);
   const failed = Object.entries(failures)
     .filter(([, count]) => count > 0)
