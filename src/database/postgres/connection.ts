@@ -32,13 +32,12 @@ const sessionSettings = [
   "SET client_min_messages = warning",
   // The compiler takes 100 ms for a query that takes 1 ms.
   "SET jit = off",
+  // The server ends a statement 2 s after its connection was closed, as that of a read without an answer is. Not every
+  // system has this setting.
+  `DO $$ BEGIN
+    SET client_connection_check_interval = '2s';
+  EXCEPTION WHEN OTHERS THEN NULL; END $$`,
 ].join("; ");
-
-/**
- * The server ends a statement 2 s after its connection was closed, as that of a read without an answer is. Not every
- * system has this setting, so it is not one of {@link sessionSettings}, which fail together.
- */
-const endAbandoned = "SET client_connection_check_interval = '2s'";
 
 /** Ids, sizes and times are below 2^53, so bigint and the sums of it are numbers. */
 const types: pg.CustomTypesConfig = {
@@ -103,8 +102,8 @@ export function openPool({ url, pool, prepare }: PostgresOptions): PostgresPool 
   clients.on("connect", (client) => {
     client.on("error", () => (lost += 1));
     // The client sends its queries in order, so the first query of a caller runs after this one.
-    for (const settings of [sessionSettings, endAbandoned])
-      client.query(settings).catch(() => undefined);
+    // One query: pg warns about a client with two queries in its queue.
+    client.query(sessionSettings).catch(() => undefined);
   });
   const nameOf = prepare ? createStatementNames() : () => undefined;
   const connections = new WeakMap<pg.PoolClient, PooledConnection>();
