@@ -118,7 +118,7 @@ export async function startBerth(options: Options = {}): Promise<Berth> {
   };
 }
 
-/** Starts replicas behind HAProxy, which sends each request to the next replica. */
+/** Starts replicas behind HAProxy, which sends each request to the next replica. HAProxy has the certificate of Berth. */
 async function startReplicas({
   sparse = false,
   open = true,
@@ -127,21 +127,33 @@ async function startReplicas({
   settings = {},
 }: Options): Promise<Berth> {
   const port = Number(listen.split(":").at(-1));
+  const { BERTH_TLS_CERT: certificate, BERTH_TLS_KEY: key, ...others } = settings;
   const cluster = await startCluster({
     replicas: Number(process.env["BERTH_CLIENTS_REPLICAS"]),
     host: listen.slice(0, listen.lastIndexOf(":")),
     ...(port === 0 ? {} : { port }),
+    ...(certificate !== undefined && key !== undefined && { tls: { certificate, key } }),
     env: {
       BERTH_SPARSE: String(sparse),
       BERTH_AUTH_OPEN: String(open),
       BERTH_AUTH_ADMIN_PASSWORD: open || unset ? undefined : adminPassword,
-      ...settings,
+      ...others,
     },
   });
   const { host } = new URL(cluster.balancer.url);
+  // Lines that one replica logs later come after those that another one has logged.
+  let said = "";
+  const seen = cluster.replicas.map(() => 0);
   return {
     host,
-    said: () => cluster.replicas.map((replica) => replica.log()).join(""),
+    said() {
+      for (const [index, replica] of cluster.replicas.entries()) {
+        const log = replica.log();
+        said += log.slice(seen[index]);
+        seen[index] = log.length;
+      }
+      return said;
+    },
     administer: (args, input) => cluster.administer(args, input),
     ...createRegistryReader(host, open ? undefined : `admin:${adminPassword}`),
   };

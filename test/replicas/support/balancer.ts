@@ -14,6 +14,12 @@ export interface Balancer extends Program {
   readonly url: string;
 }
 
+/** The paths of a certificate and its key. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export interface BalancerOptions {
   /** `HOST:PORT` of each replica; at most three. */
   readonly replicas: readonly string[];
@@ -22,8 +28,8 @@ export interface BalancerOptions {
   readonly port: number;
   /** Each request goes to the next replica, also those of one upload or of one blob. */
   readonly roundRobin?: boolean;
-  /** Serves https with the test certificate for registry.example.com. */
-  readonly tls?: boolean;
+  /** Serves https; `true`: with the test certificate for registry.example.com. */
+  readonly tls?: boolean | Certificate;
 }
 
 /** The lines of a configuration, with the addresses of these replicas; lines of further replicas are removed. */
@@ -47,11 +53,11 @@ export async function startHaproxy({
   tls = false,
 }: BalancerOptions): Promise<Balancer> {
   const folder = createScratch("haproxy");
-  const certificate = writeCertificate(folder);
+  const { both } = writeCertificate(folder, tls === true || tls === false ? undefined : tls);
   let text = withReplicas(readFileSync(path.join(root, "deploy/haproxy.cfg"), "utf8"), replicas)
     .replace(":443", `${host}:${port}`)
-    .replace("/etc/haproxy/registry.pem", certificate.both);
-  if (!tls)
+    .replace("/etc/haproxy/registry.pem", both);
+  if (tls === false)
     text = text
       .replace(/ ssl crt .*/, "")
       .replace("X-Forwarded-Proto https", "X-Forwarded-Proto http");
@@ -59,7 +65,7 @@ export async function startHaproxy({
     text = text
       .replace(/^ *use_backend .*\n/m, "")
       .replace("balance leastconn", "balance roundrobin");
-  return await startHaproxyWith(folder, text, { host, port, tls });
+  return await startHaproxyWith(folder, text, { host, port, tls: tls !== false });
 }
 
 /** Starts HAProxy in front of database servers: the second one gets connections only while the first is down. */
@@ -121,18 +127,21 @@ export async function startNginx({ replicas, port }: BalancerOptions): Promise<B
   return { ...running, port, url: `https://127.0.0.1:${port}` };
 }
 
-function writeCertificate(folder: string): {
-  readonly certificate: string;
-  readonly key: string;
-  /** Both in one file. */
-  readonly both: string;
-} {
+const testCertificate: Certificate = {
+  certificate: path.join(root, "test/support/tls/first.cert.pem"),
+  key: path.join(root, "test/support/tls/first.key.pem"),
+};
+
+/** Copies a certificate and its key into the folder. `both` has both of them. */
+function writeCertificate(
+  folder: string,
+  given = testCertificate,
+): Certificate & { readonly both: string } {
   const [certificate, key, both] = ["registry.pem", "registry.key", "both.pem"].map((name) =>
     path.join(folder, name),
   ) as [string, string, string];
-  const tls = path.join(root, "test/support/tls");
-  copyFileSync(path.join(tls, "first.cert.pem"), certificate);
-  copyFileSync(path.join(tls, "first.key.pem"), key);
+  copyFileSync(given.certificate, certificate);
+  copyFileSync(given.key, key);
   writeFileSync(both, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
   return { certificate, key, both };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createWire, type Wire } from "../../crash/wire.ts";
-import { startHaproxy, type Balancer } from "./balancer.ts";
+import { startHaproxy, type Balancer, type Certificate } from "./balancer.ts";
 import { createTokenWire } from "./token-wire.ts";
 import { startPostgres, type Postgres } from "./postgres.ts";
 import { freePort } from "./program.ts";
@@ -45,6 +45,8 @@ export interface ClusterOptions {
   /** The address of the balancer. The default is a free port of 127.0.0.1. */
   readonly host?: string;
   readonly port?: number;
+  /** The balancer serves https. */
+  readonly tls?: Certificate;
 }
 
 /** Replicas on one PostgreSQL and one S3 server, behind HAProxy. All of it is ended after the last test of the file. */
@@ -73,12 +75,13 @@ export async function startCluster({
   isStopped = false,
   host: balancerHost = "127.0.0.1",
   port: givenPort,
+  tls,
 }: ClusterOptions = {}): Promise<Cluster> {
   const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
   const port = givenPort ?? (await freePort());
   const shared = {
     BERTH_DATABASE_URL: await databaseUrl(postgres),
-    BERTH_PUBLIC_URL: `http://${balancerHost}:${port}`,
+    BERTH_PUBLIC_URL: `${tls === undefined ? "http" : "https"}://${balancerHost}:${port}`,
     BERTH_TRUSTED_PROXIES: "127.0.0.1",
     BERTH_AUTH_KEY_SECRET: "the secret of all replicas in a test",
     BERTH_AUTH_ADMIN_PASSWORD: adminPassword,
@@ -108,7 +111,7 @@ export async function startCluster({
   // After the replicas, because HAProxy sends nothing for 2 s to a replica that did not answer.
   const balancer = await startHaproxy({
     replicas: places.map(({ listen }) => listen),
-    ...{ host: balancerHost, port, roundRobin },
+    ...{ host: balancerHost, port, roundRobin, tls: tls ?? false },
   });
   return {
     ...{ postgres, s3, balancer, replicas, env: shared, start },
