@@ -28,6 +28,8 @@ class DatabaseCopyError extends Error {
 
 interface Source {
   readonly rows: CopySource;
+  /** No server starts until `close`. False: a server runs or starts. */
+  excludeServers(): Promise<boolean>;
   close(): void | Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export async function copyDatabase(
   const id = await demandStopped(context, database);
   const from = await openSource(context.config);
   context.onClose(() => from.close());
+  if (!(await from.excludeServers())) throw new DatabaseCopyError(served);
   const to = await openTarget(target);
   context.onClose(() => to.close());
 
@@ -118,10 +121,7 @@ async function demandStopped(context: AppContext, database: Database): Promise<s
     );
   if (instance.id.startsWith(movedMark("")))
     throw new MismatchError("this database has been copied to another one before");
-  if (await isServed())
-    throw new DatabaseCopyError(
-      "a server runs on the database, or was killed less than 60 s ago: stop all servers, and copy then",
-    );
+  if (await isServed()) throw new DatabaseCopyError(served);
   if (context.config.database.url === undefined && !instance.cleanStop)
     throw new DatabaseCopyError(
       'the last server was killed, so its blobs must be checked first: start "berth serve" once and stop it',
@@ -129,16 +129,22 @@ async function demandStopped(context: AppContext, database: Database): Promise<s
   return instance.id;
 }
 
+const served =
+  "a server runs on the database, or was killed less than 60 s ago: stop all servers, and copy then";
+
 async function openSource(config: Config): Promise<Source> {
   const { url } = config.database;
   if (url === undefined) {
     const { openSqliteSource } = await import("../database/sqlite/table-copy.ts");
     const source = openSqliteSource(filesOf(config));
-    return { rows: source, close: once(() => source.close()) };
+    // The command holds the lock of the folder.
+    return { rows: source, excludeServers: async () => true, close: once(() => source.close()) };
   }
   const { connection, close } = await connectTo(url);
   const { beginSource } = await import("../database/postgres/table-copy.ts");
-  return { rows: await beginSource(connection), close };
+  const { excludeReplicas } = await import("../database/postgres/coordination.ts");
+  const rows = await beginSource(connection);
+  return { rows, excludeServers: () => excludeReplicas(connection), close };
 }
 
 async function openTarget(config: Config): Promise<Target> {
@@ -182,14 +188,11 @@ async function openFolderTarget(config: Config): Promise<Target> {
     const { createKeyFolder } = await import("../auth/signing-keys/folder.ts");
     const { openSqliteTarget } = await import("../database/sqlite/table-copy.ts");
     const target = openSqliteTarget(filesOf(config));
-    return {
-      keys: createKeyFolder(keysFolder(config)),
-      begin: () => Promise.resolve(target),
-      close: once(() => {
-        target.close();
-        lock.release();
-      }),
-    };
+    const close = once(() => {
+      target.close();
+      lock.release();
+    });
+    return { keys: createKeyFolder(keysFolder(config)), begin: async () => target, close };
   } catch (error) {
     lock.release();
     throw error;

@@ -27,7 +27,7 @@ export type UploadHold =
   | {
       readonly state: "held";
       readonly row: UploadRow;
-      /** The lock of another process has ended without a release: that process may still write to the upload. */
+      /** The last lock has ended without a release: its process may still write to the upload. */
       readonly isTakenOver: boolean;
     }
   /** Another replica holds it, and now knows that it is wanted. */
@@ -35,7 +35,10 @@ export type UploadHold =
   /** The upload has no row. */
   | { readonly state: "absent" };
 
-/** Each method is one statement, so that it needs no transaction. A repeated call has the same result. */
+/**
+ * Each method is one statement, so that it needs no transaction. A call is repeated when its answer is lost, and then has
+ * the same result, except that a run of a schedule may be left out.
+ */
 export interface Coordination {
   /** The time of the database's clock, in milliseconds since the epoch. */
   nowMs(): Promise<number>;

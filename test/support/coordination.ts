@@ -74,7 +74,7 @@ export class CoordinationInMemory implements Coordination {
       upload.wanted = true;
       return { state: "busy" } as const;
     }
-    const isTakenOver = upload.holder !== undefined && upload.holder !== holder;
+    const isTakenOver = upload.holder !== undefined;
     Object.assign(upload, { holder, heldUntilMs: nowMs + 3_000, wanted: false });
     return { state: "held", row: rowOf(id), isTakenOver } as const;
   }

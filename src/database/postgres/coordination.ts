@@ -1,6 +1,6 @@
 import type { Coordination, SeenReplica, UploadHold } from "../coordination.ts";
 import type { UploadRow } from "../registry/schema.ts";
-import { unflushed, type PostgresPool } from "./connection.ts";
+import { unflushed, type PooledConnection, type PostgresPool } from "./connection.ts";
 
 /** A replica that was not seen for this long is forgotten. */
 const forgottenAfterMs = 60_000;
@@ -61,6 +61,20 @@ const seeReplica = `
   ON CONFLICT (id) DO UPDATE SET seen_at = ${nowMs}
   RETURNING seen_at AS now`;
 
+/** Condition: a replica runs. */
+const isServed = `EXISTS (SELECT 1 FROM replicas WHERE seen_at >= ${nowMs} - ${forgottenAfterMs})`;
+
+/**
+ * Stops replicas from starting until the transaction of the connection ends: they wait in `runAlone`. False: a replica
+ * runs or starts.
+ */
+export async function excludeReplicas(connection: PooledConnection): Promise<boolean> {
+  const { rows } = await connection.query<{ readonly isAlone: boolean }>(
+    `SELECT pg_try_advisory_xact_lock(${startLockId}) AND NOT ${isServed} AS "isAlone"`,
+  );
+  return rows[0]?.isAlone === true;
+}
+
 const listReplicas = `
   SELECT id, host, version, schema_version AS "schemaVersion", started_at AS "startedAtMs",
     ${nowMs} - seen_at AS "unseenMs"
@@ -119,7 +133,7 @@ const holdUpload = `
     held_until = CASE WHEN is_free THEN ${nowMs} + ${uploadHeldMs} ELSE held_until END,
     wanted = CASE WHEN is_free THEN 0 ELSE 1 END
   FROM old WHERE upload.id = old.id AND ${unflushed}
-  RETURNING is_free AS "isFree", coalesce(old.holder <> $2, false) AS "isTakenOver", upload.id, repository,
+  RETURNING is_free AS "isFree", old.holder IS NOT NULL AS "isTakenOver", upload.id, repository,
     storage_reference, started_at, touched_at, account_id, held_until`;
 
 const renewUploads = `

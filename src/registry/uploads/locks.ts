@@ -26,7 +26,7 @@ export interface UploadLock {
 
 /** A lock that another process takes if this one does not renew it, because it was paused or cut off. */
 export interface LockOwnership {
-  /** Another process has lost the lock in this manner: it may still write to the upload. */
+  /** A process has lost the lock in this manner, and may still write to the upload. */
   readonly isTakenOver: boolean;
   /** True: no other process can have the lock now. */
   isCertain(): boolean;

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Coordination } from "../../../src/database/coordination.ts";
+import { excludeReplicas } from "../../../src/database/postgres/coordination.ts";
+import { beginSource } from "../../../src/database/postgres/table-copy.ts";
 import type { PostgresDatabase } from "../../../src/database/postgres/open.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { isPostgresTested, openPostgresForTest } from "../../support/postgres.ts";
@@ -112,7 +114,10 @@ const coordinationTests = (): void => {
     await coordination.holdUpload("other", "dead");
     await age("uploads", "held_until", 4_000);
     assert.equal(await coordination.isUploadHeld("other"), false);
-    assert.equal((await coordination.holdUpload("other", "next")).state, "held");
+    for (const answer of ["lost", "received"]) {
+      const next = await coordination.holdUpload("other", "next");
+      assert.ok(next.state === "held" && next.isTakenOver, answer);
+    }
     assert.deepEqual(await coordination.renewUploads(["other"], "dead"), new Map());
     assert.deepEqual(await coordination.holdUpload("no upload", "next"), { state: "absent" });
   });
@@ -123,6 +128,32 @@ const coordinationTests = (): void => {
       Array.from({ length: 8 }, (_, index) => coordination.holdUpload("wanted", `${index}`)),
     );
     assert.equal(holds.filter(({ state }) => state === "held").length, 1);
+  });
+
+  test("no replica starts while a copy of the database excludes them, and none is excluded while one runs", async () => {
+    const connection = await database.pool.connect();
+    try {
+      await coordination.seeReplica({ id: "one", host: "host", version: "1" });
+      await beginSource(connection);
+      assert.equal(await excludeReplicas(connection), false, "a replica runs");
+      await connection.query("ROLLBACK");
+      await coordination.forgetReplica("one");
+      await coordination.runAlone(async () => {
+        await beginSource(connection);
+        assert.equal(await excludeReplicas(connection), false, "a replica starts");
+        await connection.query("ROLLBACK");
+      });
+      await beginSource(connection);
+      assert.equal(await excludeReplicas(connection), true);
+      let hasStarted = false;
+      const starting = coordination.runAlone(async () => void (hasStarted = true));
+      await pause(200);
+      assert.equal(hasStarted, false);
+      await connection.query("ROLLBACK");
+      await starting;
+    } finally {
+      connection.release(true);
+    }
   });
 
   test("work that runs alone runs one after another, and the next one after a failure", async () => {
