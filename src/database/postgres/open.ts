@@ -5,8 +5,7 @@ import { openPool, type PostgresOptions, type PostgresPool } from "./connection.
 import { createCoordination } from "./coordination.ts";
 import { isMigrated, migrate } from "./migrate.ts";
 import { createPullCounterStore } from "./pull-counters.ts";
-import { createPostgresReads } from "./reads.ts";
-import { createStandbyReads } from "./standby.ts";
+import { createPostgresReads, createStandbyReads } from "./reads.ts";
 import { createWriter } from "./writer.ts";
 
 export interface PostgresDatabaseOptions extends PostgresOptions {

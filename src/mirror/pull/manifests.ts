@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -63,9 +62,6 @@ const isStored = Promise.resolve();
 const hit = { kind: "hit" } as const;
 const miss = { kind: "miss" } as const;
 const counterOf = { hit: "hits", miss: "misses", stale: "stale" } as const;
-
-/** If the manifest is cached, a client waits at most 1 s for the upstream's answer to the tag check. */
-const longestCheckMs = 1_000;
 
 /** Serves the manifests of one mirror, from the cache or from the upstream. */
 export class MirrorManifests {
@@ -164,20 +160,12 @@ export class MirrorManifests {
     { here, checkedAtMs }: { readonly here: StoredManifest; readonly checkedAtMs: number },
   ): Promise<MirroredManifest> {
     try {
-      // After the timeout the check continues, so that the next request finds its result.
-      const late = new AbortController();
-      const head = await Promise.race([
-        this.#parts.tagChecks.check(request.mirrorRepository, tag, admitAll),
-        pause(longestCheckMs, undefined, { signal: late.signal }).catch(() => undefined),
-      ]).finally(() => late.abort());
+      const head = await this.#parts.tagChecks.checkInTime(request.mirrorRepository, tag);
       if (head === undefined) return this.#stale(here, checkedAtMs, undefined);
       return await this.#byHead(request, tag, { head, status: hit });
     } catch (error) {
-      if (saysAbsent(error)) {
-        await this.#forget(request.mirrorRepository, tag);
-        throw error;
-      }
-      if (error instanceof UpstreamFailure) return this.#stale(here, checkedAtMs, error);
+      if (saysAbsent(error)) await this.#forget(request.mirrorRepository, tag);
+      else if (error instanceof UpstreamFailure) return this.#stale(here, checkedAtMs, error);
       throw error;
     }
   }
@@ -200,10 +188,10 @@ export class MirrorManifests {
       counters.add("misses");
       return withoutContent(head);
     }
-    const { digest } = head;
-    const here = await manifestDownloads.find(mirrorRepository, digest);
+    const reference = { kind: "digest", digest: head.digest } as const;
+    const here = await manifestDownloads.find(mirrorRepository, head.digest);
     const admit = here === undefined ? admitMiss : admitAll;
-    const work = manifestDownloads.get(mirrorRepository, { kind: "digest", digest }, admit, tag);
+    const work = manifestDownloads.get(mirrorRepository, reference, admit, tag);
     return await this.#downloaded(request, work);
   }
 
@@ -238,9 +226,8 @@ export class MirrorManifests {
   async #forget(mirrorRepository: MirrorRepository, tag: Tag): Promise<void> {
     const { manifests, tagChecks } = this.#parts;
     tagChecks.forget(mirrorRepository, tag);
-    await manifests
-      .delete(mirrorActor, mirrorRepository.repository, { kind: "tag", tag })
-      .catch(ignoreUnknown);
+    const { repository } = mirrorRepository;
+    await manifests.delete(mirrorActor, repository, { kind: "tag", tag }).catch(ignoreUnknown);
   }
 }
 
@@ -257,6 +244,5 @@ const unknownManifest = (reference: Reference): OciError =>
   });
 
 function ignoreUnknown(error: unknown): void {
-  const unknown = ["MANIFEST_UNKNOWN", "NAME_UNKNOWN"];
-  if (!(error instanceof OciError && unknown.includes(error.code))) throw error;
+  if (!(error instanceof OciError && /^(MANIFEST|NAME)_UNKNOWN$/.test(error.code))) throw error;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import {
   createByteCache,
   entryOverheadBytes,
@@ -34,6 +35,9 @@ interface AwaitedManifest {
   readonly digest: Digest;
   readonly sinceMs: number;
 }
+
+/** A client waits at most this long for the check of a cached tag. */
+const longestCheckMs = 1_000;
 
 /** Manifests that {@link TagChecks.storeAwaited} looks for; the oldest one is dropped first. */
 const awaitedAtMost = 200;
@@ -79,6 +83,21 @@ export class TagChecks {
     });
     work.catch(() => undefined);
     return work;
+  }
+
+  /**
+   * As {@link check}, for a cached tag: `undefined` if the upstream does not answer within 1 s. The check continues, so that
+   * the next request finds its result.
+   */
+  async checkInTime(
+    mirrorRepository: MirrorRepository,
+    tag: Tag,
+  ): Promise<ManifestHead | undefined> {
+    const late = new AbortController();
+    return await Promise.race([
+      this.check(mirrorRepository, tag, admitAll),
+      pause(longestCheckMs, undefined, { signal: late.signal }).catch(() => undefined),
+    ]).finally(() => late.abort());
   }
 
   /** Removes and returns the tags that point at a manifest, after it arrived. */
