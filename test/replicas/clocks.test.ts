@@ -32,4 +32,5 @@ test("clocks that are 2 minutes apart break no token, lease or upload", async (t
   await load.stop();
   await checkCluster(t, cluster, { "clocks 2 minutes apart": load });
   assert.deepEqual([...load.traffic.failures.keys()], []);
+  assert.equal(load.traffic.lostSessions(), 0, "no replica died with a session");
 });

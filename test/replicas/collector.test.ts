@@ -24,4 +24,5 @@ test("a collector with a lease of 2 s deletes nothing that three replicas push, 
   t.diagnostic(`${freed.length} collections freed ${sum} blobs`);
   assert.ok(sum > 0, "the collector deleted nothing");
   assert.deepEqual([...load.traffic.failures.keys()], []);
+  assert.equal(load.traffic.lostSessions(), 0, "no replica died with a session");
 });

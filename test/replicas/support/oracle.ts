@@ -43,12 +43,13 @@ export async function checkCluster(
 
 function summary(traffic: Load["traffic"]): string {
   const { counts, failures } = traffic;
+  const lost = `${traffic.lostSessions()} uploads began again`;
   const [push, pull] = (["push", "pull"] as const).map(
     (kind) =>
       `${counts[kind]} ${kind} requests, longest pause ${(traffic.longestPauseMs(kind) / 1000).toFixed(1)} s`,
   );
   const repeated = [...failures].map(([reason, times]) => `${times} × ${reason}`).join(", ");
-  return `${push}; ${pull}; repeated: ${repeated === "" ? "none" : repeated}`;
+  return `${push}; ${pull}; ${lost}; repeated: ${repeated === "" ? "none" : repeated}`;
 }
 
 /** Sessions that wait for a lock, transactions that stay open, and blobs that stay marked for deletion. */

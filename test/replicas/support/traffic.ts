@@ -10,6 +10,8 @@ export interface Traffic {
   readonly failures: ReadonlyMap<string, number>;
   /** Answers that no fault excuses. */
   readonly problems: string[];
+  /** The number of uploads that began again, because the registry did not know their session or had other bytes of it. */
+  lostSessions(): number;
   /** The number of successful requests. */
   readonly counts: Readonly<Record<"pull" | "push", number>>;
 }
@@ -17,6 +19,7 @@ export interface Traffic {
 export interface TrafficRecorder extends Traffic {
   succeeded(kind: "pull" | "push"): void;
   failed(reason: string): void;
+  lostSession(): void;
   /** Ends the measurement of pauses. */
   end(): void;
 }
@@ -29,11 +32,14 @@ export function recordTraffic(): TrafficRecorder {
   const last = { pull: now, push: now };
   const longest = { pull: 0, push: 0 };
   let isOver = false;
+  let lostSessions = 0;
   const observe = (kind: "pull" | "push"): void => {
     if (!isOver) longest[kind] = Math.max(longest[kind], performance.now() - last[kind]);
   };
   return {
     ...{ failures, problems, counts },
+    lostSessions: () => lostSessions,
+    lostSession: () => void (lostSessions += 1),
     longestPauseMs(kind) {
       observe(kind);
       return longest[kind];
