@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { createScratch } from "../clients/support/scratch.ts";
-import { pattern } from "../storage/driver-suite.ts";
+import { pattern } from "../storage/bytes.ts";
 import { openStore, runCommand, startProcess, type Process } from "./processes.ts";
 
 const MiB = 2 ** 20;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { UploadOffsetError, type BlobStore, type ByteSource } from "../../storage/blob-store.ts";
+import { chunks, pattern, read } from "./bytes.ts";
 
 /** Defines the contract tests of a driver. Every test must leave the store empty. */
 export function describeDriver(
@@ -238,27 +239,6 @@ export function describeDriver(
       }),
     );
   });
-}
-
-/** Bytes that differ by position, so that a test detects shifted or swapped bytes. */
-export function pattern(size: number): Buffer {
-  const bytes = Buffer.allocUnsafe(size);
-  for (let index = 0; index < size; index += 1)
-    bytes[index] = (index * 31 + (index >> 8) * 17 + (index >> 16)) & 0xff;
-  return bytes;
-}
-
-export async function* chunks(bytes: Uint8Array, size: number): ByteSource {
-  for (let start = 0; start < bytes.length; start += size)
-    yield bytes.subarray(start, start + size);
-}
-
-/** Reads borrowed bytes: copies each chunk before it requests the next one. */
-export async function read(source: AsyncIterable<Uint8Array> | undefined): Promise<Buffer> {
-  assert.ok(source !== undefined, "there is no such blob");
-  const pieces: Buffer[] = [];
-  for await (const piece of source) pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces);
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { pattern } from "../../storage/driver-suite.ts";
+import { pattern } from "../../storage/bytes.ts";
 import { collect, pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { databaseSettings } from "../../support/database.ts";
 import { startS3Stub } from "../../support/s3/stub.ts";

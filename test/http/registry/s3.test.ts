@@ -4,7 +4,7 @@ import { request } from "node:http";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { pattern } from "../../storage/driver-suite.ts";
+import { pattern } from "../../storage/bytes.ts";
 import {
   collect,
   pushBlob,

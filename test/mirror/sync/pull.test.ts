@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
-import { after, describe, test } from "node:test";
-import { digestOf } from "../../../src/oci/digest.ts";
+import { test } from "node:test";
 import { openCommandContext } from "../../../src/app/context.ts";
 import {
   openMirrorAdministration,
@@ -13,16 +10,7 @@ import {
 import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../../support/berth.ts";
 import { waitUntil } from "../../support/wait.ts";
-import {
-  bulk,
-  mirrorSettings,
-  newFolder,
-  pushUpstream,
-  startForeignUpstream,
-  startMirrorPair,
-  startScriptedUpstream,
-  untilHere,
-} from "../support.ts";
+import { bulk, newFolder, pushUpstream, startMirrorPair, untilHere } from "../support.ts";
 
 const index = "application/vnd.oci.image.index.v1+json";
 const image = "application/vnd.oci.image.manifest.v1+json";
@@ -179,79 +167,6 @@ test("a purge deletes a mirrored repository, and the next pull downloads it agai
   });
   const { headers } = await pair.mirror.api.get(blob).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
-});
-
-test("a foreign layer that another repository of the mirror has is fetched again from its own URL", async () => {
-  const text = "a base layer of two images";
-  const upstream = await startForeignUpstream(() => text);
-  const mirror = await startBerth(newFolder(), upstream.settings);
-  after(() => mirror.close());
-  for (const repository of ["one", "two"]) {
-    await mirror.api.get(`/v2/${repository}/manifests/1`).expect(200);
-    const path = `/v2/${repository}/blobs/${digestOf(Buffer.from(text))}`;
-    const { body } = await mirror.api.get(path).buffer(true).parse(collect).expect(200);
-    assert.equal(String(body), text);
-    await untilHere(mirror, path);
-  }
-});
-
-describe("foreign layers of a Windows image", async () => {
-  const bytes = Buffer.from(bulk(100_000, "foreign"));
-  const digest = digestOf(bytes);
-  let requests = 0;
-  const host = createServer((_, response) => {
-    requests += 1;
-    response.end(bytes);
-  });
-  await new Promise<void>((resolve) => host.listen(0, "127.0.0.1", resolve));
-  const { port } = host.address() as AddressInfo;
-  const forbidden = await startScriptedUpstream((_, response) => response.end(bytes));
-  const pair = await startMirrorPair({ foreignLayerHosts: [`127.0.0.1:${port}`] });
-  after(() => host.close());
-  const config = await pushBlob(
-    pair.upstream,
-    "windows/base",
-    '{"os":"windows","architecture":"amd64"}',
-  );
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: "application/vnd.docker.distribution.manifest.v2+json",
-    config: {
-      mediaType: "application/vnd.docker.container.image.v1+json",
-      digest: config,
-      size: 39,
-    },
-    layers: [
-      {
-        mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        digest,
-        size: bytes.length,
-        urls: [`${forbidden.url}/elsewhere`, `http://127.0.0.1:${port}/layer`],
-      },
-    ],
-  };
-  const type = manifest.mediaType;
-  await putManifest(pair.upstream, "windows/base", "1", manifest, type).expect(201);
-  const blob = `/v2/windows/base/blobs/${digest}`;
-
-  test("are downloaded once, only from foreignLayerHosts, and served from the cache when the host is down", async () => {
-    await pair.mirror.api.get("/v2/windows/base/manifests/1").expect(200);
-    const got = await pair.mirror.api.get(blob).buffer(true).parse(collect).expect(200);
-    assert.equal(Buffer.compare(got.body, bytes), 0);
-    await untilHere(pair.mirror, blob);
-    assert.equal(requests, 1);
-    assert.deepEqual(forbidden.seen, [], "a host that is not listed is not asked");
-    host.closeAllConnections();
-    host.close();
-    await pair.mirror.api.get(blob).expect(200);
-  });
-
-  test("are answered with 404 by a mirror without foreignLayerHosts", async () => {
-    const other = await startBerth(newFolder(), mirrorSettings(pair.proxy.url));
-    await other.api.get("/v2/windows/base/manifests/1").expect(200);
-    await other.api.get(blob).expect(404);
-    await other.close();
-  });
 });
 
 test("/metrics counts hits and misses of a mirror, and answers 404 to addresses outside metrics.allow", async () => {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { after, describe, test } from "node:test";
 import { createDurableFileWriter } from "../../../storage/filesystem/durable-file-writer.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { pattern } from "../driver-suite.ts";
+import { pattern } from "../bytes.ts";
 
 const folder = temporaryFolder();
 const files = createDurableFileWriter();

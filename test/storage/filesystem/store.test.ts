@@ -15,7 +15,8 @@ import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import { newKey } from "../../../storage/keys.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
-import { chunks, describeDriver, pattern, read } from "../driver-suite.ts";
+import { chunks, pattern, read } from "../bytes.ts";
+import { describeDriver } from "../driver-suite.ts";
 
 const folder = temporaryFolder();
 

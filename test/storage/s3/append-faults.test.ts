@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import type { ByteSource } from "../../../storage/blob-store.ts";
-import { chunks, pattern } from "../driver-suite.ts";
+import { chunks, pattern } from "../bytes.ts";
 import { useFailingServer } from "./failing-server.ts";
 import { partSize } from "./settings.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
-import { pattern } from "../driver-suite.ts";
+import { pattern } from "../bytes.ts";
 import { settingsFor } from "./settings.ts";
 import { useTwoStores } from "./two-stores.ts";
 

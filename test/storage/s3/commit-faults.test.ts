@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { pattern } from "../driver-suite.ts";
+import { pattern } from "../bytes.ts";
 import { useFailingServer } from "./failing-server.ts";
 import { partSize } from "./settings.ts";
 

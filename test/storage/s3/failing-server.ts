@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach } from "node:test";
 import { createS3Store } from "../../../storage/s3/store.ts";
 import { startS3Stub, type Fault, type Operation, type S3Stub } from "../../support/s3/stub.ts";
-import { chunks, read } from "../driver-suite.ts";
+import { chunks, read } from "../bytes.ts";
 import { impatience, settingsFor } from "./settings.ts";
 
 type Store = ReturnType<typeof createS3Store>;

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { HttpConnection } from "../../../storage/s3/http-connection.ts";
 import { createHttpReader } from "../../../storage/s3/http-reader.ts";
 import { bytesOf, createReadBuffers } from "../../../storage/shared-read/buffers.ts";
-import { pattern } from "../driver-suite.ts";
+import { pattern } from "../bytes.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 /** Opens a connection to a server that calls `serve` for its request. */

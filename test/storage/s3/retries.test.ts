@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
-import { chunks, pattern, read } from "../driver-suite.ts";
+import { chunks, pattern, read } from "../bytes.ts";
 import { useFailingServer } from "./failing-server.ts";
 import { impatience, partSize, settingsFor } from "./settings.ts";
 

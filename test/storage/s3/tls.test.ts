@@ -10,7 +10,8 @@ import { newKey } from "../../../storage/keys.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
 import { startS3Stub } from "../../support/s3/stub.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { describeDriver, pattern, read } from "../driver-suite.ts";
+import { pattern, read } from "../bytes.ts";
+import { describeDriver } from "../driver-suite.ts";
 import { impatience, settingsFor } from "./settings.ts";
 
 const support = path.join(import.meta.dirname, "../../support");

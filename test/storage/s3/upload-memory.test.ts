@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import type { ByteSource } from "../../../storage/blob-store.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
-import { chunks, pattern, read } from "../driver-suite.ts";
+import { chunks, pattern, read } from "../bytes.ts";
 import { impatience, partSize, settingsFor } from "./settings.ts";
 import { useTwoStores } from "./two-stores.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { UploadLostError, UploadOffsetError } from "../../../storage/blob-store.ts";
-import { chunks, pattern, read } from "../driver-suite.ts";
+import { chunks, pattern, read } from "../bytes.ts";
 import { partSize } from "./settings.ts";
 import { all, useTwoStores } from "./two-stores.ts";
 

@@ -6,7 +6,7 @@ import { createSharedReads } from "../../../storage/shared-read/reads.ts";
 import { createS3Store } from "../../../storage/s3/store.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { startS3Stub, type Fault, type S3Stub } from "../../support/s3/stub.ts";
-import { pattern, read } from "../driver-suite.ts";
+import { pattern, read } from "../bytes.ts";
 import { impatience, settingsFor } from "../s3/settings.ts";
 
 const MiB = 2 ** 20;
