@@ -26,24 +26,25 @@ interface PresenceParts {
 export async function joinReplicas(parts: PresenceParts): Promise<{ close(): Promise<void> }> {
   const { coordination, replica, clock, log, report } = parts;
   let problem: string | undefined;
-  let isWriting = false;
+  let writing: Promise<void> | undefined;
   const see = async (): Promise<void> => {
     await clock.measure(() => coordination.seeReplica(replica));
     const found = clock.problem();
     if (found !== undefined && problem === undefined) log.warn({}, found);
     problem = found;
   };
-  const seeAgain = async (): Promise<void> => {
-    if (isWriting) return;
-    isWriting = true;
-    await see().catch(report);
-    isWriting = false;
+  const seeAgain = (): void => {
+    writing ??= see()
+      .catch(report)
+      .finally(() => (writing = undefined));
   };
   await see();
-  const timer = setInterval(() => void seeAgain(), seenEveryMs).unref();
+  const timer = setInterval(seeAgain, seenEveryMs).unref();
   return {
     close: async () => {
       clearInterval(timer);
+      // It would write the row again.
+      await writing;
       // A row that stays is forgotten after 60 s.
       await coordination.forgetReplica(replica.id).catch(report);
     },

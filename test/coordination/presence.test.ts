@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { DatabaseClock } from "../../src/coordination/database-clock.ts";
 import { demandOneHost, joinReplicas, SeveralHostsError } from "../../src/coordination/presence.ts";
 import { CoordinationInMemory } from "../support/coordination.ts";
@@ -20,6 +21,26 @@ describe("the presence of a replica", () => {
     assert.ok(Math.abs(clock.now() - coordination.clockMs) < 1_000);
     await presence.close();
     assert.deepEqual(await coordination.listReplicas(), []);
+  });
+
+  test("ends with its row, also while the row is being written again", async () => {
+    const coordination = new CoordinationInMemory();
+    mock.timers.enable({ apis: ["setInterval"] });
+    try {
+      const parts = { ...quiet, coordination, clock: new DatabaseClock(), replica: replica("a") };
+      const presence = await joinReplicas(parts);
+      const seeReplica = coordination.seeReplica.bind(coordination);
+      coordination.seeReplica = async (seen) => {
+        await pause(50);
+        return await seeReplica(seen);
+      };
+      mock.timers.tick(5_000);
+      await presence.close();
+      await pause(100);
+      assert.deepEqual(await coordination.listReplicas(), []);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   test("logs once that the clock of the machine differs by more than 30 s", async () => {
