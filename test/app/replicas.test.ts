@@ -8,6 +8,7 @@ import { openPool } from "../../src/database/postgres/connection.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { startBerth, type Settings, type TestBerth } from "../support/berth.ts";
 import { createTestSchema, isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
+import { s3SettingsOf } from "../support/s3/settings.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
@@ -243,14 +244,6 @@ if (isPostgresTested) {
   describe("replicas on PostgreSQL with blobs in S3", () =>
     replicaTests(async () => {
       const s3 = await startS3Stub();
-      const settings = {
-        "storage.driver": "s3",
-        "storage.s3.bucket": "berth",
-        "storage.s3.endpoint": s3.endpoint,
-        "storage.s3.forcePathStyle": "true",
-        "storage.s3.accessKeyId": "berth",
-        "storage.s3.secretAccessKey": "berth-secret",
-      };
-      return { settings, close: () => s3.close() };
+      return { settings: s3SettingsOf(s3), close: () => s3.close() };
     }));
 }

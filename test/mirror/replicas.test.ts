@@ -8,6 +8,7 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { pushBlob, startBerth, type Settings, type TestBerth } from "../support/berth.ts";
 import { startFaultyProxy } from "../support/faulty-proxy.ts";
 import { createTestSchema, isPostgresTested } from "../support/postgres.ts";
+import { s3SettingsOf } from "../support/s3/settings.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
 import { waitUntil } from "../support/wait.ts";
 import { newGate, openClient } from "./client.ts";
@@ -25,12 +26,7 @@ async function startReplicas(count: number, more: Readonly<Record<string, unknow
     publicUrl: "http://berth.example",
     "database.url": schema.url,
     "database.pool": "5",
-    "storage.driver": "s3",
-    "storage.s3.bucket": "berth",
-    "storage.s3.endpoint": stub.endpoint,
-    "storage.s3.forcePathStyle": "true",
-    "storage.s3.accessKeyId": "berth",
-    "storage.s3.secretAccessKey": "berth-secret",
+    ...s3SettingsOf(stub),
     "storage.s3.partSize": "5MiB",
   };
   const start = () => startBerth(newFolder(), settings);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { s3SettingsOf } from "../support/s3/settings.ts";
 import { startS3Stub } from "../support/s3/stub.ts";
 import { newGate, openClient } from "./client.ts";
 import { bulk, pushUpstream, startMirrorPair, untilHere } from "./support.ts";
@@ -12,12 +13,7 @@ async function stalled(size: number, stallAt: number) {
   const pair = await startMirrorPair(
     { idle: "1m" },
     {
-      "storage.driver": "s3",
-      "storage.s3.bucket": "berth",
-      "storage.s3.endpoint": stub.endpoint,
-      "storage.s3.forcePathStyle": "true",
-      "storage.s3.accessKeyId": "berth",
-      "storage.s3.secretAccessKey": "berth-secret",
+      ...s3SettingsOf(stub),
       "storage.s3.partSize": "5MiB",
     },
   );

@@ -13,6 +13,7 @@ import {
   type TestBerth,
 } from "../../support/berth.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
+import { s3SettingsOf } from "../../support/s3/settings.ts";
 import { startS3Stub, type S3Stub } from "../../support/s3/stub.ts";
 import { isReplicated } from "../../support/two-replicas.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -35,12 +36,7 @@ describe("with blobs in S3", () => {
 
   const start = async (settings: Settings = {}): Promise<TestBerth> => {
     const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
-      "storage.driver": "s3",
-      "storage.s3.bucket": "berth",
-      "storage.s3.endpoint": stub.endpoint,
-      "storage.s3.forcePathStyle": "true",
-      "storage.s3.accessKeyId": "berth",
-      "storage.s3.secretAccessKey": "berth-secret",
+      ...s3SettingsOf(stub),
       "storage.s3.partSize": "5MiB",
       ...settings,
     });
