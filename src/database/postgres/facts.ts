@@ -8,8 +8,8 @@ import type { PostgresPool } from "./connection.ts";
 import { FactReader, type FactAnswers } from "./fact-reader.ts";
 import { blobKeyOf, keyOf, type AskedBlob, type AskedManifest } from "./fact-statement.ts";
 
-/** Statements that run at once. Later requests share the next one. */
-const statementsAtOnce = 1;
+/** Later requests share the next statement, which waits for this time at most: one may have a dead connection. */
+const waitMs = 100;
 
 /** What the requests since the last statement ask for. */
 class Batch {
@@ -45,20 +45,28 @@ export interface BatchedReads {
 export function createBatchedReads(pool: PostgresPool): BatchedReads {
   const reader = new FactReader(pool);
   let next: Batch | undefined;
-  let running = 0;
+  let running: Batch | undefined;
 
   const begin = (): void => {
-    if (next === undefined || running >= statementsAtOnce) return;
-    const batch = next;
+    if (next === undefined || running !== undefined) return;
+    running = next;
     next = undefined;
-    running += 1;
-    batch.begin();
+    running.begin();
   };
-  const read = (batch: Batch): Promise<FactAnswers> =>
-    reader.read(batch).finally(() => {
-      running -= 1;
-      begin();
-    });
+  const proceed = (batch: Batch): void => {
+    if (running !== batch) return;
+    running = undefined;
+    begin();
+  };
+  const read = async (batch: Batch): Promise<FactAnswers> => {
+    const timer = setTimeout(proceed, waitMs, batch);
+    try {
+      return await reader.read(batch);
+    } finally {
+      clearTimeout(timer);
+      proceed(batch);
+    }
+  };
   const nextBatch = (): Batch => {
     if (next === undefined) setImmediate(begin);
     return (next ??= new Batch(read));
