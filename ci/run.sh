@@ -95,8 +95,7 @@ run npm ci --no-audit --no-fund
 for check in format types lint dead; do check "$check"; done
 suite unit npm test
 suite nodes npm run --silent nodes
-suite postgres npm run --silent postgres -- database/ accounts/ auth/ catalog/ coordination/ app/ \
-  http/permission-taken-away http/access http/registry/uploads http/registry/quotas
+suite postgres npm run --silent postgres -- --concurrency 3
 suite replicas npm run --silent replicas -- --short
 suite replicas-conformance npm run --silent replicas-conformance
 suite clients npm run --silent clients
