@@ -1,9 +1,15 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { createKeyFolder } from "../auth/signing-keys/folder.ts";
 import type { KeyStore } from "../auth/signing-keys/key.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import type { Database } from "../database/contract.ts";
+import { openPool } from "../database/postgres/connection.ts";
+import { excludeReplicas } from "../database/postgres/coordination.ts";
+import { beginSource, beginTarget } from "../database/postgres/table-copy.ts";
+import { snapshotSqlite } from "../database/sqlite/open.ts";
+import { openSqliteSource, openSqliteTarget } from "../database/sqlite/table-copy.ts";
 import { copyTables, countRows, type CopySource, type CopyTarget } from "../database/table-copy.ts";
 import { MismatchError, movedMark } from "../maintenance/recovery.ts";
 import type { AppContext } from "./context.ts";
@@ -14,7 +20,7 @@ import {
   lockDataFolder,
   pullCounterFile,
 } from "./data-folder.ts";
-import { openKeyStore } from "./database.ts";
+import { openDatabase, openKeyStore } from "./database.ts";
 
 /*
  * Copies the database of a configuration, with its pull counters and signing keys, to the database of another one: from
@@ -91,11 +97,9 @@ export async function copyDatabase(
 export async function snapshotDatabase(config: Config, folder: string): Promise<string> {
   const main = path.join(folder, "berth.db");
   if (config.database.url === undefined) {
-    const { snapshotSqlite } = await import("../database/sqlite/open.ts");
     await snapshotSqlite(databaseFile(config), main);
     return main;
   }
-  const { openSqliteTarget } = await import("../database/sqlite/table-copy.ts");
   const source = await openSource(config);
   try {
     const target = openSqliteTarget({ main, pullCounters: path.join(folder, "berth-counts.db") });
@@ -135,14 +139,11 @@ const served =
 async function openSource(config: Config): Promise<Source> {
   const { url } = config.database;
   if (url === undefined) {
-    const { openSqliteSource } = await import("../database/sqlite/table-copy.ts");
     const source = openSqliteSource(filesOf(config));
     // The command holds the lock of the folder.
     return { rows: source, excludeServers: async () => true, close: once(() => source.close()) };
   }
   const { connection, close } = await connectTo(url);
-  const { beginSource } = await import("../database/postgres/table-copy.ts");
-  const { excludeReplicas } = await import("../database/postgres/coordination.ts");
   const rows = await beginSource(connection);
   return { rows, excludeServers: () => excludeReplicas(connection), close };
 }
@@ -150,7 +151,6 @@ async function openSource(config: Config): Promise<Source> {
 async function openTarget(config: Config): Promise<Target> {
   const { url } = config.database;
   if (url === undefined) return await openFolderTarget(config);
-  const { openDatabase } = await import("./database.ts");
   // Creates or migrates the tables.
   const database = await openDatabase(config, { sharedWriter: undefined, isNewAllowed: true });
   const closing = createClosing();
@@ -166,7 +166,6 @@ async function openTarget(config: Config): Promise<Target> {
       begin: async () => {
         const { connection, close } = await connectTo(url);
         closing.add(close);
-        const { beginTarget } = await import("../database/postgres/table-copy.ts");
         const target = await beginTarget(connection);
         if (target === undefined) throw isUsed();
         return target;
@@ -185,8 +184,6 @@ async function openFolderTarget(config: Config): Promise<Target> {
     for (const file of Object.values(filesOf(config)))
       if (existsSync(file))
         throw new DatabaseCopyError(`${file} exists: use a data folder without a database`);
-    const { createKeyFolder } = await import("../auth/signing-keys/folder.ts");
-    const { openSqliteTarget } = await import("../database/sqlite/table-copy.ts");
     const target = openSqliteTarget(filesOf(config));
     const close = once(() => {
       target.close();
@@ -206,7 +203,6 @@ const filesOf = (config: Config) => ({
 
 /** One connection of its own to PostgreSQL. Its end rolls its transaction back. */
 async function connectTo(url: string) {
-  const { openPool } = await import("../database/postgres/connection.ts");
   const pool = openPool({ url, pool: 1, prepare: false });
   const connection = await pool.connect();
   const close = once(async () => {
