@@ -23,8 +23,8 @@ const oneStatement =
 
 /**
  * The commands of a push. As transactions they cost 29 round trips an image, and pushes into one repository wait for
- * each other meanwhile. All of them may run twice, so that a lost answer
- * needs no transaction id; a manifest that is put twice has two audit rows, as if the client had pushed it twice.
+ * each other meanwhile. All of them may run twice, so that a lost answer needs no transaction id; a manifest that is put
+ * twice has two audit rows, as if the client had pushed it twice.
  */
 export const shortcuts: Readonly<Partial<Record<CommandName, Shortcut>>> = {
   storeBlob: (connection, input) => storeBlob(connection, input as CommandInput<"storeBlob">),
