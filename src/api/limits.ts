@@ -14,3 +14,12 @@ export const referrersAtMost = 200;
 export const shownReferrersAtMost = referrersAtMost + 3;
 /** Tags that are tested against an expression for immutable tags. */
 export const triedTagsAtMost = 10_000;
+/** Entries of one index, and steps of one image, in the answer for a manifest. */
+export const childrenAtMost = 500;
+export const stepsAtMost = 1000;
+/** Entries of each list in the configuration of an image: `Env`, `Labels` and others. */
+export const configListAtMost = 1000;
+/** URLs of one layer. */
+export const layerUrlsAtMost = 20;
+/** Bytes of a manifest whose text is in an answer. */
+export const rawManifestBytesAtMost = 4 * 1024 * 1024;

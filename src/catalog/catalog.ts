@@ -1,6 +1,7 @@
 import type { Database } from "../database/contract.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PullCounts } from "./pull-counters.ts";
+import { createManifestInspector, type ManifestInspector } from "./manifest-inspector.ts";
 import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
 import { createStorageUsageReports, type StorageUsageReports } from "./storage-usage.ts";
@@ -12,6 +13,7 @@ export interface Catalog {
   readonly search: Search;
   readonly repositories: RepositorySummaries;
   readonly tags: TagListing;
+  readonly manifests: ManifestInspector;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
 }
@@ -25,6 +27,7 @@ export function createCatalog(parts: {
     search: createSearch(parts),
     repositories: createRepositorySummaries(parts),
     tags: createTagListing(parts),
+    manifests: createManifestInspector(parts),
     diffs: createTagDiffs(parts),
     storageUsage: createStorageUsageReports(parts),
   };

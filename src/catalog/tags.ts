@@ -103,7 +103,7 @@ export class TagCatalog {
       await work.step();
       const held =
         image.manifestId === undefined
-          ? { layers: [], layerCount: 0, config: {} }
+          ? { layers: [], layerCount: 0, config: {}, configProblem: undefined }
           : await inspect(image.manifestId, Math.min(imageLayersAtMost, layersLeft));
       layersLeft -= held.layers.length;
       const instructions = instructionsOf(held);

@@ -15,6 +15,8 @@ export interface World {
   readonly subject: Digest;
   /** A blob of 4 MB. */
   readonly blob: Digest;
+  /** Manifests that are expensive to show: large indexes, configs, annotations and texts. */
+  readonly manifests: readonly Digest[];
 }
 
 const numbers = (count: number): string =>
@@ -34,12 +36,15 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
   const descriptor = { mediaType: ociManifest, digest: image, size: bytes.length };
   const blob = await pushBlob(own, "mia/big", Buffer.alloc(4_000_000, 7));
 
-  await pushIndexes(own, descriptor);
-  await pushConfigs(own, layer);
+  const manifests = [
+    ...(await pushIndexes(own, descriptor)),
+    ...(await pushConfigs(own, layer)),
+    ...(await pushHostileConfigs(own, layer)),
+  ];
   await writePeople(berth, mia, team);
   await writeRepositories(berth, mia);
   await writeContents(berth, image);
-  return { image, imageBytes: bytes.length, config, layer, subject: image, blob };
+  return { image, imageBytes: bytes.length, config, layer, subject: image, blob, manifests };
 }
 
 /** Pushes an index with 4,900 children under 99 tags, and an index with 100 platforms with long names. */
@@ -62,10 +67,51 @@ async function pushIndexes(own: Parameters<typeof putManifest>[0], descriptor: o
     })),
   );
   await putManifest(own, "mia/big", "z-long", long, ociIndex).expect(201);
+  const rest = { annotations: { a: '"'.repeat(1_900_000) } };
+  const quotes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [], ...rest }),
+  );
+  await putManifest(own, "mia/big", digestOf(quotes), quotes, ociIndex).expect(201);
+  return [many, long, quotes].map((bytes) => digestOf(bytes));
+}
+
+/** Pushes images whose configs are deep, wide, or of wrong types. */
+async function pushHostileConfigs(own: Parameters<typeof putManifest>[0], layer: Digest) {
+  const digests: Digest[] = [];
+  for (const text of [
+    "[".repeat(200_000),
+    `{"a":`.repeat(60) + "1" + "}".repeat(60),
+    `{"history":[${"{},".repeat(80_000)}{}]}`,
+    JSON.stringify({ history: Array.from({ length: 9_000 }, () => ({ empty_layer: true })) }),
+    JSON.stringify({ config: { Env: { A: 1 }, Labels: ["a"], Cmd: "x", Volumes: [null] } }),
+    JSON.stringify({
+      config: {
+        ExposedPorts: Object.fromEntries(Array.from({ length: 9_900 }, (_, at) => [at, {}])),
+      },
+    }),
+    JSON.stringify({ history: [{ created_by: "\u0001".repeat(40_000) }] }),
+    "x".repeat(300_000),
+  ]) {
+    const digest = await pushBlob(own, "mia/big", text);
+    const config = {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      ...{ digest, size: text.length },
+    };
+    const layers = [
+      { mediaType: "application/vnd.oci.image.layer.v1.tar", digest: layer, size: 7 },
+    ];
+    const image = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: ociManifest, config, layers }),
+    );
+    await putManifest(own, "mia/big", digestOf(image), image).expect(201);
+    digests.push(digestOf(image));
+  }
+  return digests;
 }
 
 /** Pushes two images whose configs are nearly as large as the Hub API reads, and indexes that name each 100 times. */
 async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest) {
+  const digests: Digest[] = [];
   for (const [tag, value] of [
     ["first", "a"],
     ["second", "b"],
@@ -92,7 +138,9 @@ async function pushConfigs(own: Parameters<typeof putManifest>[0], layer: Digest
       manifests: Array.from({ length: 100 }, () => child),
     };
     await putManifest(own, "mia/big", `configs-${tag}`, index, ociIndex).expect(201);
+    digests.push(digestOf(manifest));
   }
+  return digests;
 }
 
 async function writePeople(berth: ClosedBerth, mia: number, team: number): Promise<void> {

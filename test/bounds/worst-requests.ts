@@ -176,6 +176,8 @@ const views: Row = (world, route) =>
   ["z-index-1", "z-long", "one", "config-first", "configs-first", "configs-second"].map((tag) => ({
     path: pathOf(world, route).replace("z-index-1", tag),
   }));
+const inspections: Row = (world, route) =>
+  world.manifests.map((digest) => ({ path: pathOf({ ...world, subject: digest }, route) }));
 const comparisons: Row = () =>
   [
     "from=config-first&to=config-second",
@@ -241,6 +243,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /.well-known/jwks.json": once,
   "GET /v2/auditlogs/:account": logs,
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
+  "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag": views,
   ...ofRepository("GET", "/tags/:tag", views),

@@ -141,6 +141,7 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`DELETE ${berth}/repositories/*repository`]: "admin",
   [`GET ${berth}/repositories/*repository/-/sizes`]: "read",
   [`GET ${berth}/repositories/*repository/-/diff`]: "read",
+  [`GET ${berth}/repositories/*repository/-/manifests/:digest`]: "read",
   [`GET ${berth}/repositories/*repository/-/tags`]: "read",
   [`GET ${berth}/repositories/*repository/-/tags/:tag`]: "read",
   [`DELETE ${berth}/repositories/*repository/-/tags/:tag`]: "admin",

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { dialectOf } from "../dialect.ts";
+import { isLive, notDeleting } from "../query-parts.ts";
 import type { Referrer } from "../registry/manifests.ts";
 import type { Db } from "../schema.ts";
 import type { TaggedManifest } from "./tag-pages.ts";
@@ -12,6 +13,25 @@ export interface IndexEntry extends Omit<TaggedManifest, "id" | "kind" | "pushed
   /** BuildKit's annotations: the type `attestation-manifest`, and the digest of the image that it describes. */
   readonly referenceType: string | null;
   readonly referenceDigest: string | null;
+}
+
+/** A manifest found by its digest. */
+export interface ManifestDetails extends TaggedManifest {
+  readonly subjectDigest: Digest | null;
+  /** JSON object; `null` also for more than 64 KiB. */
+  readonly annotations: string | null;
+  readonly hasAnnotations: 0 | 1;
+}
+
+/** A layer with what a client needs to fetch it. */
+export interface StoredLayer {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  /** JSON array; `null` also for more than 8 KiB. */
+  readonly urls: string | null;
+  /** Whether the repository links the blob. */
+  readonly isHere: 0 | 1;
 }
 
 /** The first references of a manifest, and their total number. */
@@ -29,6 +49,9 @@ interface ImagePart {
 
 /** Longer annotations and feature lists are not parsed; those of BuildKit have about 150 bytes. */
 const jsonBytesAtMost = 8 * 1024;
+
+/** Annotations of a manifest are parsed only when a client asks for this manifest. */
+const annotationBytesAtMost = 64 * 1024;
 
 const shownCharacters = 255;
 
@@ -77,6 +100,18 @@ export function createImageReads(db: Db) {
       return rows;
     },
 
+    /** The manifests of a repository with these digests, in any order. */
+    manifests: (repositoryId: number, digests: readonly Digest[]) =>
+      manifestsWith(db, repositoryId, digests),
+
+    /** The first layers of an image, in document order. */
+    layers: (repositoryId: number, manifestId: number, limit: number) =>
+      firstLayers(db, repositoryId, manifestId, limit),
+
+    /** The digests of which the repository links a blob. */
+    linkedBlobs: (repositoryId: number, digests: readonly Digest[]) =>
+      linkedAmong(db, repositoryId, digests),
+
     /** Bytes of config and layers together, by manifest id. */
     async sizes(manifestIds: readonly number[]): Promise<ReadonlyMap<number, number>> {
       if (manifestIds.length === 0) return new Map();
@@ -88,6 +123,61 @@ export function createImageReads(db: Db) {
       return new Map(rows.map(({ id, bytes }) => [id, bytes]));
     },
   };
+}
+
+async function manifestsWith(
+  db: Db,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<readonly ManifestDetails[]> {
+  const { rows } = await sql<ManifestDetails>`
+    SELECT id, digest, ${shownText("media_type")} AS "mediaType", kind, size_bytes AS "sizeBytes",
+      ${shownText("artifact_type")} AS "artifactType", ${shownText("config_media_type")} AS "configMediaType",
+      pushed_at AS "pushedAtMs", ${shownText("os")} AS os, ${shownText("architecture")} AS architecture,
+      ${shownText("variant")} AS variant, ${shownText("os_version")} AS "osVersion",
+      CASE WHEN octet_length(os_features) <= ${jsonBytesAtMost} THEN os_features END AS "osFeatures",
+      subject_digest AS "subjectDigest",
+      CASE WHEN octet_length(annotations) <= ${annotationBytesAtMost} THEN annotations END AS annotations,
+      CASE WHEN annotations IS NULL THEN 0 ELSE 1 END AS "hasAnnotations"
+    FROM manifests
+    WHERE ${dialectOf(db).isOneKeyOf(["repository_id", "digest"], repositoryId, digests)}`.execute(
+    db,
+  );
+  return rows;
+}
+
+async function firstLayers(
+  db: Db,
+  repositoryId: number,
+  manifestId: number,
+  limit: number,
+): Promise<readonly StoredLayer[]> {
+  const { rows } = await sql<StoredLayer>`
+    SELECT layers.digest AS digest, ${shownText("layers.media_type")} AS "mediaType",
+      layers.size_bytes AS "sizeBytes",
+      CASE WHEN octet_length(layers.urls) <= ${jsonBytesAtMost} THEN layers.urls END AS urls,
+      CASE WHEN EXISTS (SELECT 1 FROM blobs JOIN blob_links ON blob_links.blob_id = blobs.id
+        WHERE blobs.digest = layers.digest AND ${notDeleting} AND ${isLive}
+          AND blob_links.repository_id = ${repositoryId}) THEN 1 ELSE 0 END AS "isHere"
+    FROM manifest_references AS layers
+    WHERE layers.manifest_id = ${manifestId} AND layers.kind = 'layer' AND layers.position <= ${limit}
+    ORDER BY layers.position`.execute(db);
+  return rows;
+}
+
+async function linkedAmong(
+  db: Db,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<ReadonlySet<Digest>> {
+  if (digests.length === 0) return new Set();
+  const { rows } = await sql<{ readonly digest: Digest }>`
+    SELECT blobs.digest AS digest FROM blobs
+    JOIN blob_links ON blob_links.blob_id = blobs.id AND blob_links.repository_id = ${repositoryId}
+    WHERE ${dialectOf(db).isOneOf("blobs.digest", digests)} AND ${notDeleting} AND ${isLive}`.execute(
+    db,
+  );
+  return new Set(rows.map(({ digest }) => digest));
 }
 
 async function firstEntries(

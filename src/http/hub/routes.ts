@@ -5,6 +5,7 @@ import type { Catalog } from "../../catalog/catalog.ts";
 import type { HubCatalog } from "./hub.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
+import { berthManifestRoutes } from "../api/manifests.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -59,6 +60,7 @@ export function hubRoutes(
     ...hubRepositoryRoutes(parts),
     ...hubSearchRoutes({ ...parts, search: parts.catalog.search }),
     ...berthTagRoutes(parts),
+    ...berthManifestRoutes(parts),
     ...berthRepositoryRoutes(parts),
   ];
 }

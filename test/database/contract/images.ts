@@ -59,6 +59,45 @@ export const imagesSteps: readonly Step[] = [
       },
     ],
   ],
+  [
+    (db) => db.images.manifests(ids.app, [digest("image"), digest("none")]),
+    [
+      {
+        id: 1,
+        digest: digest("image"),
+        mediaType: "type/manifest",
+        kind: "image",
+        sizeBytes: 5,
+        artifactType: null,
+        configMediaType: "application/vnd.oci.image.config.v1+json",
+        pushedAtMs: 1000,
+        os: "linux",
+        architecture: "amd64",
+        variant: null,
+        osVersion: null,
+        osFeatures: null,
+        subjectDigest: null,
+        annotations: null,
+        hasAnnotations: 0,
+      },
+    ],
+  ],
+  [
+    (db) => db.images.layers(ids.app, ids.image, 5),
+    [
+      {
+        digest: digest("layer"),
+        mediaType: "type/layer",
+        sizeBytes: 5,
+        urls: null,
+        isHere: 1,
+      },
+    ],
+  ],
+  [
+    (db) => db.images.linkedBlobs(ids.base, [digest("layer"), digest("config")]),
+    new Set([digest("layer")]),
+  ],
   [(db) => db.images.sizes([ids.image, 99]), new Map<unknown, unknown>([[1, 11]])],
   [
     (db) => db.storageUsage.blobsOf(ids.app, { kind: "everything" }, { last: 0, limit: 5 }),
