@@ -23,3 +23,7 @@ export const configListAtMost = 1000;
 export const layerUrlsAtMost = 20;
 /** Bytes of a manifest whose text is in an answer. */
 export const rawManifestBytesAtMost = 4 * 1024 * 1024;
+/** Sessions of browsers of one account. */
+export const sessionsAtMost = 100;
+/** Namespaces of the signed-in user. */
+export const ownNamespacesAtMost = 1000;

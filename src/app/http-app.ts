@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createBrowserSessions } from "../auth/browser-sessions.ts";
 import {
   createHubPolicy,
   createOpenHubPolicy,
@@ -95,18 +96,21 @@ interface Authentication {
 
 async function openAuthentication(context: AppContext): Promise<Authentication> {
   const { config } = context;
-  const { defaultVisibility } = config.repositories;
+  const { defaultVisibility, createOnPush } = config.repositories;
+  const hasMirrors = config.mirrors.length > 0;
+  const sessionFacts = { isOpen: config.auth.open, hasMirrors, createOnPush };
+  const settings = { defaultVisibility, sessionFacts };
   const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
   const accounts = await context.accounts();
   const facts = (await context.database()).facts.repositories;
   const mirrored = new Set(context.mirrored.keys());
   if (!config.auth.open) {
-    const { parts, sessions, hubPolicy } = await openTokens(context, clientInfo);
+    const { parts, hubPolicy, ...logins } = await openTokens(context, clientInfo);
     const policy = denyHubChangesToMirrored(hubPolicy, mirrored);
     return {
       parts: { ...parts, clientInfo, wwwAuthenticate },
-      hub: { accounts, policy, sessions, defaultVisibility },
+      hub: { accounts, policy, ...logins, ...settings },
     };
   }
   return {
@@ -121,7 +125,8 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
       accounts,
       policy: denyHubChangesToMirrored(createOpenHubPolicy(), mirrored),
       sessions: undefined,
-      defaultVisibility,
+      browserSessions: undefined,
+      ...settings,
     },
   };
 }
@@ -141,6 +146,10 @@ async function openTokens(context: AppContext, clientInfo: AppParts["clientInfo"
   return {
     hubPolicy: createHubPolicy({ database }),
     sessions: createSessions({ keys, issuer: service, authenticator, database, clock }),
+    browserSessions: createBrowserSessions({
+      ...{ database, clock },
+      times: { idleMs: config.web.sessionIdle, lifetimeMs: config.web.sessionLifetime },
+    }),
     parts: {
       requestAuthenticator: createRequestAuthenticator({
         bearer,

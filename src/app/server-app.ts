@@ -125,6 +125,8 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     gc: config.gc,
     scrub: config.scrub,
     uploadIdleMs: config.limits.uploadExpiry,
+    // A session that is older than its lifetime ends too, and was used less than that time ago.
+    sessionIdleMs: Math.min(config.web.sessionIdle, config.web.sessionLifetime),
   };
   if (database.coordination !== undefined) {
     const leadership = await leadershipOf(context);

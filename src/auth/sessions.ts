@@ -5,11 +5,13 @@ import { principalNow, type KnownPrincipal } from "../database/permissions/princ
 import type { Keys } from "./signing-keys/keys.ts";
 import { createSignedTokens } from "./tokens/signed-tokens.ts";
 
-/** A login to the Hub-shaped API, with the current state of its account. */
+/** A login to the Hub-shaped API or to Berth's own API, with the current state of its account. */
 export interface Session {
   readonly principal: KnownPrincipal;
   /** When the credentials were checked. A password change after this time ends the session. */
   readonly sinceMs: number;
+  /** The id of the browser's session; `undefined` for a client with a token or with credentials. */
+  readonly browserSession?: string;
 }
 
 export interface Sessions {

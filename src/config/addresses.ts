@@ -84,3 +84,15 @@ export function ipRange(): z.ZodType<string> {
     },
   });
 }
+
+/** A host of images, with an optional port; `*.example.com` is each host below example.com. */
+export function imageHost(): z.ZodType<string> {
+  return value({
+    allowed: "a host name, such as img.shields.io or *.example.com",
+    parse: (raw) => {
+      if (typeof raw !== "string") return undefined;
+      const [, host = ""] = /^(?:\*\.)?([^*:]+)(?::\d{1,5})?$/.exec(raw.trim()) ?? [];
+      return hostName.test(host) ? raw.trim().toLowerCase() : undefined;
+    },
+  });
+}

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { imageHost, ipRange, listenAddress, serverUrl } from "./addresses.ts";
 import { databaseSchema } from "./database.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { storageSchema } from "./storage.ts";
@@ -108,6 +108,22 @@ export const configSchema = z.object({
     .array(mirrorSchema)
     .prefault([])
     .describe("Mirrors of other registries; see docs/mirror.md"),
+  web: z
+    .object({
+      enabled: bool().prefault(true).describe("Serve the web pages"),
+      sessionIdle: duration({ min: 60_000, max: 365 * day })
+        .prefault("7d")
+        .describe("The time without a request after which the session of a browser ends"),
+      sessionLifetime: duration({ min: 60_000, max: 365 * day })
+        .prefault("30d")
+        .describe("The time after the sign-in after which the session of a browser ends"),
+      imageHosts: z
+        .array(imageHost())
+        .prefault([])
+        .describe("Hosts from which the web pages show the images of descriptions"),
+      indexed: bool().prefault(false).describe("Allow search engines to index the web pages"),
+    })
+    .prefault({}),
   metrics: z
     .object({
       allow: z

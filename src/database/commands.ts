@@ -1,5 +1,6 @@
 import * as accessTokens from "./accounts/access-tokens.ts";
 import * as accounts from "./accounts/accounts.ts";
+import * as browserSessions from "./accounts/browser-sessions.ts";
 import * as collaborators from "./accounts/collaborators.ts";
 import * as invites from "./accounts/invites.ts";
 import * as loginAttempts from "./accounts/login-attempts.ts";
@@ -65,6 +66,13 @@ export const commands = {
     "touchAccessToken",
   ),
   ...pick(accounts, "createAccount", "deleteAccount"),
+  ...pick(
+    browserSessions,
+    "startBrowserSession",
+    "touchBrowserSession",
+    "endBrowserSessions",
+    "deleteExpiredBrowserSessions",
+  ),
   ...pick(collaborators, "setCollaborator"),
   ...pick(invites, "createInvite", "deleteInvite", "acceptInvite"),
   ...pick(loginAttempts, "takeLoginAttempt", "returnLoginAttempt", "deleteFullLoginAttempts"),
@@ -134,6 +142,7 @@ type InternalCommand =
   // A HEAD by a pusher extends the lease of a blob or a manifest; an access token's last use is recorded.
   | ("leaseBlob" | "leaseManifest" | "touchAccessToken")
   // Logins.
+  | ("touchBrowserSession" | "deleteExpiredBrowserSessions")
   | ("takeLoginAttempt" | "returnLoginAttempt" | "deleteFullLoginAttempts")
   // Operators and the start of a server.
   | ("addSigningKey" | "removeSigningKey" | "resealSigningKeys")

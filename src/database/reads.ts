@@ -1,5 +1,6 @@
 import { createAccessTokenReads } from "./accounts/access-tokens.ts";
 import { createAccountReads } from "./accounts/accounts.ts";
+import { createBrowserSessionReads } from "./accounts/browser-sessions.ts";
 import { createCollaboratorReads } from "./accounts/collaborators.ts";
 import { createInviteReads } from "./accounts/invites.ts";
 import { createMemberReads } from "./accounts/members.ts";
@@ -67,6 +68,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     quotas: createQuotaReads(db),
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    browserSessions: createBrowserSessionReads(db),
     signingKeys: createSigningKeyReads(db),
     members: createMemberReads(db),
     memberships: createMembershipReads(db),

@@ -11,6 +11,7 @@ import type { RequestAuthenticator } from "./middleware/authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
 import { createBudgets, type BudgetLimits } from "./middleware/budgets.ts";
 import type { WwwAuthenticate } from "./token/www-authenticate.ts";
+import { createSessionCookie } from "./middleware/session-cookie.ts";
 import { createBrowserRules, nosniff } from "./middleware/csrf.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
@@ -68,13 +69,14 @@ export interface AppParts {
  */
 export function routesOf(parts: AppParts): readonly Route[] {
   const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
+  const sessionCookie = createSessionCookie(clientInfo);
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
   const served: readonly Route[] = [
     ...healthRoutes(parts.health),
     ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
     ...registryRoutes({ registry, policy, pullCounters, mayRedirect, limits }),
-    ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo }),
+    ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo, sessionCookie }),
     ...searchV1Routes({ search: catalog.search, policy }),
   ];
   return served;
@@ -86,7 +88,8 @@ export function createApp(
   const app = new Koa();
   app.use(logRequests(parts.logger, parts.clientInfo));
   app.use(renderFailures(parts.logger));
-  const browsers = createBrowserRules({ ...parts, isHubPath });
+  const sessionCookie = createSessionCookie(parts.clientInfo);
+  const browsers = createBrowserRules({ ...parts, sessionCookie, isHubPath });
   app.use(browsers.middleware);
   app.use(async (ctx, next) => {
     // Old clients look for this header in the response to `GET /v2/`.
@@ -96,6 +99,7 @@ export function createApp(
   app.use(
     createRouter(routesOf(parts), {
       ...parts,
+      sessionCookie,
       repositoryResolver: createRepositoryResolver(parts),
       bodies: createBodyReader(parts.limits),
       budgets: createBudgets(parts.limits, Date.now, parts.processes),

@@ -1,4 +1,5 @@
 import type { Context } from "koa";
+import type { BrowserSessions } from "../auth/browser-sessions.ts";
 import type { HubPolicy } from "../auth/hub-policy.ts";
 import type { Policy } from "../auth/policy.ts";
 import { accountIdOf, anonymous, type Grant } from "../auth/principal.ts";
@@ -9,6 +10,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { readAuthorization, type RequestAuthenticator } from "./middleware/authenticate.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
+import type { SessionCookie } from "./middleware/session-cookie.ts";
 import { peerOf, setGrant } from "./middleware/request-state.ts";
 import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 import { forbidden, needsLogin, notFound } from "./hub/errors.ts";
@@ -29,7 +31,10 @@ export interface AuthorizerParts {
     readonly policy: HubPolicy;
     /** `undefined` in open mode: there are no logins, and all callers of the Hub-shaped API are anonymous. */
     readonly sessions: Sessions | undefined;
+    /** `undefined` in open mode. */
+    readonly browserSessions: BrowserSessions | undefined;
   };
+  readonly sessionCookie: SessionCookie;
   readonly clientInfo: Pick<ClientInfo, "peerOf" | "originOf">;
 }
 
@@ -135,7 +140,12 @@ async function authorizeSession(
   const decision = await unavailableOnDatabaseError(() =>
     policy.authorize(session, requires, { namespace, repository }),
   );
-  if (decision === "login") throw needsLogin("authentication credentials were not provided");
+  if (decision === "login")
+    throw needsLogin(
+      parts.sessionCookie.read(ctx.req) === undefined
+        ? "authentication credentials were not provided"
+        : "your session has ended: sign in again",
+    );
   if (decision === "unknown") throw notFound();
   if (decision === "forbidden") throw forbidden();
   return {
@@ -149,19 +159,31 @@ async function authorizeSession(
  * Most scripts for Docker Hub send the scheme `JWT` instead of `Bearer`. Some command lines send a password (Basic)
  * with each request.
  */
-async function sessionOf(
-  ctx: Context,
-  { hub: { sessions }, clientInfo }: AuthorizerParts,
-): Promise<Session | undefined> {
+async function sessionOf(ctx: Context, parts: AuthorizerParts): Promise<Session | undefined> {
+  const { sessions } = parts.hub;
   const authorization = readAuthorization(ctx.get("Authorization").replace(/^jwt /i, "Bearer "));
   // In open mode every caller is anonymous.
-  if (authorization.kind === "none" || sessions === undefined) return undefined;
+  if (sessions === undefined) return undefined;
+  if (authorization.kind === "none") return browserSessionOf(ctx, parts);
   const session = await unavailableOnDatabaseError(async () => {
     if (authorization.kind === "bearer") return sessions.resume(authorization.token.trim());
     if (authorization.kind !== "basic") return undefined;
-    return sessions.identify(authorization, clientInfo.peerOf(ctx.req));
+    return sessions.identify(authorization, parts.clientInfo.peerOf(ctx.req));
   });
   if (session === undefined)
     throw needsLogin("the credentials or the token are not valid: log in again");
   return session;
+}
+
+/** The session of the cookie. A session that has ended leaves an anonymous client: public pages stay readable. */
+async function browserSessionOf(
+  ctx: Context,
+  { hub: { browserSessions }, sessionCookie }: AuthorizerParts,
+): Promise<Session | undefined> {
+  const secret = sessionCookie.read(ctx.req);
+  if (secret === undefined) return undefined;
+  // A browser or a proxy must not show the response to the next user of the browser.
+  ctx.set("Cache-Control", "private, no-cache");
+  ctx.vary("Cookie, Authorization");
+  return unavailableOnDatabaseError(async () => browserSessions?.resume(secret));
 }

@@ -1,6 +1,6 @@
 import { matchInstance, recover } from "./recovery.ts";
 import type { MaintenanceTask } from "./scheduled-task.ts";
-import { cleanUpUploads, startTasks, type MaintenanceParts } from "./tasks.ts";
+import { cleanUpSessions, cleanUpUploads, startTasks, type MaintenanceParts } from "./tasks.ts";
 
 const hourMs = 3_600_000;
 
@@ -18,6 +18,7 @@ export async function startMaintenance(
   if (recovery !== undefined)
     report.warn(recovery, "the last process did not stop cleanly; its blobs were checked");
   await cleanUpUploads(parts);
+  await cleanUpSessions(parts);
 
   const tasks = startTasks(parts);
   const hourly = setInterval(() => {
@@ -50,7 +51,7 @@ export async function startMaintenance(
  * itself, and the end of one replica says nothing about the others.
  */
 export function startLeaderMaintenance(parts: MaintenanceParts): MaintenanceTask {
-  const cleaning = cleanUpUploads(parts);
+  const cleaning = Promise.all([cleanUpUploads(parts), cleanUpSessions(parts)]);
   const tasks = startTasks(parts);
   return {
     stop: async () => {

@@ -32,6 +32,8 @@ export interface MaintenanceParts {
   /** The milliseconds between two scrubs of all blobs (0: none), and the bytes per second. */
   readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
   readonly uploadIdleMs: number;
+  /** The sessions of browsers that no request has used for this time have ended. */
+  readonly sessionIdleMs: number;
 }
 
 const hourMs = 3_600_000;
@@ -47,7 +49,8 @@ export function startTasks(parts: MaintenanceParts): MaintenanceTask {
     ...startDeletingBytes(parts),
     startScrubbing(parts),
   ];
-  const hourly = setInterval(() => void cleanUpUploads(parts), hourMs).unref();
+  const cleanUp = (): void => void Promise.all([cleanUpUploads(parts), cleanUpSessions(parts)]);
+  const hourly = setInterval(cleanUp, hourMs).unref();
   return {
     stop: async () => {
       clearInterval(hourly);
@@ -205,5 +208,20 @@ export async function cleanUpUploads({
       report.info({ orphans }, "bytes in the store that belonged to no upload were deleted");
   } catch (error) {
     report.error({ err: error }, "uploads could not be expired");
+  }
+}
+
+/** Deletes the rows of sessions of browsers that have ended. */
+export async function cleanUpSessions({
+  database,
+  clock,
+  sessionIdleMs,
+  report,
+}: Pick<MaintenanceParts, "database" | "clock" | "sessionIdleMs" | "report">): Promise<void> {
+  try {
+    const beforeMs = clock() - sessionIdleMs;
+    await database.commands.deleteExpiredBrowserSessions({ beforeMs });
+  } catch (error) {
+    report.error({ err: error }, "the ended sessions of browsers could not be deleted");
   }
 }

@@ -178,6 +178,11 @@ const views: Row = (world, route) =>
   }));
 const inspections: Row = (world, route) =>
   world.manifests.map((digest) => ({ path: pathOf({ ...world, subject: digest }, route) }));
+const cookies: Row = (world, route) =>
+  ["a=b; ".repeat(12_000), `berth=${"x".repeat(43)}; `.repeat(1_200)].map((Cookie) => ({
+    path: pathOf(world, route),
+    headers: { Cookie, Authorization: "" },
+  }));
 const comparisons: Row = () =>
   [
     "from=config-first&to=config-second",
@@ -242,6 +247,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /openapi.json": once,
   "GET /.well-known/jwks.json": once,
   "GET /v2/auditlogs/:account": logs,
+  "GET /api/berth/v1/session": (world, route) => [...usual(world, route), ...cookies(world, route)],
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,

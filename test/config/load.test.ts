@@ -34,6 +34,10 @@ describe("a key that is not set", () => {
       manifests: { mediaTypes: [] },
       quotas: {},
       mirrors: [],
+      web: {
+        ...{ enabled: true, sessionIdle: 7 * day, sessionLifetime: 30 * day },
+        ...{ imageHosts: [], indexed: false },
+      },
       metrics: { allow: ["127.0.0.0/8", "::1"] },
       sparse: false,
       gc: {

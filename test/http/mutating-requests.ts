@@ -40,6 +40,11 @@ for (const token of [
 ])
   await tables.insert("access_tokens", { ...token, label: "x", created_at: 0 });
 
+await tables.insert("browser_sessions", {
+  ...{ id: "of-eve", account_id: eve, secret_hash: "no hash" },
+  ...{ password_at: 0, started_at: 0, seen_at: 0 },
+});
+
 const ann = berth.as("ann");
 export const { manifest, layer } = await pushImageParts(ann, "team/app");
 for (const annotations of [{}, { a: "b" }]) {
@@ -123,6 +128,11 @@ export const rows: Readonly<
   "POST /token": login,
   "POST /v2/users/login": login,
   "POST /v2/auth/token": login,
+  "POST /api/berth/v1/session":
+    "is judged by the credentials in its body, and its command checks them again",
+  "DELETE /api/berth/v1/session": "ends the session of the request alone, with any permission",
+  "DELETE /api/berth/v1/sessions": [bare("/api/berth/v1/sessions", ownByPassword)],
+  "DELETE /api/berth/v1/sessions/:id": [bare("/api/berth/v1/sessions/of-eve", ownByPassword)],
   "POST /v2/*name/blobs/uploads": () => starts(""),
   "POST /v2/*name/blobs/uploads/": () => starts("/"),
   "PATCH /v2/*name/blobs/uploads/:id": session,

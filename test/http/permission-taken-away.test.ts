@@ -32,7 +32,7 @@ const tables = {
   ...{ tags: "name, manifest_id", tag_history: "id", accounts: "*", members: "*", teams: "*" },
   ...{ team_members: "*", team_permissions: "*", collaborators: "*", invites: "*", stars: "*" },
   access_tokens: "id, label, is_active, resources",
-  ...{ audit_log: "*", repository_descriptions: "*" },
+  ...{ browser_sessions: "id", audit_log: "*", repository_descriptions: "*" },
 };
 const snapshot = async (from = berth.tables): Promise<Readonly<Record<string, unknown>>> => {
   const contents: Record<string, unknown> = {};

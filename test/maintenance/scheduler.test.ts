@@ -47,7 +47,14 @@ async function openWithDeletingBlobs(count: number) {
   });
   const start = (stepsPerSecond: number) =>
     startMaintenance({
-      ...{ ...parts, uploads, leaseTimes, report: silent, uploadIdleMs: 3_600_000 },
+      ...{
+        ...parts,
+        uploads,
+        leaseTimes,
+        report: silent,
+        uploadIdleMs: 3_600_000,
+        sessionIdleMs: 3_600_000,
+      },
       gc: { deleteUntagged: false, interval: 0, stepsPerSecond },
       scrub: { interval: 0, bytesPerSecond: 0 },
     });

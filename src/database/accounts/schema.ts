@@ -10,6 +10,7 @@ export interface AccountTables {
   collaborators: CollaboratorsTable;
   access_tokens: AccessTokensTable;
   invites: InvitesTable;
+  browser_sessions: BrowserSessionsTable;
 }
 
 export type RepositoryRole = "read" | "write" | "admin";
@@ -86,4 +87,15 @@ interface InvitesTable {
   role: MemberRole;
   inviter: string;
   created_at: number;
+}
+
+interface BrowserSessionsTable {
+  id: string;
+  account_id: number;
+  secret_hash: string;
+  password_at: number;
+  started_at: number;
+  seen_at: number;
+  peer: Generated<string>;
+  agent: Generated<string>;
 }

@@ -1,6 +1,7 @@
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { lockName } from "../locks.ts";
 import type { Db } from "../schema.ts";
+import { deleteSessionsOf } from "./browser-sessions.ts";
 import { createAccount, isLastAdministrator, lockAccount } from "./accounts.ts";
 
 /**
@@ -38,6 +39,8 @@ interface ChangeUser extends AuditContext {
   readonly isAdmin?: boolean | undefined;
   readonly disabled?: boolean | undefined;
   readonly passwordHash?: string | undefined;
+  /** A browser session of the user that the new password does not end. */
+  readonly keptSession?: string | undefined;
 }
 
 /** `last-administrator`: no enabled administrator would remain. */
@@ -70,6 +73,12 @@ export async function changeUser(
       .set({ password_hash: change.passwordHash, password_changed_at: nowMs })
       .where("id", "=", before.id)
       .execute();
+    await deleteSessionsOf(tx, before.id, { allBut: change.keptSession });
+    await tx
+      .updateTable("browser_sessions")
+      .set({ password_at: nowMs })
+      .where("account_id", "=", before.id)
+      .execute();
     await audit("user.password");
   }
   if (moved.isAdmin || moved.disabled) {
@@ -79,6 +88,7 @@ export async function changeUser(
       .where("id", "=", before.id)
       .execute();
   }
+  if (moved.disabled) await deleteSessionsOf(tx, before.id, { allBut: undefined });
   if (moved.isAdmin) await audit(after.isAdmin ? "user.admin.grant" : "user.admin.revoke");
   if (moved.disabled) await audit(after.disabled ? "user.disable" : "user.enable");
   const isChanged = moved.isAdmin || moved.disabled || change.passwordHash !== undefined;

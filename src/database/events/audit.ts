@@ -39,6 +39,8 @@ export const auditActions = [
   "user.enable",
   "user.admin.grant",
   "user.admin.revoke",
+  "user.session.start",
+  "user.session.end",
   "user.access_token.create",
   "user.access_token.update",
   "user.access_token.delete",

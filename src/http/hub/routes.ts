@@ -1,4 +1,5 @@
 import type { Accounts } from "../../accounts/accounts.ts";
+import type { BrowserSessions } from "../../auth/browser-sessions.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Sessions } from "../../auth/sessions.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
@@ -6,7 +7,9 @@ import type { HubCatalog } from "./hub.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
+import type { SessionCookie } from "../middleware/session-cookie.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
+import { sessionRoutes, type SessionFacts } from "../api/session.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { Route } from "../route.ts";
@@ -31,8 +34,11 @@ export interface HubParts {
   readonly policy: HubPolicy;
   /** `undefined` in open mode: there are no logins, and all callers are anonymous. */
   readonly sessions: Sessions | undefined;
+  /** `undefined` in open mode. */
+  readonly browserSessions: BrowserSessions | undefined;
   /** `repositories.defaultVisibility`. */
   readonly defaultVisibility: "private" | "public";
+  readonly sessionFacts: SessionFacts;
 }
 
 /** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
@@ -41,11 +47,13 @@ export function hubRoutes(
     readonly registry: Registry;
     readonly catalog: Catalog;
     readonly clientInfo: ClientInfo;
+    readonly sessionCookie: SessionCookie;
   },
 ): readonly Route[] {
   const parts = { ...given, pager: createPager(given.clientInfo) };
   return [
     ...loginRoutes(parts),
+    ...sessionRoutes(parts),
     ...userRoutes(parts),
     ...personalTokenRoutes(parts),
     ...organisationTokenRoutes(parts),

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { memoized } from "../../concurrency/bounded-cache.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
+import type { SessionCookie } from "./session-cookie.ts";
 import { setErrorFormat } from "./request-state.ts";
 
 /*
@@ -37,13 +38,14 @@ export interface BrowserRules {
 
 export function createBrowserRules(parts: {
   readonly clientInfo: ClientInfo;
+  readonly sessionCookie: SessionCookie;
   /** `auth.open`: requests need no credentials, so a page of any site could send them. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
   /** Whether an error at a path has the format of the Hub-shaped API. */
   readonly isHubPath: (path: string) => boolean;
 }): BrowserRules {
-  const { clientInfo, isOpen, publicUrl, isHubPath } = parts;
+  const { clientInfo, sessionCookie, isOpen, publicUrl, isHubPath } = parts;
   const publicName = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
 
   const isKnownName = memoized((host) => {
@@ -71,6 +73,9 @@ export function createBrowserRules(parts: {
       return "in open mode the registry answers only to localhost, to an IP address and to the host of publicUrl: use one of them, or set publicUrl";
     const { method = "GET", headers } = request;
     if (["GET", "HEAD", "OPTIONS"].includes(method)) return undefined;
+    // A browser adds the cookie to the requests of all pages.
+    if (sessionCookie.read(request) !== undefined)
+      return isFromOwnPage(request, clientInfo) ? undefined : notFromOwnPage;
     if (headers["sec-fetch-site"] === "cross-site")
       return "a page of another site may not change anything here (Sec-Fetch-Site: cross-site)";
     if (headers.origin === undefined || isOwnOrigin(request, headers.origin)) return undefined;
@@ -86,6 +91,23 @@ export function createBrowserRules(parts: {
       throw new OciError("DENIED", rejection);
     },
   };
+}
+
+/** The message for a request with a cookie, or a sign-in, that {@link isFromOwnPage} does not accept. */
+export const notFromOwnPage =
+  "this did not come from Berth's own pages; behind a proxy set publicUrl";
+
+/**
+ * Whether a page of the registry itself sent a change. On http outside of the own machine browsers send no
+ * Sec-Fetch-Site, but they send Origin with each change.
+ */
+export function isFromOwnPage(
+  request: IncomingMessage,
+  clientInfo: Pick<ClientInfo, "originOf">,
+): boolean {
+  const { origin, "sec-fetch-site": site } = request.headers;
+  if (site !== undefined) return site === "same-origin";
+  return origin !== undefined && origin === new URL(clientInfo.originOf(request)).origin;
 }
 
 const hostOf = (url: string): string => new URL(url).host;

@@ -57,6 +57,13 @@ export function openApiOf(routes: readonly Route[]): Json {
           scheme: "bearer",
           description: "From /v2/users/login or /v2/auth/token; the scheme JWT is accepted too.",
         },
+        browser: {
+          type: "apiKey",
+          in: "cookie",
+          name: "__Host-berth",
+          description:
+            "From POST /api/berth/v1/session; on http its name is berth. A change also needs Sec-Fetch-Site: same-origin or the Origin of the registry.",
+        },
         registry: { type: "http", scheme: "bearer", description: "From /token." },
         password: { type: "http", scheme: "basic", description: "Or an access token." },
       },
@@ -78,7 +85,7 @@ function hubOperation(route: HubRoute): Json {
       : {}),
     parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
     ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
-    security: [...(isOpen ? [{}] : []), { session: [] }, { password: [] }],
+    security: [...(isOpen ? [{}] : []), { session: [] }, { browser: [] }, { password: [] }],
     responses: {
       [route.status ?? 200]: {
         description: route.summary,

@@ -1,5 +1,6 @@
 import { accessSteps } from "./access.ts";
 import { accessTokensSteps } from "./access-tokens.ts";
+import { browserSessionsSteps } from "./browser-sessions.ts";
 import { invitesSteps } from "./invites.ts";
 import { accountsSteps } from "./accounts.ts";
 import { catalogSteps } from "./catalog.ts";
@@ -15,7 +16,7 @@ import type { Step } from "./support.ts";
 /** The steps of the contract. Each part begins with an empty database. */
 export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["accounts", [...accountsSteps, ...membersSteps]],
-  ["access", [...accessSteps, ...accessTokensSteps, ...invitesSteps]],
+  ["access", [...accessSteps, ...accessTokensSteps, ...invitesSteps, ...browserSessionsSteps]],
   ["registry", [...registrySteps, ...uploadsSteps]],
   ["catalog", catalogSteps],
   ["images", imagesSteps],
