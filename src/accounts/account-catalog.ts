@@ -27,6 +27,9 @@ export function createAccountCatalog({ database }: { readonly database: Database
       throw unknownAccount("user", name);
     },
 
+    /** The account of a namespace; `undefined` if there is none. */
+    find: (name: string): Promise<Account | undefined> => database.accounts.find(name),
+
     async organisationsOf(userId: number, page: NumberedPage): Promise<Listing<Membership>> {
       return {
         count: await database.memberships.countOfUser(userId),

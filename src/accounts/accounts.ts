@@ -10,6 +10,7 @@ import {
   type MirrorVisibility,
   type PermissionReader,
 } from "../auth/permission-reader.ts";
+import { createProfiles, type Profiles } from "./profiles.ts";
 import { createTeams, type Teams } from "./teams.ts";
 
 /** Accounts, permissions and the audit log of one database. */
@@ -18,6 +19,7 @@ export interface Accounts {
   readonly permissionReader: PermissionReader;
   readonly users: Users;
   readonly organisations: Organisations;
+  readonly profiles: Profiles;
   readonly teams: Teams;
   readonly accessTokens: AccessTokens;
   readonly audit: Database["audit"];
@@ -48,6 +50,7 @@ export function createAccounts(parts: {
     permissionReader: createPermissionReader({ database, createOnPush, mirrors: parts.mirrors }),
     users: createUsers({ database, passwords, clock }),
     organisations: createOrganisations({ database, clock }),
+    profiles: createProfiles({ database, clock }),
     teams: createTeams({ database, clock }),
     accessTokens: new AccessTokens({ database, clock }),
     audit: database.audit,

@@ -49,7 +49,12 @@ export function createUsers(parts: {
   const change = async (
     actor: Actor,
     name: string,
-    change: { isAdmin?: boolean; disabled?: boolean; passwordHash?: string },
+    change: {
+      isAdmin?: boolean;
+      disabled?: boolean;
+      passwordHash?: string;
+      keptSession?: string | undefined;
+    },
   ): Promise<boolean> => {
     const outcome = await database.commands.changeUser({ name, ...change, actor, nowMs: clock() });
     switch (outcome) {
@@ -80,9 +85,18 @@ export function createUsers(parts: {
       change(actor, name, { disabled }),
     setAdmin: (actor: Actor, name: string, isAdmin: boolean): Promise<boolean> =>
       change(actor, name, { isAdmin }),
-    /** Bearer tokens of the old password stay valid for at most 5 minutes; access tokens stay valid. */
-    async setPassword(actor: Actor, name: string, password: string): Promise<void> {
-      await change(actor, name, { passwordHash: await hash(password) });
+    /**
+     * Bearer tokens of the old password stay valid for at most 5 minutes; access tokens stay valid. The sessions of the
+     * user end.
+     * @param keptSession the browser session in which the user sets the password; it continues
+     */
+    async setPassword(
+      actor: Actor,
+      name: string,
+      password: string,
+      keptSession?: string,
+    ): Promise<void> {
+      await change(actor, name, { passwordHash: await hash(password), keptSession });
     },
     delete: (actor: Actor, name: string): Promise<void> =>
       removeAccount(database, { name, kind: "user", actor, nowMs: clock() }),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { time } from "./fields.ts";
+import { lookedUpAtMost } from "./limits.ts";
 
 /* Users, and organisations as accounts. */
 
@@ -57,3 +58,54 @@ export const loginBody = z.object({ username: credential, password: credential }
 export const loginSchema = z.object({ token: z.string() });
 export const sessionTokenBody = z.object({ identifier: credential, secret: credential });
 export const sessionTokenSchema = z.object({ access_token: z.string() });
+
+const fullName = z.string().trim().max(100);
+
+/** The calling user in Berth's own API. */
+export const profileSchema = z.object({
+  username: z.string(),
+  full_name: z.string(),
+  /** `null`: none. */
+  email: z.string().nullable(),
+  is_admin: z.boolean(),
+  created: time,
+});
+export type ProfileAnswer = z.output<typeof profileSchema>;
+/** An absent field stays unchanged; an empty or null `email` removes the address. */
+export const profileBody = z.object({
+  full_name: fullName.optional(),
+  email: z
+    .union([z.email().max(254), z.literal("")])
+    .nullable()
+    .optional(),
+});
+export const newPasswordBody = z.object({ current: credential, new: credential });
+
+export const userLookupQuery = z.object({
+  prefix: z.string().min(2).max(255).describe("The first characters of the name; at least 2."),
+});
+export const userLookupSchema = z.object({
+  users: z.array(z.object({ username: z.string(), full_name: z.string() })).max(lookedUpAtMost),
+});
+export type UserLookupAnswer = z.output<typeof userLookupSchema>;
+
+/** A namespace: a user, an organisation, a mirror, or repositories without an account. */
+export const namespaceSchema = z.object({
+  name: z.string(),
+  /** `null`: no account has the name. */
+  kind: z.enum(["user", "organisation"]).nullable(),
+  full_name: z.string(),
+  is_mirror: z.boolean(),
+  /** Of the repositories that the caller sees. */
+  repository_count: z.int(),
+  /** `null`: no quota, or the caller is neither a member nor an administrator. */
+  quota: z
+    .object({
+      used_bytes: z.int(),
+      /** `null`: no limit. */
+      limit_bytes: z.int().nullable(),
+    })
+    .nullable(),
+});
+export type NamespaceAnswer = z.output<typeof namespaceSchema>;
+export const changeOrganisationBody = z.object({ full_name: fullName });

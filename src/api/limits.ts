@@ -27,3 +27,5 @@ export const rawManifestBytesAtMost = 4 * 1024 * 1024;
 export const sessionsAtMost = 100;
 /** Namespaces of the signed-in user. */
 export const ownNamespacesAtMost = 1000;
+/** Users whose names begin with a prefix. */
+export const lookedUpAtMost = 10;

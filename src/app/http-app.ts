@@ -97,14 +97,14 @@ interface Authentication {
 async function openAuthentication(context: AppContext): Promise<Authentication> {
   const { config } = context;
   const { defaultVisibility, createOnPush } = config.repositories;
-  const hasMirrors = config.mirrors.length > 0;
-  const sessionFacts = { isOpen: config.auth.open, hasMirrors, createOnPush };
-  const settings = { defaultVisibility, sessionFacts };
   const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
   const accounts = await context.accounts();
   const facts = (await context.database()).facts.repositories;
   const mirrored = new Set(context.mirrored.keys());
+  const sessionFacts = { isOpen: config.auth.open, hasMirrors: mirrored.size > 0, createOnPush };
+  const quotas = await context.quotas();
+  const settings = { defaultVisibility, sessionFacts, quotas, mirrored };
   if (!config.auth.open) {
     const { parts, hubPolicy, ...logins } = await openTokens(context, clientInfo);
     const policy = denyHubChangesToMirrored(hubPolicy, mirrored);

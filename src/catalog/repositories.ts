@@ -84,6 +84,12 @@ export class RepositoryCatalog {
     return { count, items: isByPulls ? items.toSorted(byPulls(descending)) : items };
   }
 
+  /** The number of repositories of a namespace that are visible to the session. */
+  async count(session: Session | undefined, namespace: string): Promise<number> {
+    const view = await this.#parts.policy.viewOf(session, namespace);
+    return this.#parts.database.namespacePages.count({ namespace, view });
+  }
+
   /** Throws NAME_UNKNOWN if the repository was deleted meanwhile. The caller must check the permission. */
   async get(
     session: Session | undefined,

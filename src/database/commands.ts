@@ -5,6 +5,7 @@ import * as collaborators from "./accounts/collaborators.ts";
 import * as invites from "./accounts/invites.ts";
 import * as loginAttempts from "./accounts/login-attempts.ts";
 import * as members from "./accounts/members.ts";
+import * as profiles from "./accounts/profiles.ts";
 import * as signingKeys from "./accounts/signing-keys.ts";
 import * as teams from "./accounts/teams.ts";
 import * as users from "./accounts/users.ts";
@@ -77,6 +78,7 @@ export const commands = {
   ...pick(invites, "createInvite", "deleteInvite", "acceptInvite"),
   ...pick(loginAttempts, "takeLoginAttempt", "returnLoginAttempt", "deleteFullLoginAttempts"),
   ...pick(members, "setMember", "removeMember"),
+  ...pick(profiles, "changeProfile"),
   ...pick(signingKeys, "addSigningKey", "removeSigningKey", "resealSigningKeys"),
   ...pick(
     teams,

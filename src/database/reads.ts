@@ -5,6 +5,7 @@ import { createCollaboratorReads } from "./accounts/collaborators.ts";
 import { createInviteReads } from "./accounts/invites.ts";
 import { createMemberReads } from "./accounts/members.ts";
 import { createMembershipReads } from "./accounts/memberships.ts";
+import { createProfileReads } from "./accounts/profiles.ts";
 import { createSigningKeyReads } from "./accounts/signing-keys.ts";
 import { createTeamReads } from "./accounts/teams.ts";
 import { createImageReads } from "./catalog/images.ts";
@@ -68,6 +69,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     quotas: createQuotaReads(db),
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    profiles: createProfileReads(db),
     browserSessions: createBrowserSessionReads(db),
     signingKeys: createSigningKeyReads(db),
     members: createMemberReads(db),

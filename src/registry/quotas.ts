@@ -12,6 +12,8 @@ export interface Use {
   readonly isOwn: boolean;
 }
 
+export type Quotas = ReturnType<typeof createQuotas>;
+
 export function createQuotas(parts: {
   readonly database: Pick<Database, "quotas" | "commands">;
   readonly clock: Clock;
@@ -29,6 +31,15 @@ export function createQuotas(parts: {
         limitBytes: limitBytes ?? rules.defaultQuotaBytes,
         isOwn: limitBytes !== null,
       }));
+    },
+
+    /** The quota of a namespace; `undefined`: it has no limit, and its bytes are not counted. */
+    async find(namespace: string): Promise<Use | undefined> {
+      const row = await database.quotas.find(namespace);
+      if (row === undefined) return undefined;
+      const { usedBytes, limitBytes } = row;
+      const limit = limitBytes ?? rules.defaultQuotaBytes;
+      return { namespace, usedBytes, limitBytes: limit, isOwn: limitBytes !== null };
     },
 
     /** Sets the quota of a namespace, even below its current usage. Resolves with the usage in bytes. */

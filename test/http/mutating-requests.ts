@@ -2,7 +2,7 @@ import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secr
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
-import { startClosedBerth } from "../support/closed.ts";
+import { password, startClosedBerth } from "../support/closed.ts";
 
 /*
  * A server with one organisation, and a request for each mutating route that its owner eve may send.
@@ -131,6 +131,13 @@ export const rows: Readonly<
   "POST /api/berth/v1/session":
     "is judged by the credentials in its body, and its command checks them again",
   "DELETE /api/berth/v1/session": "ends the session of the request alone, with any permission",
+  "PATCH /api/berth/v1/user": [json("/api/berth/v1/user", { full_name: "x" }, ownByPassword)],
+  "POST /api/berth/v1/user/password": [
+    json("/api/berth/v1/user/password", { current: password, new: "another one" }, ownByPassword),
+  ],
+  "PATCH /api/berth/v1/organisations/:org": [
+    json("/api/berth/v1/organisations/team", { full_name: "x" }),
+  ],
   "DELETE /api/berth/v1/sessions": [bare("/api/berth/v1/sessions", ownByPassword)],
   "DELETE /api/berth/v1/sessions/:id": [bare("/api/berth/v1/sessions/of-eve", ownByPassword)],
   "POST /v2/*name/blobs/uploads": () => starts(""),

@@ -53,6 +53,6 @@ export const organisationPermissions = {
   "change teams": { role: "owner", scopes: ["scope-group-edit"] },
   "see invites": { role: "owner", scopes: ["scope-invite-read", "scope-invite-edit"] },
   invite: { role: "owner", scopes: ["scope-invite-edit"] },
-  "see settings": { role: "owner", scopes: [] },
+  "change settings": { role: "owner", scopes: [] },
   "make tokens": { role: "owner", scopes: [], password: true },
 } as const satisfies Readonly<Record<string, OrganisationRule>>;

@@ -4,11 +4,14 @@ import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Sessions } from "../../auth/sessions.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { HubCatalog } from "./hub.ts";
+import type { Quotas } from "../../registry/quotas.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
+import { namespaceRoutes } from "../api/namespaces.ts";
+import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -39,6 +42,9 @@ export interface HubParts {
   /** `repositories.defaultVisibility`. */
   readonly defaultVisibility: "private" | "public";
   readonly sessionFacts: SessionFacts;
+  readonly quotas: Pick<Quotas, "find">;
+  /** The namespaces of mirrors. */
+  readonly mirrored: ReadonlySet<string>;
 }
 
 /** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
@@ -54,6 +60,8 @@ export function hubRoutes(
   return [
     ...loginRoutes(parts),
     ...sessionRoutes(parts),
+    ...profileRoutes(parts),
+    ...namespaceRoutes(parts),
     ...userRoutes(parts),
     ...personalTokenRoutes(parts),
     ...organisationTokenRoutes(parts),

@@ -15,7 +15,7 @@ const account = (changes: object) => ({
   ...{ passwordChangedAtMs: null, ...changes },
 });
 
-/** Sessions of browsers, after the steps of `access.ts`. */
+/** Sessions of browsers, and profiles, after the steps of `access.ts`. */
 export const browserSessionsSteps: readonly Step[] = [
   [(db) => db.commands.startBrowserSession(start("1", 1_000)), undefined],
   [(db) => db.commands.startBrowserSession(start("2", 2_000)), undefined],
@@ -64,4 +64,14 @@ export const browserSessionsSteps: readonly Step[] = [
   [(db) => db.browserSessions.list(ids.ann), [session("7", 8_000)]],
   [(db) => db.commands.changeUser({ ...change, name: "ann", disabled: true }), "changed"],
   [(db) => db.browserSessions.list(ids.ann), []],
+  [(db) => db.profiles.usersBeginning("ann", 10), []],
+  [(db) => db.commands.changeUser({ ...change, name: "ann", disabled: false }), "changed"],
+  [
+    (db) => db.commands.changeProfile({ ...change, name: "ann", kind: "user", fullName: "Ann" }),
+    "changed",
+  ],
+  [(db) => db.commands.changeProfile({ ...change, name: "ann", kind: "user" }), "unchanged"],
+  [(db) => db.commands.changeProfile({ ...change, name: "ann", kind: "organisation" }), "unknown"],
+  [(db) => db.profiles.usersBeginning("an", 10), [{ name: "ann", fullName: "Ann" }]],
+  [(db) => db.profiles.usersBeginning("", 2).then((users) => users.length), 2],
 ];

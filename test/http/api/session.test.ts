@@ -3,34 +3,14 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import supertest from "supertest";
 import { startBerth } from "../../support/berth.ts";
-import { password, startClosedBerth, type ClosedBerth } from "../../support/closed.ts";
+import { browserOf } from "../../support/browser.ts";
+import { password, startClosedBerth } from "../../support/closed.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 const session = "/api/berth/v1/session";
 const sessions = "/api/berth/v1/sessions";
 
-/** Sends requests as a page of the registry in a browser: with its Origin and the cookie. */
-function browserOf(berth: ClosedBerth, agent = "Firefox") {
-  const origin = `http://127.0.0.1:${berth.port}`;
-  let cookie = "";
-  const send = (method: "get" | "post" | "delete", path: string, body?: object) => {
-    const request = supertest(origin)[method](path).set("User-Agent", agent);
-    if (method !== "get") request.set("Origin", origin);
-    if (cookie !== "") request.set("Cookie", `other=1; ${cookie}; last=2`);
-    return body === undefined ? request : request.send(body);
-  };
-  return {
-    send,
-    secret: () => cookie.replace(/^berth=/, ""),
-    signIn: async (username: string, secret = password) => {
-      const answer = await send("post", session, { username, password: secret }).expect(204);
-      const [set = ""] = answer.headers["set-cookie"] as unknown as string[];
-      cookie = set.split(";")[0] ?? "";
-      return set;
-    },
-  };
-}
 const userOf = ({ body }: { body: unknown }): string | undefined =>
   (body as { user: { username: string } | null }).user?.username;
 
