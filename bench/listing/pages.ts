@@ -36,6 +36,22 @@ export const berthPages: Readonly<Record<string, Pages>> = {
   "Hub: tags of 100,000, name=5 (41,000)": again(`${hubTags}?page_size=100&name=5`),
   "Berth: tags of 100,000, page 1": again(`${berthTags}?page_size=100`),
   "Berth: tags of 100,000, in the middle": again(`${berthTags}?page_size=100&last=4.50.50`),
+  ...Object.fromEntries(
+    [
+      "order=natural",
+      "order=natural&direction=desc",
+      "order=natural&page=500",
+      "order=updated",
+      "order=size",
+      "order=pulls",
+      "os=linux&order=natural",
+      "unused_for=30",
+      "filter=5&order=natural",
+    ].map((query) => [
+      `Berth: tags of 100,000, ${query}`,
+      again(`${berthTags}?page_size=100&${query}`),
+    ]),
+  ),
   "tags/list of 100,000, walk": walk(`/v2/${largest}/tags/list?n=100`),
   "_catalog, walk": walk("/v2/_catalog?n=100"),
   [`/v1/search ${commonWord} (all)`]: again(`/v1/search?q=${commonWord}`),

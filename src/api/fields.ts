@@ -54,7 +54,6 @@ export const followingFields = {
 };
 
 export const pageQuery = z.object(pageFields);
-export const followingQuery = z.object(followingFields);
 
 /** One page of a list: `count` is the number of entries on all pages, `next` and `previous` are absolute URLs. */
 export const pageSchema = <T extends z.ZodType>(item: T) =>

@@ -29,3 +29,7 @@ export const sessionsAtMost = 100;
 export const ownNamespacesAtMost = 1000;
 /** Users whose names begin with a prefix. */
 export const lookedUpAtMost = 10;
+/** Tags of one repository that are sorted or filtered without an index. */
+export const sortedTagsAtMost = 100_000;
+/** Other tags with the digest of a tag. */
+export const aliasesAtMost = 20;

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import { pageFields, time } from "./fields.ts";
+import { pageFields, time, words } from "./fields.ts";
 import {
+  aliasesAtMost,
   diffFieldsAtMost,
   diffLayersAtMost,
   imageLayersAtMost,
@@ -94,6 +95,12 @@ export const tagItemSchema = z.object({
   attestations: z
     .array(z.object({ digest: z.string(), subject: z.string().nullable(), size: z.int() }))
     .max(imagesAtMost),
+  aliases: z
+    .array(z.string())
+    .max(aliasesAtMost)
+    .describe("Other tags with the same digest, at most 20."),
+  is_immutable: z.boolean(),
+  is_signed: z.boolean().describe("A signature of the digest is stored. Berth does not verify it."),
 });
 export type TagItemAnswer = z.output<typeof tagItemSchema>;
 
@@ -119,7 +126,47 @@ export const tagMoveSchema = z.object({
   actor: z.string().nullable(),
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
+  reason: z.enum(["push", "rollback", "delete"]),
+  tags: z
+    .array(z.string())
+    .max(aliasesAtMost)
+    .describe("Tags that point at the digest now, at most 20."),
 });
+export type TagMoveAnswer = z.output<typeof tagMoveSchema>;
+
+const orders = ["name", "natural", "updated", "size", "pulls"] as const;
+/** The orders in which the first tag is the largest, the newest or the most pulled. */
+const fallingOrders: readonly string[] = ["updated", "size", "pulls"];
+
+/** `GET /api/berth/v1/repositories/NAME/-/tags` */
+export const tagListQuery = z.object({
+  ...pageFields,
+  page: pageFields.page.unwrap().optional(),
+  last: z
+    .string()
+    .max(255)
+    .optional()
+    .describe("The last name of the previous page; only by name, without a filter."),
+  order: z.enum(orders).default("name").describe("natural: 2.10 comes after 2.9."),
+  direction: z
+    .enum(["asc", "desc"])
+    .optional()
+    .describe("Default: asc for name and natural, otherwise desc."),
+  filter: z.string().max(255).default("").describe("A part of the name."),
+  os: words,
+  architecture: words,
+  unused_for: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(36_500)
+    .optional()
+    .describe("Days without a push and a pull."),
+});
+
+/** Whether the list begins with the largest value. */
+export const isDescending = ({ order, direction }: z.output<typeof tagListQuery>): boolean =>
+  direction === undefined ? fallingOrders.includes(order) : direction === "desc";
 
 export const rollbackBody = z.object({
   digest: z.string().nullish().describe("A digest of the history; default: the previous one."),

@@ -59,7 +59,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     ...authentication.parts,
     registry,
     pullCounters,
-    catalog: createCatalog({ database, counts, registry }),
+    catalog: createCatalog({ database, counts, registry, clock }),
     hub: {
       ...authentication.hub,
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),

@@ -55,7 +55,11 @@ export async function openPullCounters(
 
 const noPullCounters: OpenPullCounters = {
   pullCounters: { record: () => undefined, recordPush: () => undefined },
-  counts: { of: () => Promise.resolve(new Map()), ofTags: () => Promise.resolve(new Map()) },
+  counts: {
+    of: () => Promise.resolve(new Map()),
+    ofTags: () => Promise.resolve(new Map()),
+    scanTags: () => Promise.resolve([]),
+  },
   version: () => Promise.resolve(0),
   close: () => Promise.resolve(),
 };

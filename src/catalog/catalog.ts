@@ -22,6 +22,7 @@ export function createCatalog(parts: {
   readonly database: Database;
   readonly counts: PullCounts;
   readonly registry: Pick<Registry, "blobs">;
+  readonly clock: () => number;
 }): Catalog {
   return {
     search: createSearch(parts),

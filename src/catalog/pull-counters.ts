@@ -156,12 +156,17 @@ export interface PullCount {
 export interface PullCounts {
   of(repositories: readonly Registration[]): Promise<ReadonlyMap<RepositoryName, PullCount>>;
   ofTags(repository: Registration, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, PullCount>>;
+  /** The counters of the tags of a repository, by tag, after `last`. */
+  scanTags: PullCounterStore["scanTags"];
 }
 
-export function createPullCounts(store: Pick<PullCounterStore, "of" | "ofTags">): PullCounts {
+export function createPullCounts(
+  store: Pick<PullCounterStore, "of" | "ofTags" | "scanTags">,
+): PullCounts {
   return {
     of: async (repositories) => counted(await store.of(repositories)),
     ofTags: async (repository, tags) => counted(await store.ofTags(repository, tags)),
+    scanTags: (repository, page) => store.scanTags(repository, page),
   };
 }
 

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { imageLayersAtMost, triedTagsAtMost } from "../api/limits.ts";
 import type { Database } from "../database/contract.ts";
 import type { Registration } from "../database/catalog/pull-counters.ts";
-import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
 import type { TagCursorPosition } from "../database/catalog/tag-pages.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -14,7 +13,8 @@ import type { PullCounts } from "./pull-counters.ts";
 import { contentTypeOf, type ContentType } from "./content-type.ts";
 import { createImageInspector, instructionsOf, type Layer } from "./image-inspector.ts";
 import { type Image, createTagInspector, type TagWithImages } from "./tag-inspector.ts";
-import { countList, createPageReader, type PagedList } from "./keyset-cursors.ts";
+import { countList, createPageReader } from "./keyset-cursors.ts";
+import { isSamePosition, pagedTags } from "./tag-search.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
 
 export interface TagWithActivity extends TagWithImages {
@@ -75,7 +75,9 @@ export class TagCatalog {
   ): Promise<Listing<TagWithActivity>> {
     const { page, size } = request;
     const home = await this.#inspector.homeOf(repository);
-    const list = await countList(this.#pagedList(home, request));
+    const { search = "", order, descending } = request;
+    const { database } = this.#parts;
+    const list = await countList(pagedTags(database, home, { search, order, descending }));
     const count = list.total;
     if ((page - 1) * size >= count) return { count, items: [] };
     const names = (await this.#readPage(list, request)).map(({ name }) => name);
@@ -134,20 +136,6 @@ export class TagCatalog {
     return matching;
   }
 
-  #pagedList(
-    { id: repositoryId, tagCount }: Pick<RepositoryDetails, "id" | "tagCount">,
-    { search, order, descending }: TagList,
-  ): PagedList<TagCursorPosition> {
-    const { tagPages } = this.#parts.database;
-    const filter = { repositoryId, search, order, descending };
-    return {
-      key: JSON.stringify(filter),
-      isSearch: search !== undefined && search !== "",
-      count: async () => (search ? tagPages.countNamed(repositoryId, search) : tagCount),
-      read: (window) => tagPages.list({ ...filter, ...window }),
-    };
-  }
-
   async #show(
     home: Registration & { readonly id: number },
     names: readonly Tag[],
@@ -168,9 +156,6 @@ export class TagCatalog {
     });
   }
 }
-
-const isSamePosition = (a: TagCursorPosition, b: TagCursorPosition): boolean =>
-  a.name === b.name && a.updatedAtMs === b.updatedAtMs;
 
 /** The Docker Hub API gives tags a numeric id. Berth's tags have none, so this is 48 bits of a hash. */
 function idOf(repositoryId: number, tag: Tag): number {

@@ -16,6 +16,7 @@ import { createSearchReads } from "./catalog/search.ts";
 import { createStarReads } from "./catalog/stars.ts";
 import { createStorageUsageReads } from "./catalog/storage-usage.ts";
 import { createTagPageReads } from "./catalog/tag-pages.ts";
+import { createTagRelationReads } from "./catalog/tag-relations.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
 import { createAuditReads } from "./events/audit.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
@@ -86,6 +87,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     stars: createStarReads(db),
     storageUsage: createStorageUsageReads(db),
     tagPages: createTagPageReads(lists),
+    tagRelations: createTagRelationReads(lists),
     mirrors: createMirrorReads(db),
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),

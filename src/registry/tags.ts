@@ -4,13 +4,10 @@ import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
-import type { TagMove } from "../database/registry/tag-history.ts";
 import type { Database } from "../database/contract.ts";
 import type { LeasePolicy } from "./leases.ts";
 import { rejectionError, unknownName } from "./errors.ts";
 import type { Page } from "../database/query-parts.ts";
-
-export type { TagMove };
 
 /** A page of a list: the entries after `last`, which need not exist, and at most `limit` entries. */
 export interface PageRequest {

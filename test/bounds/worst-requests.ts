@@ -190,6 +190,17 @@ const comparisons: Row = () =>
     "from=z-index-1&to=z-long",
     `from=one&to=one&platform=${"a/".repeat(127)}`,
   ].map((query) => ({ path: `/api/berth/v1/repositories/mia/big/-/diff?${query}` }));
+const tagLists: Row = (world, route) => [
+  ...usual(world, route),
+  ...[
+    "order=natural",
+    "order=natural&direction=desc&page=150",
+    "order=size&os=linux&architecture=a1",
+    `os=${list(2_000, (at) => `o${at}`)}`,
+    "order=pulls&unused_for=0",
+    "order=updated&filter=a&page=150",
+  ].map((query) => ({ path: `${pathOf(world, route)}?page_size=100&${query}` })),
+];
 const histories: Row = () =>
   [1, 2, 500].map((page) => ({
     path: `/api/berth/v1/repositories/mia/big/-/tags/one/history?page_size=100&page=${page}`,
@@ -251,6 +262,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
+  "GET /api/berth/v1/repositories/*repository/-/tags": tagLists,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag": views,
   ...ofRepository("GET", "/tags/:tag", views),
   ...ofRepository("GET", "/tags/:tag/images", views),

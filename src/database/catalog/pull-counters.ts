@@ -30,6 +30,13 @@ export interface PullCounterRow {
   readonly lastPushedAtMs: number | null;
 }
 
+/** The pulls of a tag. */
+export interface TagPulls {
+  readonly tag: Tag;
+  readonly pulls: number;
+  readonly lastPulledAtMs: number | null;
+}
+
 /** Identifies one of the repositories that have had this name, by its creation time. */
 export interface Registration {
   readonly name: RepositoryName;
@@ -42,6 +49,11 @@ export interface PullCounterStore {
   add(counted: readonly PullCounterChange[]): Promise<readonly PullBucket[]>;
   of(repositories: readonly Registration[]): Promise<ReadonlyMap<RepositoryName, PullCounterRow>>;
   ofTags(repository: Registration, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, PullCounterRow>>;
+  /** The counters of the tags of a repository, by tag, after `last`. */
+  scanTags(
+    repository: Registration,
+    page: { readonly last: string; readonly limit: number },
+  ): Promise<readonly TagPulls[]>;
   /** Another value after each commit, of any process. */
   version(): Promise<unknown>;
   close(): Promise<void>;

@@ -7,6 +7,7 @@ import {
   type PullCounterChange,
   type PullCounterRow,
   type PullCounterStore,
+  type TagPulls,
 } from "../catalog/pull-counters.ts";
 import type { PostgresPool } from "./connection.ts";
 
@@ -43,6 +44,12 @@ export function createPullCounterStore(
       );
       return new Map(rows.map((row) => [row.name, row]));
     },
+    scanTags: ({ name, createdAtMs }, { last, limit }) =>
+      pool.read<TagPulls>(
+        `SELECT tag, pulls, last_pulled_at AS "lastPulledAtMs" FROM tag_counts
+         WHERE repository = $1 AND registered_at = $2 AND tag > $3 ORDER BY tag LIMIT $4`,
+        [name, createdAtMs, last, limit],
+      ),
     close: async () => undefined,
   };
 }

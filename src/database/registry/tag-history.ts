@@ -1,4 +1,6 @@
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -13,8 +15,9 @@ export interface TagMove {
   readonly changedAtMs: number;
   /** Name of the actor (`mirror` for a mirror); `null`: an anonymous client. */
   readonly actor: string | null;
-  /** Whether the repository still has the manifest. */
-  readonly isHere: boolean;
+  /** `null`: the repository does not have the manifest any more. */
+  readonly manifestId: number | null;
+  readonly isRollback: boolean;
 }
 
 export function createTagHistoryReads(db: Db) {
@@ -26,7 +29,7 @@ export function createTagHistoryReads(db: Db) {
   return {
     /** Newest first. */
     async list(
-      repositoryId: number,
+      { id: repositoryId, name }: { readonly id: number; readonly name: RepositoryName },
       tag: Tag,
       page: { readonly skip: number; readonly limit: number },
     ): Promise<readonly TagMove[]> {
@@ -38,11 +41,12 @@ export function createTagHistoryReads(db: Db) {
         )
         .select(["tag_history.id as id", "tag_history.digest as digest", "actor"])
         .select(["changed_at as changedAtMs", "manifests.id as manifestId"])
+        .select(isRollback(name, tag))
         .orderBy("tag_history.id", "desc")
         .limit(page.limit)
         .offset(page.skip)
         .execute();
-      return rows.map(({ manifestId, ...row }) => ({ ...row, isHere: manifestId !== null }));
+      return rows.map((row) => ({ ...row, isRollback: row.isRollback === 1 }));
     },
 
     async count(repositoryId: number, tag: Tag): Promise<number> {
@@ -53,6 +57,14 @@ export function createTagHistoryReads(db: Db) {
     },
   };
 }
+
+/** Whether the audit row of a move, which has the same time, is one of a rollback. */
+const isRollback = (repository: RepositoryName, tag: Tag) =>
+  sql<0 | 1>`CASE WHEN EXISTS (SELECT 1 FROM audit_log
+    WHERE audit_log.account = ${namespaceOf(repository)} AND audit_log.at = tag_history.changed_at
+      AND audit_log.subject = ${`${repository}:${tag}`} AND audit_log.data = '{"digest":"' || tag_history.digest || '","rollback":"true"}') THEN 1 ELSE 0 END`.as(
+    "isRollback",
+  );
 
 interface RollBackTag extends TagChange {
   readonly tag: Tag;

@@ -7,6 +7,7 @@ import type {
   PullCounterChange,
   PullCounterRow,
   PullCounterStore,
+  TagPulls,
 } from "../catalog/pull-counters.ts";
 import { createCacheInvalidation } from "./facts.ts";
 import { openPullCounterConnection, translating } from "./connection.ts";
@@ -42,6 +43,13 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
     `SELECT tag AS name, ${columns} FROM tag_counts
      WHERE repository = ? AND tag IN (SELECT value FROM json_each(?))`,
   );
+  const scan = connection.prepare<[RepositoryName, number, string, number], TagPulls>(
+    `SELECT tag, pulls, last_pulled_at AS lastPulledAtMs FROM tag_counts
+     WHERE repository = ? AND registered_at = ? AND tag > ? ORDER BY tag LIMIT ?`,
+  );
+  const scanned = translating((name: RepositoryName, atMs: number, last: string, limit: number) =>
+    scan.all(name, atMs, last, limit),
+  );
   const rowsByName = translating((names: string) => byName.all(names));
   const rowsByTag = translating((name: RepositoryName, tags: string) => byTag.all(name, tags));
   const writer = createPullCounterWriter({ file, mainFile });
@@ -67,6 +75,8 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
           .map((row) => [row.name, row]),
       );
     },
+    scanTags: async ({ name, createdAtMs }, { last, limit }) =>
+      scanned(name, createdAtMs, last, limit),
     async close() {
       await writer.close();
       connection.close();

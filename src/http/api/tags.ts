@@ -1,12 +1,14 @@
 import type * as z from "zod";
-import { followingQuery, pageQuery, pageSchema, timeOf, timeOrNull } from "../../api/fields.ts";
+import { pageQuery, pageSchema, timeOf, timeOrNull } from "../../api/fields.ts";
 import {
   diffQuery,
   diffSchema,
   featuresAtMost,
+  isDescending,
   rollbackBody,
   rollbackSchema,
   tagItemSchema,
+  tagListQuery,
   tagMoveSchema,
   tagSchema,
   type imageSchema,
@@ -14,12 +16,12 @@ import {
 } from "../../api/tags.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { ComparedImage, LayerList, TagDiff } from "../../catalog/tag-diff.ts";
-import type { Image, TagWithImages } from "../../catalog/tag-inspector.ts";
-import type { TagReferrer } from "../../catalog/tag-listing.ts";
+import type { Image } from "../../catalog/tag-inspector.ts";
+import type { ListedTag, ShownMove, TagReferrer } from "../../catalog/tag-listing.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { TagMove } from "../../registry/tags.ts";
+import { HubError } from "../hub/errors.ts";
 import type { Pager } from "../hub/pages.ts";
 import { tagDeletion, tagFrom } from "../hub/tags/routes.ts";
 import { route, type HubRequest, type Route } from "../route.ts";
@@ -44,9 +46,9 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
       method: "get",
       path: tagsPath,
       requires: see,
-      summary: "The tags of a repository, by name",
+      summary: "The tags of a repository",
       cacheable: true,
-      query: followingQuery,
+      query: tagListQuery,
       answer: pageSchema(tagItemSchema),
       handle: (request) => list(parts, request),
     }),
@@ -99,12 +101,28 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
 
 async function list(
   { catalog, pager }: Parts,
-  { ctx, repository, query, work }: HubRequest<z.output<typeof followingQuery>>,
+  { ctx, repository, query, work }: HubRequest<z.output<typeof tagListQuery>>,
 ) {
-  const page = { last: query.last as Tag | undefined, limit: query.page_size };
-  const { items, total, more } = await catalog.tags.list(repository, page, work);
-  const end = more ? items.at(-1)?.name : undefined;
-  return pager.following(ctx, end, total, items.map(presentTag));
+  const { last, page, page_size: limit, order, filter, os, architecture, unused_for } = query;
+  const descending = isDescending(query);
+  const isFiltered = filter !== "" || os.length + architecture.length > 0;
+  const isByName = order === "name" && !descending && !isFiltered && unused_for === undefined;
+  if (isByName && page === undefined) {
+    const found = await catalog.tags.list(
+      repository,
+      { last: last as Tag | undefined, limit },
+      work,
+    );
+    const end = found.more ? found.items.at(-1)?.name : undefined;
+    return pager.following(ctx, end, found.total, found.items.map(presentTag));
+  }
+  if (last !== undefined)
+    throw new HubError(400, "last: works only with the order by name, without filter and page");
+  const numbered = { page: page ?? 1, page_size: limit };
+  const wanted = { search: filter, os, architecture, unusedForDays: unused_for, order, descending };
+  const tagQuery = { ...wanted, page: numbered.page, size: limit };
+  const { count, items } = await catalog.tags.find(repository, tagQuery, work);
+  return pager.numbered(ctx, numbered, count, items.map(presentTag));
 }
 
 async function listMoves(
@@ -126,7 +144,7 @@ async function diff(
   return presentDiff(await catalog.diffs.compare(wanted, work));
 }
 
-function presentTag(tag: TagWithImages): z.input<typeof tagItemSchema> {
+function presentTag(tag: ListedTag): z.input<typeof tagItemSchema> {
   return {
     name: tag.name,
     digest: tag.manifest.digest,
@@ -143,6 +161,9 @@ function presentTag(tag: TagWithImages): z.input<typeof tagItemSchema> {
       subject,
       size: sizeBytes,
     })),
+    aliases: [...tag.aliases],
+    is_immutable: tag.isImmutable,
+    is_signed: tag.isSigned,
   };
 }
 
@@ -170,9 +191,13 @@ function presentReferrer(referrer: TagReferrer): z.input<typeof referrerSchema> 
   };
 }
 
-function presentTagMove(move: TagMove): z.input<typeof tagMoveSchema> {
-  const { digest, actor, changedAtMs, isHere } = move;
-  return { digest, actor, changed_at: timeOf(changedAtMs), is_here: isHere };
+function presentTagMove(move: ShownMove): z.input<typeof tagMoveSchema> {
+  const { digest, actor, changedAtMs, manifestId, isRollback, tags } = move;
+  const reason = isRollback ? "rollback" : "push";
+  return {
+    ...{ digest, actor, changed_at: timeOf(changedAtMs), is_here: manifestId !== null },
+    ...{ reason: digest === null ? "delete" : reason, tags: [...tags] },
+  };
 }
 
 function presentDiff(found: TagDiff): z.input<typeof diffSchema> {

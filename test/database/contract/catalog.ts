@@ -1,6 +1,8 @@
 import { ids, pushedImagesSteps } from "./pushed-images.ts";
 import { app, base, digest, inAnyOrder, tag, type Step } from "./support.ts";
 
+const every = { search: "", limit: 5, hasManifestIds: true, hasTimes: true };
+
 /** Descriptions, stars, and the pages of repositories and tags. */
 export const catalogSteps: readonly Step[] = [
   ...pushedImagesSteps,
@@ -104,6 +106,23 @@ export const catalogSteps: readonly Step[] = [
       }),
     [{ name: "Ab_1", updatedAtMs: 1000 }],
   ],
+  [
+    (db) => db.tagPages.scan(ids.app, { ...every, last: "" }),
+    {
+      names: ["Ab_1", "latest"],
+      manifestIds: Float64Array.of(1, 2),
+      updatedAtMs: Float64Array.of(1000, 1000),
+    },
+  ],
+  [
+    (db) => db.tagPages.scan(ids.app, { ...every, search: "A", last: "Ab_1", hasTimes: false }),
+    { names: ["latest"], manifestIds: Float64Array.of(2), updatedAtMs: new Float64Array() },
+  ],
+  [
+    (db) => db.tagPages.scan(ids.app, { ...every, search: "none", last: "" }),
+    { names: [], manifestIds: new Float64Array(), updatedAtMs: new Float64Array() },
+  ],
+  [(db) => db.tagPages.existing(ids.app, [tag("latest"), tag("none")]), ["latest"]],
   [(db) => db.tagPages.countNamed(ids.app, "LAT"), 1],
   [(db) => db.tagPages.countNamed(ids.app, "%"), 0],
   [

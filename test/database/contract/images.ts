@@ -1,5 +1,5 @@
 import { ids, pushedImagesSteps } from "./pushed-images.ts";
-import { app, base, by, digest, type Step } from "./support.ts";
+import { app, base, by, digest, inAnyOrder, manifest, type Step } from "./support.ts";
 
 /** Images, storage usage, and the lists and searches that depend on the principal. */
 export const imagesSteps: readonly Step[] = [
@@ -97,6 +97,35 @@ export const imagesSteps: readonly Step[] = [
   [
     (db) => db.images.linkedBlobs(ids.base, [digest("layer"), digest("config")]),
     new Set([digest("layer")]),
+  ],
+  [
+    (db) => db.tagRelations.tagsOf([ids.image, ids.index, 99], 5),
+    new Map([
+      [ids.image, ["Ab_1"]],
+      [ids.index, []],
+    ]),
+  ],
+  [(db) => db.tagRelations.signed([ids.image, ids.index]), new Set()],
+  [
+    (db) =>
+      db.commands.putManifest(
+        manifest("cosign", [], {
+          columns: {
+            subject_digest: digest("image"),
+            artifact_type: "application/vnd.dev.cosign.artifact.sig.v1+json",
+          },
+        }),
+      ),
+    { outcome: "stored" },
+  ],
+  [(db) => db.tagRelations.signed([ids.image, ids.index]), new Set([ids.image])],
+  [
+    (db) => inAnyOrder(db.tagRelations.platforms(ids.app, [ids.image, ids.index])),
+    [
+      { manifestId: 1, os: "linux", architecture: "amd64", sizeBytes: 11 },
+      { manifestId: 3, os: "linux", architecture: "amd64", sizeBytes: 11 },
+      { manifestId: 3, os: "windows", architecture: "", sizeBytes: 0 },
+    ],
   ],
   [(db) => db.images.sizes([ids.image, 99]), new Map<unknown, unknown>([[1, 11]])],
   [

@@ -164,10 +164,12 @@ export const registrySteps: readonly Step[] = [
   [(db) => db.tags.list(app, { last: "0", limit: 1 }), { items: ["1"], more: true }],
   [(db) => db.tags.list(named("team/none"), { limit: 1 }), undefined],
   [
-    (db) => db.tagHistory.list(ids.app, tag("latest"), { skip: 0, limit: 5 }),
+    (db) => db.tagHistory.list({ id: ids.app, name: app }, tag("latest"), { skip: 0, limit: 1 }),
     [
-      { id: 3, digest: digest("second"), actor: "admin", changedAtMs: 1000, isHere: true },
-      { id: 2, digest: digest("image"), actor: "admin", changedAtMs: 1000, isHere: true },
+      {
+        ...{ id: 3, digest: digest("second"), actor: "admin", changedAtMs: 1000 },
+        ...{ manifestId: 2, isRollback: false },
+      },
     ],
   ],
   [(db) => db.tagHistory.count(ids.app, tag("latest")), 2],
@@ -181,6 +183,19 @@ export const registrySteps: readonly Step[] = [
         digest: undefined,
       }),
     { outcome: "done", digest: digest("image") },
+  ],
+  [
+    (db) => db.tagHistory.list({ id: ids.app, name: app }, tag("latest"), { skip: 0, limit: 2 }),
+    [
+      {
+        ...{ id: 4, digest: digest("image"), actor: "admin", changedAtMs: 1000 },
+        ...{ manifestId: 1, isRollback: true },
+      },
+      {
+        ...{ id: 3, digest: digest("second"), actor: "admin", changedAtMs: 1000 },
+        ...{ manifestId: 2, isRollback: false },
+      },
+    ],
   ],
   [
     (db) =>

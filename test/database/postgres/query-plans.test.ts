@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { createNamespacePageReads } from "../../../src/database/catalog/namespace-pages.ts";
 import { createRepositoryDetailReads } from "../../../src/database/catalog/repository-details.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
+import { createTagRelationReads } from "../../../src/database/catalog/tag-relations.ts";
 import { createTagPageReads } from "../../../src/database/catalog/tag-pages.ts";
 import { createCatalogReads } from "../../../src/database/catalog/visibility-filter.ts";
 import { queriesForLists } from "../../../src/database/postgres/connection.ts";
@@ -156,6 +157,13 @@ const planTests = (): void => {
         const after = { name: parseTag("v5"), updatedAtMs: 5_000 };
         await createTagPageReads(db).list({ ...page, after });
       }
+    await createTagPageReads(db).existing(2, ["t1", "t2"].map(parseTag));
+    await createTagPageReads(db).scan(2, {
+      ...{ search: "", last: "t2", limit: 10, hasManifestIds: true, hasTimes: true },
+    });
+    await createTagRelationReads(db).tagsOf([2, 3], 5);
+    await createTagRelationReads(db).signed([2, 3]);
+    await createTagRelationReads(db).platforms(2, [2, 3]);
     await createTagPageReads(db).find(2, ["t1", "t2", "v1", "v2", "v3"].map(parseTag));
     await createTagReads(db).list(name, { last: "t2", limit: 20 });
     await createRepositoryDetailReads(db).kinds([2, 4, 6]);

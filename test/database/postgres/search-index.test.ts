@@ -120,7 +120,11 @@ const searchTests = (): void => {
   after(() => close());
 
   test("finds the same repositories in the same order as SQLite's", async () => {
-    const counts = { of: async () => new Map(), ofTags: async () => new Map() };
+    const counts = {
+      of: async () => new Map(),
+      ofTags: async () => new Map(),
+      scanTags: async () => [],
+    };
     const [onSqlite, onPostgres] = [sqlite, postgres].map((database) =>
       createSearch({ database, counts }),
     );

@@ -11,6 +11,7 @@ import { createAccessTokenReads } from "../../../src/database/accounts/access-to
 import { createAccountReads } from "../../../src/database/accounts/accounts.ts";
 import { createMembershipReads } from "../../../src/database/accounts/memberships.ts";
 import { createBlobReads } from "../../../src/database/registry/blobs.ts";
+import { createTagRelationReads } from "../../../src/database/catalog/tag-relations.ts";
 import { createManifestReads } from "../../../src/database/registry/manifests.ts";
 import { collectRepositories } from "../../../src/database/registry/repository-removal.ts";
 import { createRepositoryReads } from "../../../src/database/registry/repositories.ts";
@@ -59,7 +60,7 @@ function watchedDatabase() {
  * the values that are parameters of the statement.
  */
 const isOfWords =
-  /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|json_each VIRTUAL TABLE INDEX 1:$|\(subquery|counted$|others$|open$|one_row$|CONSTANT ROW)/;
+  /^SCAN (?:search_index VIRTUAL TABLE INDEX \d+:[=<>]*M|json_each VIRTUAL TABLE INDEX 1:$|\(subquery|counted$|others$|open$|page$|one_row$|CONSTANT ROW)/;
 
 describe("reads", () => {
   test("use an index in every statement, so that their cost does not grow with the registry", async () => {
@@ -94,9 +95,18 @@ describe("reads", () => {
       await createStorageUsageReads(db).blobsOf(1, visibility, { last: 0, limit: 10 });
     }
     await search.facetsOf([1]);
-    await createTagHistoryReads(db).list(1, parseTag("1"), { skip: 0, limit: 10 });
+    await createTagHistoryReads(db).list({ id: 1, name }, parseTag("1"), { skip: 0, limit: 10 });
     await createTagHistoryReads(db).count(1, parseTag("1"));
     await createRepositoryReads(db).registrations([name]);
+    await createImageReads(db).manifests(1, [digest]);
+    await createImageReads(db).layers(1, 1, 10);
+    await createImageReads(db).linkedBlobs(1, [digest]);
+    await createTagRelationReads(db).tagsOf([1], 10);
+    await createTagRelationReads(db).signed([1]);
+    await createTagPageReads(db).scan(1, {
+      ...{ search: "", last: "a", limit: 10, hasManifestIds: true, hasTimes: true },
+    });
+    await createTagPageReads(db).existing(1, [parseTag("1")]);
 
     assert.ok(asked.length >= 8);
     for (const text of asked) {
