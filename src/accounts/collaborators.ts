@@ -3,7 +3,9 @@ import type { Collaborator } from "../database/accounts/collaborators.ts";
 import type { Database } from "../database/contract.ts";
 import type { RepositoryRole } from "../database/accounts/schema.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import { AccountError, unknownAccount } from "./errors.ts";
+import { noRepository, unknownAccount } from "./errors.ts";
+
+export type Collaborators = ReturnType<typeof createCollaborators>;
 
 /** Roles of users on one repository, besides those from organisations and teams. */
 export function createCollaborators(parts: {
@@ -34,6 +36,3 @@ export function createCollaborators(parts: {
     },
   };
 }
-
-const noRepository = (name: RepositoryName): AccountError =>
-  new AccountError("unknown", `there is no repository ${name}`);

@@ -23,3 +23,6 @@ export const notAMember = (user: string, of: string) =>
 
 export const teamExists = (organisation: string, team: string) =>
   new AccountError("exists", `${organisation} has a team ${team} already`);
+
+export const noRepository = (name: string) =>
+  new AccountError("unknown", `there is no repository ${name}`);

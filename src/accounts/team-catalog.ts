@@ -1,6 +1,10 @@
 import type { Account } from "../database/accounts/accounts.ts";
 import type { MemberDetails } from "../database/accounts/memberships.ts";
 import type { Database } from "../database/contract.ts";
+import type { VisibilityFilter } from "../database/catalog/visibility-filter.ts";
+import type { RepositoryRole } from "../database/accounts/schema.ts";
+import { pageOf, type Page } from "../database/query-parts.ts";
+import type { RepositoryName } from "../oci/name.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
 import type { Accounts } from "./accounts.ts";
@@ -22,6 +26,16 @@ interface TeamCatalogParts {
   readonly accounts: Pick<Accounts, "teams" | "organisations">;
   readonly invites: Pick<Invites, "send">;
   readonly clock: () => number;
+}
+
+interface TeamRepository {
+  readonly name: RepositoryName;
+  readonly permission: RepositoryRole;
+}
+interface TeamRepositoryPage {
+  readonly visibility: VisibilityFilter;
+  readonly last?: string | undefined;
+  readonly limit: number;
 }
 
 /** Docker Hub has a team "owners"; in Berth it is the role "owner". The team cannot be changed, deleted or emptied. */
@@ -112,6 +126,18 @@ export class TeamCatalog {
     const which = found.name === owners ? ({ role: "owner" } as const) : { teamId: found.id };
     const { memberships } = this.#parts.database;
     return memberships.list(id, { ...which, search: asked.search, ...windowOf(asked) });
+  }
+
+  /** The repositories on which a team has a permission and that are visible, by name, after `last`. */
+  async repositories(
+    organisation: string,
+    team: string,
+    { visibility, last, limit }: TeamRepositoryPage,
+  ): Promise<Page<TeamRepository> & { readonly total: number }> {
+    const { repositoryAccess } = this.#parts.database;
+    const { id } = await this.find(organisation, team);
+    const rows = await repositoryAccess.ofTeam(id, visibility, { last, limit: limit + 1 });
+    return { ...pageOf(rows, limit), total: await repositoryAccess.countOfTeam(id, visibility) };
   }
 
   async addMember(actor: Actor, organisation: string, team: string, user: string): Promise<void> {

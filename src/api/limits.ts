@@ -33,3 +33,7 @@ export const lookedUpAtMost = 10;
 export const sortedTagsAtMost = 100_000;
 /** Other tags with the digest of a tag. */
 export const aliasesAtMost = 20;
+/** Teams with a permission on a repository. */
+export const accessTeamsAtMost = 500;
+/** Reasons for the permission of one user. */
+export const accessReasonsAtMost = 50;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { createRepositoryAccess } from "../accounts/repository-access.ts";
 import { createBrowserSessions } from "../auth/browser-sessions.ts";
 import {
   createHubPolicy,
@@ -104,7 +105,9 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
   const mirrored = new Set(context.mirrored.keys());
   const sessionFacts = { isOpen: config.auth.open, hasMirrors: mirrored.size > 0, createOnPush };
   const quotas = await context.quotas();
-  const settings = { defaultVisibility, sessionFacts, quotas, mirrored };
+  const access = createRepositoryAccess({ database: await context.database() });
+  const collaborators = await context.collaborators();
+  const settings = { defaultVisibility, sessionFacts, quotas, mirrored, access, collaborators };
   if (!config.auth.open) {
     const { parts, hubPolicy, ...logins } = await openTokens(context, clientInfo);
     const policy = denyHubChangesToMirrored(hubPolicy, mirrored);

@@ -72,7 +72,7 @@ export function createOpenHubPolicy(): HubPolicy {
 
 const requiresAccount = (permission: HubPermission): boolean =>
   permission.of === "repository"
-    ? permission.permission === "see teams" || permission.permission === "admit teams"
+    ? ["see teams", "admit teams", "see access", "change access"].includes(permission.permission)
     : permission.of !== "anyone" && permission.of !== "namespace";
 
 /**

@@ -6,6 +6,7 @@ import { createInviteReads } from "./accounts/invites.ts";
 import { createMemberReads } from "./accounts/members.ts";
 import { createMembershipReads } from "./accounts/memberships.ts";
 import { createProfileReads } from "./accounts/profiles.ts";
+import { createRepositoryAccessReads } from "./accounts/repository-access.ts";
 import { createSigningKeyReads } from "./accounts/signing-keys.ts";
 import { createTeamReads } from "./accounts/teams.ts";
 import { createImageReads } from "./catalog/images.ts";
@@ -70,6 +71,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     quotas: createQuotaReads(db),
     accounts: createAccountReads(db),
     accessTokens: createAccessTokenReads(db),
+    repositoryAccess: createRepositoryAccessReads(db),
     profiles: createProfileReads(db),
     browserSessions: createBrowserSessionReads(db),
     signingKeys: createSigningKeyReads(db),

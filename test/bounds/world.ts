@@ -169,7 +169,11 @@ async function writeRepositories(berth: ClosedBerth, mia: number): Promise<void>
     ${numbers(4_000)} INSERT INTO repositories (name, namespace, created_at, updated_at, visibility)
       SELECT 'mia/aa-bb-cc-dd-' || n, 'mia', n, n, iif(n % 2, 'public', 'private') FROM numbers;
     INSERT INTO stars SELECT ${mia}, id, 0 FROM repositories LIMIT 4000;
-    UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big'`);
+    UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big';
+    INSERT INTO team_permissions SELECT teams.id, repositories.id, 'write' FROM teams, repositories
+      WHERE repositories.name = 'mia/big' OR teams.name = 'team1';
+    INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM accounts, repositories
+      WHERE repositories.name = 'mia/big' AND accounts.name LIKE 'user%'`);
 }
 
 async function writeContents(berth: ClosedBerth, image: Digest): Promise<void> {

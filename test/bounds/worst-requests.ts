@@ -31,6 +31,7 @@ const parametersOf = (world: World): Readonly<Record<string, string>> => ({
   reference: "z-index-1",
   digest: world.subject,
   group: "team1",
+  team: "team1",
   user: "user1",
   id: "00000000-0000-0000-0000-000000000000",
 });

@@ -53,7 +53,9 @@ for (const annotations of [{}, { a: "b" }]) {
 }
 const spare = await pushBlob(ann, "team/app", "spare");
 await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
-  INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app'`);
+  INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app';
+  INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
+    WHERE repositories.name = 'team/app' AND accounts.name = 'mia'`);
 
 export const ways = {
   "the account is disabled": [
@@ -179,6 +181,12 @@ export const rows: Readonly<
   "DELETE /v2/invites/:id": [bare("/v2/invites/for-tom"), bare("/v2/invites/for-eve", own)],
   "PATCH /v2/invites/:id/resend": "does nothing",
   "POST /v2/invites/:id/accept": [bare("/v2/invites/for-eve/accept", own)],
+  [`PUT ${api}/*repository/-/collaborators/:user`]: [
+    json(`${api}/team/app/-/collaborators/tom`, { permission: "admin" }),
+  ],
+  [`DELETE ${api}/*repository/-/collaborators/:user`]: [
+    bare(`${api}/team/app/-/collaborators/mia`),
+  ],
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],
   [`POST ${api}/*repository/-/tags/:tag/rollback`]: [json(`${api}/team/app/-/tags/1/rollback`, {})],

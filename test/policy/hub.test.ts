@@ -116,7 +116,7 @@ describe("the policy of the Hub-shaped API", async () => {
     const open = createOpenHubPolicy();
     for (const { name, needs } of routes) {
       const need = hubTable[name] ?? "";
-      const givesRights = name.includes("/groups");
+      const givesRights = /\/groups|\/-\/(?:access|collaborators)/.test(name);
       const needsAccount =
         givesRights || !["open", "create", "read", "write", "admin"].includes(need);
       assert.equal(

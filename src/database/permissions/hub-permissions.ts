@@ -38,6 +38,9 @@ export const repositoryPermissions = {
   "fix tags": { role: "admin", scopes: [settings, "scope-repository-admin"] },
   "see teams": { role: "admin", scopes: ["scope-repo-group-read", ...teamScopes] },
   "admit teams": { role: "admin", scopes: teamScopes },
+  // Names of users: an access token of an organisation does not need them.
+  "see access": { role: "admin", scopes: [] },
+  "change access": { role: "admin", scopes: [] },
 } as const satisfies Readonly<Record<string, RepositoryRule>>;
 
 export interface OrganisationRule {

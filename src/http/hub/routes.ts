@@ -1,4 +1,6 @@
 import type { Accounts } from "../../accounts/accounts.ts";
+import type { Collaborators } from "../../accounts/collaborators.ts";
+import type { RepositoryAccess } from "../../accounts/repository-access.ts";
 import type { BrowserSessions } from "../../auth/browser-sessions.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Sessions } from "../../auth/sessions.ts";
@@ -10,6 +12,7 @@ import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
+import { accessRoutes } from "../api/access.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
 import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
@@ -43,6 +46,8 @@ export interface HubParts {
   readonly defaultVisibility: "private" | "public";
   readonly sessionFacts: SessionFacts;
   readonly quotas: Pick<Quotas, "find">;
+  readonly access: RepositoryAccess;
+  readonly collaborators: Pick<Collaborators, "set">;
   /** The namespaces of mirrors. */
   readonly mirrored: ReadonlySet<string>;
 }
@@ -62,6 +67,7 @@ export function hubRoutes(
     ...sessionRoutes(parts),
     ...profileRoutes(parts),
     ...namespaceRoutes(parts),
+    ...accessRoutes(parts),
     ...userRoutes(parts),
     ...personalTokenRoutes(parts),
     ...organisationTokenRoutes(parts),

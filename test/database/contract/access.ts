@@ -2,6 +2,8 @@ import { app, base, change, type Step } from "./support.ts";
 
 export const ids = { ann: 3, bob: 4, team: 5, cid: 6, site: 1, app: 1 };
 
+const access = { repositoryId: ids.app, namespace: "team" };
+
 /** Permissions of teams and collaborators. */
 export const accessSteps: readonly Step[] = [
   [
@@ -72,6 +74,45 @@ export const accessSteps: readonly Step[] = [
     "set",
   ],
   [(db) => db.collaborators.list(ids.app), [{ name: "bob", permission: "admin" }]],
+  [(db) => db.repositoryAccess.countPeople(access), 3],
+  [(db) => db.repositoryAccess.countPeople(access, "O"), 2],
+  [
+    (db) => db.repositoryAccess.people(access, { search: "", limit: 2, offset: 1 }),
+    [
+      { id: ids.bob, name: "bob", fullName: "" },
+      { id: 2, name: "root", fullName: "" },
+    ],
+  ],
+  [
+    (db) => db.repositoryAccess.reasons(access, [2, ids.ann, ids.bob], 10),
+    [
+      { userId: 2, kind: "admin", team: null, permission: "admin" },
+      { userId: ids.bob, kind: "own", team: null, permission: "admin" },
+      { userId: ids.ann, kind: "owner", team: null, permission: "admin" },
+      { userId: ids.bob, kind: "team", team: "site", permission: "write" },
+    ],
+  ],
+  [
+    (db) => db.repositoryAccess.reasons({ ...access, namespace: "bob" }, [ids.bob], 2),
+    [
+      { userId: ids.bob, kind: "own", team: null, permission: "admin" },
+      { userId: ids.bob, kind: "owner", team: null, permission: "admin" },
+    ],
+  ],
+  [
+    (db) => db.repositoryAccess.teams(ids.app, 10),
+    [{ name: "site", permission: "write", members: 1 }],
+  ],
+  [
+    (db) => db.repositoryAccess.ofTeam(ids.site, { kind: "everything" }, { limit: 10 }),
+    [{ name: "team/app", permission: "write" }],
+  ],
+  [
+    (db) => db.repositoryAccess.ofTeam(ids.site, { kind: "everything" }, { last: app, limit: 1 }),
+    [],
+  ],
+  [(db) => db.repositoryAccess.countOfTeam(ids.site, { kind: "user", accountId: ids.bob }), 1],
+  [(db) => db.repositoryAccess.countOfTeam(ids.site, { kind: "public" }), 0],
   [
     (db) => db.repositoryPermissions.facts(ids.bob, [app, base]),
     {
