@@ -7,6 +7,7 @@ WORKDIR /berth
 COPY package.json package-lock.json build.mjs ./
 COPY migrations migrations
 COPY storage storage
+COPY web web
 COPY src src
 # "prepare" builds dist on the way. What it bundles is not needed beside it, nor what the native module is made of.
 RUN npm ci --no-audit --no-fund \

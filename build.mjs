@@ -3,6 +3,7 @@
 // than hundreds. `npm run check:types` checks the types.
 import { rmSync } from "node:fs";
 import { build } from "esbuild";
+import { buildWeb } from "./web/build.mjs";
 
 /** How Berth and its tests are bundled. */
 export const options = {
@@ -32,3 +33,4 @@ export const threads = [
 rmSync("dist", { recursive: true, force: true });
 await build({ ...options, outdir: "dist", entryPoints: ["src/main.ts", worker], splitting: true });
 await build({ ...options, outdir: "dist", entryPoints: threads });
+await buildWeb("dist/web");

@@ -41,19 +41,23 @@ interface Import {
   readonly target: string;
 }
 
-const files = ["src", "storage"].flatMap((folder) =>
+const filesOf = (folder: string): readonly string[] =>
   readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => path.posix.join(folder, file.split(path.sep).join("/"))),
-);
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => path.posix.join(folder, file.split(path.sep).join("/")));
 
-const imports: readonly Import[] = files.flatMap((from) =>
-  [
-    ...readFileSync(path.join(root, from), "utf8").matchAll(
-      /^(?:import|export)\s[^;]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm,
-    ),
-  ].map((match) => ({ from, target: match[1] ?? match[2] ?? match[3] ?? "" })),
-);
+const files = ["src", "storage"].flatMap(filesOf);
+const webFiles = filesOf("web");
+
+const importsOf = (of: readonly string[]): readonly Import[] =>
+  of.flatMap((from) =>
+    [
+      ...readFileSync(path.join(root, from), "utf8").matchAll(
+        /^(?:import|export)\s[^;]*?\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm,
+      ),
+    ].map((match) => ({ from, target: match[1] ?? match[2] ?? match[3] ?? "" })),
+  );
+const imports = importsOf(files);
 
 const driver = "a storage driver";
 
@@ -72,7 +76,13 @@ function mayImport(from: string, to: string): boolean {
   return rowOf(from) !== -1 && rowOf(from) < rowOf(to);
 }
 
+/** The server and the pages share the addresses of the pages. */
+const shared = "web/addresses.ts";
+
 const ownImports = imports
+  .filter(
+    ({ from, target }) => !(from.startsWith("src/http/web/") && target.endsWith(`/${shared}`)),
+  )
   .filter(({ target }) => target.startsWith("."))
   .map(({ from, target }) => ({ from, to: path.posix.join(path.posix.dirname(from), target) }));
 
@@ -101,9 +111,31 @@ describe("the architecture", () => {
     assert.deepEqual(wrong, []);
   });
 
+  test("lets the web pages import only types of src/api, and no value of the server", () => {
+    const wrong = webFiles.flatMap((from) =>
+      [
+        ...readFileSync(path.join(root, from), "utf8").matchAll(
+          /^import\s+(type\s)?[^;]*?from\s+"([^"]*\/(?:src|storage)\/[^"]*)"/gm,
+        ),
+      ]
+        .filter(([, isType, target = ""]) => isType === undefined || !target.includes("/src/api/"))
+        .map(([text]) => `${from}: ${text}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test("has no HTML that a page writes from text, and no inline style", () => {
+    const writers = webFiles.filter((file) =>
+      /dangerouslySetInnerHTML|innerHTML|insertAdjacentHTML|document\.write|\beval\(|style=["{]/.test(
+        readFileSync(path.join(root, file), "utf8"),
+      ),
+    );
+    assert.deepEqual(writers, []);
+  });
+
   test("lets only the folders in the table of packages import a package", () => {
     assert.ok(owners.size > 15, `only ${owners.size} packages have owners`);
-    const wrong = imports.filter(({ from, target }) => {
+    const wrong = [...imports, ...importsOf(webFiles)].filter(({ from, target }) => {
       const [scope = "", name = ""] = target.split("/");
       const folders = owners.get(`${scope}/${name}`) ?? owners.get(scope);
       return (

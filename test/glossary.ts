@@ -83,6 +83,8 @@ async function filesToRead(): Promise<readonly string[]> {
   const files = ["README.md"];
   for (const [folder, extension] of [
     ["src", ".ts"],
+    ["web", ".ts"],
+    ["web", ".tsx"],
     ["storage", ".ts"],
     ["docs", ".md"],
   ] as const) {

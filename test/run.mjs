@@ -10,7 +10,7 @@
  * esbuild compiles the files first, with what they import, packages included, in shared chunks: a loader that compiles
  * each module when it is imported takes 4 s of a processor for a file that imports all of Berth, and the chunks 0.6 s.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -26,6 +26,7 @@ import { createRunDatabase } from "./run-database.mjs";
 const root = path.join(import.meta.dirname, "..");
 const elsewhere = [
   "bounds",
+  "browser",
   "clients",
   "conformance",
   "fuzz",
@@ -106,6 +107,7 @@ await build({
   splitting: true,
 });
 await build({ ...compiled, entryPoints: [worker, ...threads] });
+symlinkSync(path.join(root, "dist/web"), path.join(folder, "web"));
 
 const server = process.env["BERTH_TEST_DATABASE_URL"];
 const database = usesPostgres ? await createRunDatabase(server) : undefined;

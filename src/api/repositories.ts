@@ -51,7 +51,7 @@ export const hubRepositoryListQuery = z.object({
 
 const shortText = z
   .string()
-  .refine((text) => Buffer.byteLength(text) <= 100, "has more than 100 bytes");
+  .refine((text) => new TextEncoder().encode(text).length <= 100, "has more than 100 bytes");
 const fullText = z.string().max(25_000);
 
 export const createRepositoryBody = z.object({

@@ -136,3 +136,4 @@ export const searchQuery = z.object({
   is_official: flag,
 });
 export const searchResultSchema = z.object({ ...repositoryFields, is_official: z.boolean() });
+export type SearchResultAnswer = z.output<typeof searchResultSchema>;

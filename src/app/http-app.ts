@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { fileURLToPath } from "node:url";
 import { createRepositoryAccess } from "../accounts/repository-access.ts";
 import { createBrowserSessions } from "../auth/browser-sessions.ts";
 import {
@@ -21,6 +22,7 @@ import {
   createRequestAuthenticator,
 } from "../http/middleware/authenticate.ts";
 import { createClientInfo } from "../http/middleware/client-info.ts";
+import { loadAssets } from "../http/web/assets.ts";
 import { createResponseCache } from "../http/middleware/response-cache.ts";
 import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
@@ -31,6 +33,11 @@ import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { AppContext } from "./context.ts";
 import { createReadiness } from "./readiness.ts";
+
+/** The built pages: beside the built program, or above the source. */
+const webFolders = ["web", "../../dist/web"].map((folder) =>
+  fileURLToPath(new URL(folder, import.meta.url)),
+);
 
 export interface HttpApp {
   /** Request listener for node:http. */
@@ -74,6 +81,13 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     logger,
     isOpen: config.auth.open,
     publicUrl: config.publicUrl,
+    web: config.web.enabled
+      ? {
+          assets: loadAssets(webFolders),
+          imageHosts: config.web.imageHosts,
+          mayIndex: config.web.indexed,
+        }
+      : undefined,
     redirectExcept: config.storage.s3.redirectExcept,
     limits: config.limits,
     processes: config.workers,

@@ -30,6 +30,8 @@ import { createRepositoryResolver } from "./middleware/repository-resolver.ts";
 import { jwksRoutes, tokenRoutes, type TokenParts } from "./token/endpoint.ts";
 import { createRedirectRule } from "./registry/blob-content.ts";
 import { registryRoutes } from "./registry/routes.ts";
+import { servePages, type PageParts } from "./web/pages.ts";
+import { createSubrequest } from "./web/subrequest.ts";
 
 export interface AppParts {
   readonly registry: Registry;
@@ -53,6 +55,8 @@ export interface AppParts {
   /** `auth.open`: requests need no credentials. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
+  /** The web pages; `undefined`: none are served. */
+  readonly web: Omit<PageParts, "clientInfo"> | undefined;
   /** IP networks and User-Agent prefixes of clients that are never redirected to a signed URL of the store. */
   readonly redirectExcept: readonly string[];
   /** Number of processes that serve this address. Each process enforces its share of the budgets. */
@@ -96,15 +100,18 @@ export function createApp(
     if (ctx.path.startsWith("/v2")) ctx.set(versionHeader, "registry/2.0");
     await next();
   });
-  app.use(
-    createRouter(routesOf(parts), {
-      ...parts,
-      sessionCookie,
-      repositoryResolver: createRepositoryResolver(parts),
-      bodies: createBodyReader(parts.limits),
-      budgets: createBudgets(parts.limits, Date.now, parts.processes),
-    }),
-  );
+  const router = createRouter(routesOf(parts), {
+    ...parts,
+    sessionCookie,
+    repositoryResolver: createRepositoryResolver(parts),
+    bodies: createBodyReader(parts.limits),
+    budgets: createBudgets(parts.limits, Date.now, parts.processes),
+  });
+  const failures = renderFailures(parts.logger);
+  const subrequest = createSubrequest(app, (ctx, next) => failures(ctx, () => router(ctx, next)));
+  if (parts.web !== undefined)
+    app.use(servePages({ ...parts.web, clientInfo: parts.clientInfo }, subrequest));
+  app.use(router);
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
   const { registry, requestAuthenticator, policy, pullCounters, logger } = parts;

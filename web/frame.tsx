@@ -1,0 +1,254 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { sessionCall } from "./addresses.ts";
+import { offlineSince, send, useAnswer, visibleCalls } from "./answers.ts";
+import { clock } from "./format.ts";
+import { startKeys, keysAreOn, setKeys } from "./keys.ts";
+import { Dialog } from "./parts/dialog.tsx";
+import { Icon, Logo } from "./parts/icon.tsx";
+import { Block } from "./parts/copy.tsx";
+import { SearchBox } from "./parts/search-box.tsx";
+import { Toasts } from "./parts/toast.tsx";
+import { usePlace } from "./router.ts";
+import { useSession } from "./session.ts";
+import { chooseTheme, themeNow, type Theme } from "./theme.ts";
+import { frame } from "./words/frame.ts";
+
+/** A button with a list of links or actions below it. Escape and a click elsewhere close it. */
+export function Menu({
+  label,
+  button,
+  kind = "btn icon-only",
+  children,
+}: {
+  readonly label: string;
+  readonly button: ComponentChildren;
+  readonly kind?: string;
+  readonly children: ComponentChildren;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  const anchor = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const close = (event: Event) => {
+      if (
+        event instanceof KeyboardEvent
+          ? event.key === "Escape"
+          : !anchor.current?.contains(event.target as Node)
+      )
+        setOpen(false);
+    };
+    document.addEventListener("click", close);
+    document.addEventListener("keydown", close);
+    return () => {
+      document.removeEventListener("click", close);
+      document.removeEventListener("keydown", close);
+    };
+  }, [isOpen]);
+  return (
+    <span class="menu-anchor" ref={anchor}>
+      <button
+        type="button"
+        class={kind}
+        aria-label={label}
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+      >
+        {button}
+      </button>
+      {isOpen && (
+        // The links inside are the controls: a click on one of them also closes the menu.
+        // oxlint-disable-next-line jsx-a11y/no-static-element-interactions, jsx-a11y/click-events-have-key-events
+        <div class="menu" onClick={() => setOpen(false)}>
+          {children}
+        </div>
+      )}
+    </span>
+  );
+}
+
+export const signOut = async (): Promise<void> => {
+  await send("DELETE", sessionCall);
+  location.assign("/");
+};
+
+function Account() {
+  const { user, is_open: isOpen } = useSession();
+  const { url } = usePlace();
+  if (isOpen) return null;
+  if (user === null)
+    return (
+      <a class="btn primary" href={`/sign-in?to=${encodeURIComponent(url.pathname + url.search)}`}>
+        {frame.signIn}
+      </a>
+    );
+  return (
+    <Menu
+      label={frame.accountOf(user.username)}
+      kind="avatar"
+      button={user.username.slice(0, 1).toUpperCase()}
+    >
+      <a href={`/u/${user.username}`}>{frame.yourRepositories}</a>
+      <a href="/new">{frame.newRepository}</a>
+      <a href="/settings/profile">{frame.settings}</a>
+      <button type="button" onClick={() => void signOut()}>
+        {frame.signOut}
+      </button>
+    </Menu>
+  );
+}
+
+function ThemeMenu() {
+  const [theme, setTheme] = useState(themeNow());
+  return (
+    <Menu label={frame.theme} kind="btn quiet icon-only" button={<Icon name="theme" />}>
+      {(Object.keys(frame.themes) as Theme[]).map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={theme === one}
+          onClick={() => {
+            chooseTheme(one);
+            setTheme(one);
+          }}
+        >
+          {theme === one ? "✓ " : ""}
+          {frame.themes[one]}
+        </button>
+      ))}
+    </Menu>
+  );
+}
+
+function Header() {
+  const { user, host, has_mirrors: hasMirrors, is_open: isOpen } = useSession();
+  const { url } = usePlace();
+  const current = (path: string) => (url.pathname.startsWith(path) ? ("page" as const) : undefined);
+  return (
+    <header class="topbar">
+      <div class="wrap">
+        <a class="brand" href="/">
+          <Logo />
+          <span class="word">berth</span> <span class="host">{host}</span>
+          <span class="sr">{frame.home}</span>
+        </a>
+        <SearchBox />
+        <nav aria-label={frame.main}>
+          <a class="wide" href="/search" aria-current={current("/search")}>
+            {frame.explore}
+          </a>
+          {hasMirrors && (
+            <a class="wide" href="/mirrors" aria-current={current("/mirrors")}>
+              {frame.mirrors}
+            </a>
+          )}
+          {user?.is_admin === true && !isOpen && (
+            <a class="wide" href="/admin" aria-current={current("/admin")}>
+              {frame.admin}
+            </a>
+          )}
+          <ThemeMenu />
+          <Account />
+        </nav>
+      </div>
+    </header>
+  );
+}
+
+function Footer({ onKeys }: { readonly onKeys: () => void }) {
+  const { version } = useSession();
+  const [calls, setCalls] = useState<readonly string[]>();
+  const { failure } = useAnswer("/readyz");
+  const isReady = failure === undefined;
+  return (
+    <footer class="footer">
+      <div class="wrap">
+        <span>Berth {version}</span>
+        <button type="button" class="link plain" onClick={() => setCalls(visibleCalls())}>
+          {frame.api}
+        </button>
+        <a href="/openapi.json">{frame.documentation}</a>
+        <button type="button" class="link plain" onClick={onKeys}>
+          {frame.shortcuts}
+        </button>
+        <span class={`end ${isReady ? "live" : ""}`}>{isReady ? frame.ready : frame.notReady}</span>
+      </div>
+      {calls && (
+        <Dialog title={frame.apiTitle} onClose={() => setCalls(undefined)}>
+          <p>{frame.apiHint}</p>
+          <Block text={calls.map((call) => `curl '${location.origin}${call}'`).join("\n")} />
+          <div class="actions">
+            <button type="button" class="btn" onClick={() => setCalls(undefined)}>
+              {frame.close}
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </footer>
+  );
+}
+
+function Keys({ onClose }: { readonly onClose: () => void }) {
+  const [isOn, setOn] = useState(keysAreOn());
+  return (
+    <Dialog title={frame.shortcuts} onClose={onClose}>
+      <dl class="facts">
+        {frame.keys.map(([key, text]) => (
+          <>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </>
+        ))}
+      </dl>
+      <label class="actions">
+        <input
+          type="checkbox"
+          class="check"
+          checked={isOn}
+          onChange={() => {
+            setKeys(!isOn);
+            setOn(!isOn);
+          }}
+        />
+        {frame.shortcutsOff}
+      </label>
+      <div class="actions">
+        <button type="button" class="btn" onClick={onClose}>
+          {frame.close}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** What is around every page. */
+export function Frame({ children }: { readonly children: ComponentChildren }) {
+  const [showsKeys, setShowsKeys] = useState(false);
+  const { is_open: isOpen } = useSession();
+  const sinceMs = offlineSince();
+  useEffect(() => startKeys(() => setShowsKeys(true)), []);
+  return (
+    <>
+      <a class="skip" href="#main">
+        {frame.skip}
+      </a>
+      <Header />
+      {isOpen && (
+        <div class="offline">
+          <div class="wrap">{frame.open}</div>
+        </div>
+      )}
+      {sinceMs !== undefined && (
+        <div class="offline" role="status">
+          <div class="wrap">{frame.offline(clock(sinceMs || Date.now()))}</div>
+        </div>
+      )}
+      {children}
+      <Footer onKeys={() => setShowsKeys(true)} />
+      {showsKeys && <Keys onClose={() => setShowsKeys(false)} />}
+      <Toasts />
+    </>
+  );
+}

@@ -1,0 +1,270 @@
+import { useState } from "preact/hooks";
+import type { RepositoryAnswer } from "../../src/api/repositories.ts";
+import { hubCall, repositoryCall, tagListCall, tagsPageSize } from "../addresses.ts";
+import { ask, send, useAnswer } from "../answers.ts";
+import { osName } from "../format.ts";
+import { Confirm } from "../parts/dialog.tsx";
+import { Pager } from "../parts/pager.tsx";
+import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
+import { Loaded, Loading } from "../parts/states.tsx";
+import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
+import { showToast } from "../parts/toast.tsx";
+import { setQuery, useParams, usePlace } from "../router.ts";
+import { tags as words } from "../words/repository.ts";
+import { FailedPage } from "./not-found.tsx";
+
+interface TagPage {
+  readonly count: number;
+  readonly results: readonly TagItem[];
+}
+
+/** What deleting tags would do, or did. */
+interface Deletion {
+  readonly tags: readonly { readonly name: string; readonly result: string }[];
+  readonly frees: number;
+}
+
+export function Page() {
+  const { name = "" } = useParams();
+  const call = repositoryCall(name);
+  const { data, failure } = useAnswer<RepositoryAnswer>(call, { live: true });
+  if (data === undefined)
+    return failure === undefined ? (
+      <Loading />
+    ) : (
+      <FailedPage failure={failure} onRetry={() => void ask(call)} />
+    );
+  return (
+    <>
+      <RepositoryHead repository={data} tab="tags" />
+      <main id="main" class="wrap page">
+        <List repository={data} />
+      </main>
+    </>
+  );
+}
+
+function List({ repository }: { readonly repository: RepositoryAnswer }) {
+  const { name } = repository;
+  const { url } = usePlace();
+  const page = Number(url.searchParams.get("page") ?? "1");
+  const call = tagListCall(name, url.searchParams, page);
+  const answer = useAnswer<TagPage>(call, { live: true });
+  const { data: own } = useAnswer<OwnView>(hubCall(name));
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [isDeleting, setDeleting] = useState(false);
+  const mayDelete = own?.permissions.write === true;
+  const toggle = (tag: string) => {
+    const next = new Set(selected);
+    if (!next.delete(tag)) next.add(tag);
+    setSelected(next);
+  };
+  return (
+    <section class="card" aria-label={words.found(repository.tag_count, repository.tag_count)}>
+      <Toolbar repository={repository} found={answer.data?.count} />
+      {selected.size > 0 && (
+        <div class="toolbar" role="status">
+          <span>{words.chosen(selected.size)}</span>
+          <button type="button" class="btn danger" onClick={() => setDeleting(true)}>
+            {words.delete}
+          </button>
+        </div>
+      )}
+      <Loaded answer={answer} url={call} lines={12}>
+        {({ results, count }) =>
+          results.length === 0 ? (
+            <p class="empty-state">{repository.tag_count === 0 ? words.empty : words.none}</p>
+          ) : (
+            <>
+              <table class="cards">
+                <TagTableHead
+                  first={
+                    mayDelete && (
+                      <th>
+                        <span class="sr">{words.select("")}</span>
+                      </th>
+                    )
+                  }
+                />
+                <tbody>
+                  {results.map((tag) => (
+                    <TagRow
+                      key={tag.name}
+                      repository={name}
+                      tag={tag}
+                      first={
+                        mayDelete && (
+                          <td class="gone-small">
+                            <input
+                              type="checkbox"
+                              class="check"
+                              aria-label={words.select(tag.name)}
+                              checked={selected.has(tag.name)}
+                              onChange={() => toggle(tag.name)}
+                            />
+                          </td>
+                        )
+                      }
+                    />
+                  ))}
+                </tbody>
+              </table>
+              <div class="body">
+                <Pager page={page} pageSize={tagsPageSize} all={count} shown={results.length} />
+                <Jump page={page} pages={Math.ceil(count / tagsPageSize)} />
+              </div>
+            </>
+          )
+        }
+      </Loaded>
+      {isDeleting && (
+        <DeleteTags
+          name={name}
+          tags={[...selected]}
+          onClose={(isDone) => {
+            setDeleting(false);
+            if (isDone) setSelected(new Set());
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+/** A slider over the pages of a long list. */
+function Jump({ page, pages }: { readonly page: number; readonly pages: number }) {
+  const [moved, setMoved] = useState<number>();
+  if (pages < 5) return null;
+  return (
+    <label class="jump">
+      <span class="sr">{words.jump}</span>
+      <input
+        type="range"
+        min="1"
+        max={pages}
+        value={moved ?? page}
+        aria-valuetext={`${moved ?? page} / ${pages}`}
+        onInput={({ currentTarget }) => setMoved(Number(currentTarget.value))}
+        onChange={({ currentTarget }) => {
+          setQuery({ page: currentTarget.value });
+          setMoved(undefined);
+        }}
+      />
+      <span class="num sub">
+        {moved ?? page} / {pages}
+      </span>
+    </label>
+  );
+}
+
+function Toolbar({
+  repository,
+  found,
+}: {
+  readonly repository: RepositoryAnswer;
+  readonly found: number | undefined;
+}) {
+  const { url } = usePlace();
+  const query = url.searchParams;
+  return (
+    <div class="toolbar">
+      <input
+        type="search"
+        class="input"
+        aria-label={words.filter}
+        placeholder={words.filter}
+        defaultValue={query.get("filter") ?? ""}
+        onInput={({ currentTarget }) =>
+          setQuery({ filter: currentTarget.value }, { replace: true })
+        }
+      />
+      <select
+        class="select"
+        aria-label={words.platform}
+        value={query.get("os") ?? ""}
+        onChange={({ currentTarget }) => setQuery({ os: currentTarget.value })}
+      >
+        <option value="">{words.anyPlatform}</option>
+        {repository.operating_systems
+          .filter((os) => os !== "" && os !== "unknown")
+          .map((os) => (
+            <option key={os} value={os}>
+              {osName(os)}
+            </option>
+          ))}
+      </select>
+      <select
+        class="select"
+        aria-label={words.unused}
+        value={query.get("unused_for") ?? ""}
+        onChange={({ currentTarget }) => setQuery({ unused_for: currentTarget.value })}
+      >
+        <option value="">{words.anyUse}</option>
+        {Object.entries(words.unusedFor).map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <select
+        class="select"
+        aria-label={words.order}
+        value={query.get("order") ?? "-updated"}
+        onChange={({ currentTarget }) => setQuery({ order: currentTarget.value })}
+      >
+        {Object.entries(words.orders).map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <span class="end muted num" role="status">
+        {found !== undefined && words.found(found, repository.tag_count)}
+      </span>
+    </div>
+  );
+}
+
+function DeleteTags({
+  name,
+  tags,
+  onClose,
+}: {
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly onClose: (isDone: boolean) => void;
+}) {
+  const call = repositoryCall(name, "/-/tags/delete");
+  const [plan, setPlan] = useState<Deletion>();
+  const [isAsked, setAsked] = useState(false);
+  if (!isAsked) {
+    setAsked(true);
+    void send<Deletion>("POST", call, { tags, dry_run: true }).then((result) => {
+      if (result.ok) setPlan(result.data);
+    });
+  }
+  const kept = plan?.tags.filter(({ result }) => result === "immutable").length ?? 0;
+  return (
+    <Confirm
+      title={words.deleteTitle(tags.length)}
+      action={words.deleteNow(tags.length - kept)}
+      isDangerous
+      onClose={() => onClose(false)}
+      onConfirm={async () => {
+        const result = await send<Deletion>("POST", call, { tags });
+        if (!result.ok) return result.failure;
+        const done = result.data.tags.filter((tag) => tag.result === "deleted").length;
+        showToast({ text: words.deleted(done) });
+        onClose(true);
+        return undefined;
+      }}
+    >
+      <p class="mono">
+        {tags.slice(0, 10).join(", ")}
+        {tags.length > 10 && " …"}
+      </p>
+      <p>{plan === undefined ? words.computing : words.frees(plan.frees)}</p>
+      {kept > 0 && <p>{words.keeps(kept)}</p>}
+    </Confirm>
+  );
+}

@@ -1,0 +1,74 @@
+import { useState } from "preact/hooks";
+import { copyText } from "../clipboard.ts";
+import { parts } from "../words/frame.ts";
+import { Icon } from "./icon.tsx";
+import { announce, showToast } from "./toast.tsx";
+
+export function CopyButton({
+  text,
+  label,
+  quiet = false,
+  main = false,
+}: {
+  readonly text: string;
+  readonly label: string;
+  readonly quiet?: boolean;
+  /** The key `c` presses this button. */
+  readonly main?: boolean;
+}) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    if (!(await copyText(text))) return showToast({ text: parts.pressCopy });
+    setCopied(true);
+    announce(parts.copied);
+    setTimeout(() => setCopied(false), 2000);
+  };
+  return (
+    <button
+      type="button"
+      class={`btn small icon-only${quiet ? " quiet" : ""}`}
+      aria-label={label}
+      title={label}
+      data-main-copy={main ? "" : undefined}
+      onClick={() => void copy()}
+    >
+      <Icon name={isCopied ? "check" : "copy"} />
+    </button>
+  );
+}
+
+/** A command of one line. */
+export const Prompt = ({
+  command,
+  label = parts.copyCommand,
+  main = false,
+}: {
+  readonly command: string;
+  readonly label?: string;
+  readonly main?: boolean;
+}) => (
+  <div class="prompt">
+    {/* A long line scrolls: it takes the focus, so that the arrow keys work. */}
+    <code tabIndex={0} role="group" aria-label={command}>
+      <i aria-hidden="true">$ </i>
+      {command}
+    </code>
+    <CopyButton text={command} label={label} main={main} />
+  </div>
+);
+
+/** A text of several lines, such as a file. */
+export const Block = ({
+  text,
+  label = parts.copy,
+}: {
+  readonly text: string;
+  readonly label?: string;
+}) => (
+  <div class="block-row">
+    <pre class="block" tabIndex={0} role="group" aria-label={label}>
+      {text}
+    </pre>
+    <CopyButton text={text} label={label} />
+  </div>
+);

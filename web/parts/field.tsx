@@ -1,0 +1,102 @@
+import type { ComponentChildren } from "preact";
+import { useId, useState } from "preact/hooks";
+import type { Failure, Result } from "../answers.ts";
+import { parts } from "../words/frame.ts";
+import { Failed } from "./states.tsx";
+
+/** An input with its label, a hint, and the error of the server for this field. */
+export function Field({
+  label,
+  hint,
+  errors,
+  value,
+  onValue,
+  type = "text",
+  ...input
+}: {
+  readonly label: string;
+  readonly hint?: ComponentChildren;
+  readonly errors?: readonly string[] | undefined;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly type?: "text" | "password" | "email" | "number" | "date";
+  readonly autocomplete?: string;
+  readonly required?: boolean;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly placeholder?: string;
+  readonly disabled?: boolean;
+}) {
+  const id = useId();
+  const hasError = errors !== undefined && errors.length > 0;
+  return (
+    <div class="field">
+      <label htmlFor={id}>{label}</label>
+      <input
+        // The types of Preact allow only one literal type per element.
+        {...({ ...input, type } as object)}
+        id={id}
+        class="input"
+        value={value}
+        aria-invalid={hasError}
+        aria-describedby={`${id}-hint`}
+        onInput={({ currentTarget }) => onValue(currentTarget.value)}
+      />
+      <span id={`${id}-hint`}>
+        {hint !== undefined && <span class="hint">{hint}</span>}
+        {hasError && (
+          <span class="error" role="alert">
+            {errors.join("; ")}
+          </span>
+        )}
+      </span>
+    </div>
+  );
+}
+
+/** A form that sends one change: while it runs, its failure, and "Saved" where the button is. */
+export function useSubmit<T>(change: () => Promise<Result<T>>, onDone?: (data: T) => void) {
+  const [failure, setFailure] = useState<Failure>();
+  const [state, setState] = useState<"ready" | "running" | "saved">("ready");
+  const submit = async (event?: Event) => {
+    event?.preventDefault();
+    setState("running");
+    const result = await change();
+    setFailure(result.ok ? undefined : result.failure);
+    setState(result.ok ? "saved" : "ready");
+    if (result.ok) onDone?.(result.data);
+  };
+  return {
+    failure,
+    errorsOf: (field: string) => failure?.fields[field],
+    isRunning: state === "running",
+    isSaved: state === "saved",
+    onSubmit: (event?: Event) => void submit(event),
+  };
+}
+
+/** The buttons and the result at the end of a form. */
+export const Submit = ({
+  action,
+  form,
+  children,
+}: {
+  readonly action: string;
+  readonly form: ReturnType<typeof useSubmit>;
+  readonly children?: ComponentChildren;
+}) => (
+  <>
+    {form.failure && <Failed failure={form.failure} />}
+    <div class="actions">
+      <button type="submit" class="btn primary" disabled={form.isRunning}>
+        {action}
+      </button>
+      {children}
+      {form.isSaved && (
+        <span class="saved" role="status">
+          {parts.saved}
+        </span>
+      )}
+    </div>
+  </>
+);

@@ -1,0 +1,220 @@
+import { useState } from "preact/hooks";
+import type { TagDiffAnswer, TagMoveAnswer } from "../../src/api/tags.ts";
+import { hubCall, repositoryAddress, repositoryCall, tagAddress, tagCall } from "../addresses.ts";
+import { send, useAnswer } from "../answers.ts";
+import { shortDigest, visibleText } from "../format.ts";
+import { repository as repositoryWords } from "../words/repository.ts";
+import { rollback, tag as words } from "../words/tag.ts";
+import { Confirm } from "./dialog.tsx";
+import type { OwnView } from "./repository-head.tsx";
+import { Loaded } from "./states.tsx";
+import { Since } from "./text.tsx";
+import { showToast } from "./toast.tsx";
+
+export type TagMove = TagMoveAnswer & {
+  readonly token_label?: string | null;
+  readonly reason?: string | null;
+};
+export interface MovePage {
+  readonly count: number;
+  readonly results: readonly TagMove[];
+}
+
+/** The last digests of a tag, beside its contents. */
+export function Moves({
+  name,
+  tag,
+  isImmutable,
+}: {
+  readonly name: string;
+  readonly tag: string;
+  readonly isImmutable: boolean;
+}) {
+  const call = tagCall(name, tag, "/history?page_size=4");
+  const answer = useAnswer<MovePage>(call, { live: true });
+  return (
+    <section class="card o4" aria-labelledby="history">
+      <header>
+        <h2 id="history">{words.history}</h2>
+        <span class="end">
+          <a class="link" href={tagAddress(name, tag, "/history")}>
+            {words.allMoves(answer.data?.count ?? 0)}
+          </a>
+        </span>
+      </header>
+      <Loaded answer={answer} url={call} lines={3}>
+        {({ results }) => (
+          <>
+            <MoveList name={name} tag={tag} moves={results} isImmutable={isImmutable} isFirst />
+            <Download name={name} tag={tag} moves={results} />
+          </>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+/** What a client with the digest before downloads. */
+function Download({
+  name,
+  tag,
+  moves,
+}: {
+  readonly name: string;
+  readonly tag: string;
+  readonly moves: readonly TagMove[];
+}) {
+  const [now, before] = moves.filter(({ digest }) => digest !== null);
+  const isThere = now !== undefined && before?.is_here === true && now.digest !== before.digest;
+  const range = `from=${before?.digest ?? ""}&to=${now?.digest ?? ""}`;
+  const { data } = useAnswer<TagDiffAnswer>(
+    isThere ? repositoryCall(name, `/-/diff?${range}`) : undefined,
+  );
+  if (data === undefined || before?.digest == null || now?.digest == null) return null;
+  const changed = data.layer_counts.added + data.layer_counts.removed;
+  return (
+    <footer>
+      <span>
+        {words.download(
+          shortDigest(before.digest),
+          data.download_size,
+          changed,
+          data.config_change_count,
+        )}{" "}
+        <a class="link" href={repositoryAddress(name, `/-/compare/${before.digest}...${tag}`)}>
+          {words.seeWhat}
+        </a>
+      </span>
+    </footer>
+  );
+}
+
+/** Moves of a tag, the newest first; each that is still stored can be rolled back to. */
+export function MoveList({
+  name,
+  tag,
+  moves,
+  isImmutable,
+  isFirst,
+}: {
+  readonly name: string;
+  readonly tag: string;
+  readonly moves: readonly TagMove[];
+  readonly isImmutable: boolean;
+  /** The first move of the list is the state of now. */
+  readonly isFirst: boolean;
+}) {
+  const { data: own } = useAnswer<OwnView>(hubCall(name));
+  const [wanted, setWanted] = useState<string>();
+  const current = isFirst ? (moves[0]?.digest ?? undefined) : undefined;
+  const mayMove = own?.permissions.write === true;
+  return (
+    <>
+      <ol class="moves">
+        {moves.map((move, index) => {
+          const { digest, actor } = move;
+          const isNow = isFirst && index === 0;
+          const canReturn =
+            mayMove && !isNow && digest !== null && move.is_here && digest !== current;
+          return (
+            <li key={index} class={isNow ? "now" : move.is_here || digest === null ? "" : "gone"}>
+              <span class="dot" />
+              <div>
+                <div class="digest" title={digest ?? ""}>
+                  {digest === null ? words.removed : shortDigest(digest)}
+                </div>
+                <div class="sub">
+                  {actor !== null && repositoryWords.by(visibleText(actor))}
+                  {move.token_label != null && ` (${visibleText(move.token_label)})`}
+                  {digest !== null && !move.is_here && ` ${words.gone}`}
+                </div>
+              </div>
+              <div class="sub num end">
+                <Since time={move.changed_at} />
+                {canReturn && (
+                  <button
+                    type="button"
+                    class="btn small"
+                    disabled={isImmutable}
+                    title={isImmutable ? words.immutable(tag) : undefined}
+                    onClick={() => setWanted(digest)}
+                  >
+                    {words.rollBack}
+                  </button>
+                )}
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+      {wanted !== undefined && (
+        <RollBack
+          name={name}
+          tag={tag}
+          digest={wanted}
+          current={current}
+          onClose={() => setWanted(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+/** Says what a roll-back changes, and does it. Undo is a roll-back too. */
+function RollBack({
+  name,
+  tag,
+  digest,
+  current,
+  onClose,
+}: {
+  readonly name: string;
+  readonly tag: string;
+  readonly digest: string;
+  readonly current: string | undefined;
+  readonly onClose: () => void;
+}) {
+  const { data, failure } = useAnswer<TagDiffAnswer>(
+    current === undefined
+      ? undefined
+      : repositoryCall(name, `/-/diff?from=${current}&to=${digest}`),
+  );
+  const move = (to: string | undefined) =>
+    send("POST", tagCall(name, tag, "/rollback"), to === undefined ? {} : { digest: to });
+  return (
+    <Confirm
+      title={rollback.title(tag, shortDigest(digest))}
+      action={rollback.confirm}
+      onClose={onClose}
+      onConfirm={async () => {
+        const result = await move(digest);
+        if (!result.ok) return result.failure;
+        showToast({
+          text: rollback.done(tag, shortDigest(digest)),
+          ...(current === undefined
+            ? {}
+            : { action: { label: rollback.undo, run: () => void move(current) } }),
+        });
+        return undefined;
+      }}
+    >
+      {current !== undefined && (
+        <p>
+          {data !== undefined
+            ? rollback.changes(data.download_size, data.config_change_count)
+            : failure === undefined
+              ? rollback.computing
+              : `${rollback.noDifference} ${failure.message}`}
+        </p>
+      )}
+      {data !== undefined && data.config.length > 0 && (
+        <ul class="mono sub">
+          {data.config.slice(0, 8).map(({ field }) => (
+            <li key={field}>{visibleText(field)}</li>
+          ))}
+        </ul>
+      )}
+      <p>{rollback.hint}</p>
+    </Confirm>
+  );
+}

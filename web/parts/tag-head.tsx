@@ -1,0 +1,164 @@
+import type { TagAnswer } from "../../src/api/tags.ts";
+import { useState } from "preact/hooks";
+import {
+  fullName,
+  hubCall,
+  repositoryAddress,
+  shortName,
+  tagAddress,
+  tagCall,
+} from "../addresses.ts";
+import { send, useAnswer } from "../answers.ts";
+import { size } from "../format.ts";
+import { Menu } from "../frame.tsx";
+import { go } from "../router.ts";
+import { parts } from "../words/frame.ts";
+import { tags as tagWords } from "../words/repository.ts";
+import { tag as words } from "../words/tag.ts";
+import { Confirm } from "./dialog.tsx";
+import { Icon } from "./icon.tsx";
+import type { OwnView } from "./repository-head.tsx";
+import { Digest, Since } from "./text.tsx";
+
+export type TagView = TagAnswer & {
+  readonly aliases?: readonly string[];
+  readonly is_signed?: boolean;
+  readonly is_immutable?: boolean;
+};
+
+const paths = { contents: "", history: "/history", referrers: "/referrers", manifest: "/manifest" };
+
+/** Name, digest, aliases and tabs of a tag, above each of its pages. */
+export function TagHead({
+  name,
+  tag,
+  tab,
+}: {
+  readonly name: string;
+  readonly tag: TagView;
+  readonly tab: keyof typeof words.tabs;
+}) {
+  const { data: own } = useAnswer<OwnView>(hubCall(name));
+  const [isDeleting, setDeleting] = useState(false);
+  const short = shortName(name);
+  const aliases = tag.aliases ?? [];
+  return (
+    <section class="head" aria-label={words.label}>
+      <div class="wrap">
+        <div class="title">
+          <h1>
+            <span class="ns">
+              <a href={repositoryAddress(name)}>{short}</a>:
+            </span>
+            <span class="at">{tag.name}</span>
+          </h1>
+          {tag.is_signed === true && (
+            <span class="chip good">
+              <Icon name="signed" />
+              {parts.signed}
+            </span>
+          )}
+          {tag.is_immutable === true && (
+            <span class="chip accent">
+              <Icon name="anchor" />
+              {parts.immutable}
+            </span>
+          )}
+          <span class="chip">
+            <Icon name="clock" />
+            {words.moved} <Since time={tag.last_updated} />
+          </span>
+          <span class="end">
+            <a
+              class="btn"
+              href={repositoryAddress(name, `/-/compare?to=${encodeURIComponent(tag.name)}`)}
+            >
+              <Icon name="compare" />
+              {words.compare}
+            </a>
+            {own?.permissions.write === true && (
+              <Menu label={words.label} button={<Icon name="more" />}>
+                <a href={tagAddress(name, tag.name, "/history")}>{words.rollBack}</a>
+                <button type="button" onClick={() => setDeleting(true)}>
+                  {words.delete}
+                </button>
+              </Menu>
+            )}
+          </span>
+        </div>
+        <div class="lede">
+          <Digest digest={tag.digest} />
+          {aliases.length > 0 && (
+            <span class="sub">
+              {words.sameAs}{" "}
+              {aliases.slice(0, 8).map((alias, index) => (
+                <>
+                  {index > 0 && ", "}
+                  <a class="link" href={tagAddress(name, alias)}>
+                    {alias}
+                  </a>
+                </>
+              ))}
+            </span>
+          )}
+        </div>
+        <nav class="tabs" aria-label={words.label}>
+          {(Object.keys(paths) as (keyof typeof paths)[]).map((key) => (
+            <a
+              key={key}
+              href={tagAddress(name, tag.name, paths[key])}
+              aria-current={key === tab ? "page" : undefined}
+            >
+              {words.tabs[key]}
+              {key === "referrers" && tag.referrers.length > 0 && (
+                <span class="count num">{tag.referrers.length + tag.attestations.length}</span>
+              )}
+            </a>
+          ))}
+        </nav>
+      </div>
+      {isDeleting && <DeleteTag name={name} tag={tag} onClose={() => setDeleting(false)} />}
+    </section>
+  );
+}
+
+function DeleteTag({
+  name,
+  tag,
+  onClose,
+}: {
+  readonly name: string;
+  readonly tag: TagView;
+  readonly onClose: () => void;
+}) {
+  const { data } = useAnswer<TagView & { readonly frees?: number | null }>(
+    tagCall(name, tag.name, "?frees=true"),
+  );
+  const frees = data?.frees;
+  return (
+    <Confirm
+      title={words.deleteTitle(`${shortName(fullName(name))}:${tag.name}`)}
+      action={words.deleteNow}
+      isDangerous
+      onClose={onClose}
+      onConfirm={async () => {
+        const result = await send("DELETE", tagCall(name, tag.name));
+        if (!result.ok) return result.failure;
+        go(repositoryAddress(name, "/-/tags"));
+        return undefined;
+      }}
+    >
+      {tag.is_immutable === true ? (
+        <p>{words.immutable(tag.name)}</p>
+      ) : (
+        <p>
+          {frees === undefined || frees === null
+            ? data === undefined
+              ? tagWords.computing
+              : size(tag.size)
+            : tagWords.frees(frees)}
+        </p>
+      )}
+    </Confirm>
+  );
+}

@@ -1,0 +1,93 @@
+import { count } from "../format.ts";
+
+/* Sentences of the frame of every page and of the parts that all pages share. A second language is a second folder. */
+
+export const frame = {
+  skip: "Skip to the content",
+  home: "Home",
+  search: "Search repositories",
+  searchHint: "Search, or paste an image reference",
+  explore: "Explore",
+  mirrors: "Mirrors",
+  admin: "Admin",
+  theme: "Colour theme",
+  themes: { system: "As the system", light: "Light", dark: "Dark" },
+  signIn: "Sign in",
+  signOut: "Sign out",
+  accountOf: (name: string) => `Account of ${name}`,
+  yourRepositories: "Your repositories",
+  settings: "Settings",
+  newRepository: "New repository",
+  main: "Main",
+  api: "API",
+  apiTitle: "The API calls of this page",
+  apiHint: "Every page uses the public API. Signed in by a token, the same calls work in a script.",
+  documentation: "OpenAPI document",
+  shortcuts: "Keyboard shortcuts",
+  shortcutsOff: "Single-key shortcuts are on",
+  close: "Close",
+  ready: "Ready",
+  notReady: "Not ready",
+  open: "Open registry: everybody who reaches this address may do everything.",
+  offline: (time: string) =>
+    `The registry does not answer. You see data from ${time}. The page asks again by itself.`,
+  signedOutTitle: "Your session has ended",
+  signedOutHint: "Sign in again. What you typed is kept.",
+  keys: [
+    ["/", "Search"],
+    ["g e", "Explore"],
+    ["g m", "Mirrors"],
+    ["t", "Tags of this repository"],
+    ["c", "Copy the pull command"],
+    ["?", "Keyboard shortcuts"],
+  ] as const,
+};
+
+export const parts = {
+  copy: "Copy",
+  copied: "Copied",
+  pressCopy: "Press Ctrl+C to copy",
+  copyDigest: "Copy digest",
+  copyCommand: "Copy command",
+  now: "now",
+  tryAgain: "Try again",
+  failedToLoad: "This could not be loaded.",
+  noAnswer: "The registry does not answer.",
+  asOf: (time: string) => `as of ${time}`,
+  waiting: (seconds: number) => `Too many requests. Try again in ${seconds} s.`,
+  cancel: "Cancel",
+  save: "Save",
+  saved: "Saved",
+  remove: "remove",
+  previous: "Back",
+  next: "Next",
+  range: (from: number, to: number, all: string) => `${count(from)}–${count(to)} of ${all}`,
+  private: "Private",
+  official: "Official",
+  mirrorOf: (host: string) => `Mirror of ${host}`,
+  immutable: "Immutable",
+  typeToConfirm: (name: string) => `Type ${name} to confirm`,
+  live: "live",
+  signed: "signed",
+};
+
+export const errors = {
+  notFound: "Not found",
+  notFoundAt: (what: string) => `There is nothing at ${what}, or you may not see it.`,
+  didYouMean: "Did you mean",
+  searchFor: (text: string) => `Search for “${text}”`,
+  forbidden: "You may not see this",
+  failed: "The registry could not answer",
+  home: "Go to the start page",
+};
+
+export const signIn = {
+  title: "Sign in",
+  name: "User name",
+  password: "Password",
+  show: "Show the password",
+  submit: "Sign in",
+  lookAround: "Look around without signing in",
+  wrong: "The user name or the password is wrong.",
+  open: "This registry is open: it has no sign-in.",
+};

@@ -1,0 +1,106 @@
+import { count, many, size } from "../format.ts";
+
+/* Sentences of the pages of a repository. A second language is a second folder. */
+
+export const pull = {
+  title: "Pull",
+  client: "Client",
+  tag: "Tag",
+  loginFirst: "Private: log in first.",
+  makeToken: "Create an access token for this machine",
+  plainHttp: (host: string) =>
+    `This registry uses plain HTTP. Add "${host}" to insecure-registries in the settings of the Docker daemon.`,
+  byDigest: "By digest, it never changes:",
+};
+
+export const repository = {
+  tabs: {
+    overview: "Overview",
+    tags: "Tags",
+    activity: "Activity",
+    access: "Access",
+    settings: "Settings",
+  },
+  label: "Repository",
+  star: "Star",
+  unstar: "Remove star",
+  compare: "Compare tags",
+  newest: "Newest tags",
+  allTags: (n: number) => (n === 1 ? "The tag" : `All ${count(n)} tags`),
+  difference: (from: string, to: string) => `What changed between ${from} and ${to}?`,
+  also: (tags: string) => `also ${tags}`,
+  by: (name: string) => `by ${name}`,
+  columns: {
+    tag: "Tag",
+    platforms: "Platforms",
+    size: "Size",
+    pushed: "Pushed",
+    pulls: "Pulls",
+    copy: "Copy",
+  },
+  readme: "README",
+  edit: "Edit",
+  write: "Write a README",
+  preview: "Preview",
+  text: "Text",
+  about: "About this repository",
+  pulls30: "Pulls in 30 days",
+  pullsAll: "Pulls",
+  size: "Size",
+  shared: (bytes: number) => `${size(bytes)} shared`,
+  unique: (bytes: number) => `${size(bytes)} only here`,
+  platforms: "Platforms",
+  lastPush: "Last push",
+  lastPull: "Last pull",
+  never: "never",
+  created: "Created",
+  source: "Source",
+  licence: "Licence",
+  immutable: (rules: readonly string[]) =>
+    rules.length === 0
+      ? "All tags are immutable"
+      : `${rules.join(", ")} ${rules.length === 1 ? "is" : "are"} immutable`,
+  noTags: "No tags yet. Push the first image:",
+  noReadme: "A README tells people what the image is, how to run it, and which tag to take.",
+  pullsLabel: (from: string, to: string, all: number) =>
+    `${count(all)} pulls from ${from} to ${to}`,
+};
+
+export const tags = {
+  filter: "Filter tags",
+  order: "Order",
+  orders: {
+    "-updated": "Newest first",
+    updated: "Oldest first",
+    "-natural": "Version, highest first",
+    natural: "Version, lowest first",
+    "-size": "Largest first",
+    "-pulls": "Most pulled",
+  },
+  platform: "Platform",
+  anyPlatform: "All platforms",
+  unused: "Last pull",
+  anyUse: "Any time",
+  unusedFor: {
+    "30d": "Not pulled for 30 days",
+    "90d": "Not pulled for 90 days",
+    "365d": "Not pulled for a year",
+  },
+  found: (n: number, all: number) =>
+    n === all ? many(all, "tag", "tags") : `${count(n)} of ${many(all, "tag", "tags")}`,
+  select: (tag: string) => `Select ${tag}`,
+  chosen: (n: number) => `${count(n)} selected`,
+  delete: "Delete…",
+  deleteTitle: (n: number) => `Delete ${many(n, "tag", "tags")}?`,
+  deleteNow: (n: number) => `Delete ${many(n, "tag", "tags")}`,
+  frees: (bytes: number) =>
+    bytes === 0
+      ? "It frees no space: other tags and repositories use the same layers."
+      : `It frees ${size(bytes)}, after the collector ran.`,
+  keeps: (n: number) => `${many(n, "tag is", "tags are")} immutable and stay.`,
+  deleted: (n: number) => `${many(n, "tag was", "tags were")} deleted.`,
+  computing: "Computing what this frees …",
+  none: "No tag matches.",
+  empty: "No tags yet.",
+  jump: "Position in the list",
+};

@@ -1,0 +1,76 @@
+import { count, many, size } from "../format.ts";
+
+/* Sentences of the pages of a tag. A second language is a second folder. */
+
+export const tag = {
+  label: "Tag",
+  tabs: { contents: "Contents", history: "History", referrers: "Referrers", manifest: "Manifest" },
+  moved: "moved",
+  sameAs: "The same digest as",
+  compare: "Compare",
+  rollBack: "Roll back",
+  delete: "Delete tag…",
+  platforms: "Platforms",
+  platformCount: (n: number, bytes: number) =>
+    `${many(n, "platform", "platforms")}, ${size(bytes)}`,
+  notHere: "The index names this image, and the repository does not have it.",
+  hostLabel: "Which image does my host pull?",
+  hostHint: "Paste the output of docker version, or a Windows build such as 20348",
+  hostTakes: (platform: string) => `Your host pulls ${platform}.`,
+  hostNone: "No image fits this host.",
+  layers: "Layers",
+  layerCount: (n: number, bytes: number) => `${many(n, "layer", "layers")}, ${size(bytes)} to pull`,
+  columns: { number: "#", createdBy: "Created by", alsoIn: "Also in", size: "Size" },
+  noBytes: "no bytes",
+  inRepositories: (n: number) => many(n, "repository", "repositories"),
+  inTags: (n: number) => `${many(n, "tag", "tags")} here`,
+  onlyHere: "only here",
+  elsewhere: (bytes: number) => `${size(bytes)} in other repositories too`,
+  here: (bytes: number) => `${size(bytes)} in other tags`,
+  alone: (bytes: number) => `${size(bytes)} only here`,
+  barLabel: (bytes: number) => `Layers by size, ${size(bytes)}`,
+  foreign: (host: string) => `from ${host}`,
+  configuration: "Configuration",
+  built: "built",
+  fields: {
+    entrypoint: "Entrypoint",
+    cmd: "Command",
+    user: "User",
+    working_dir: "Working directory",
+    ports: "Ports",
+    volumes: "Volumes",
+    stop_signal: "Stop signal",
+    env: "Environment",
+    labels: "Labels",
+    annotations: "Annotations",
+  },
+  history: "History",
+  allMoves: (n: number) => `all ${count(n)}`,
+  now: "now",
+  removed: "removed",
+  gone: "collected since",
+  download: (from: string, bytes: number, layers: number, settings: number) =>
+    `From ${from}: ${size(bytes)} to download, ${many(layers, "layer differs", "layers differ")}, ${many(settings, "setting differs", "settings differ")}.`,
+  seeWhat: "Compare",
+  referrers: "Referrers",
+  noReferrers: "No signatures, SBOMs or provenance.",
+  kinds: { signature: "Signature", sbom: "SBOM", provenance: "Provenance", other: "Artifact" },
+  manifest: "Manifest",
+  deleteTitle: (name: string) => `Delete the tag ${name}?`,
+  deleteNow: "Delete tag",
+  immutable: (name: string) =>
+    `${name} is immutable. Change the rule in the settings of the repository first.`,
+  artifactType: "Type",
+};
+
+export const rollback = {
+  title: (tag: string, digest: string) => `Roll ${tag} back to ${digest}?`,
+  hint: "Clients get this image at their next pull of the tag.",
+  confirm: "Roll back",
+  done: (tag: string, digest: string) => `${tag} points at ${digest} again.`,
+  undo: "Undo",
+  computing: "Computing the difference …",
+  changes: (bytes: number, settings: number) =>
+    `A client with the current image downloads ${size(bytes)}. ${many(settings, "setting differs", "settings differ")}.`,
+  noDifference: "The difference could not be computed:",
+};
