@@ -15,6 +15,8 @@ finish() {
   local status=$?
   trap '' INT TERM
   if [[ -n $child ]]; then end_tree "$child"; fi
+  # A log that is cut at its start still names the failed tests.
+  cat "$work/failures" 2> /dev/null || true
   rm -rf "$work"
   if [[ $status -ne 0 && $failed -eq 0 ]]; then failed=1; fi
   echo "$passed passed, $failed failed"
@@ -61,6 +63,7 @@ suite() {
   add "$log" '^(ℹ|#) (skipped|todo) ([0-9]+)$' failed
   add "$log" '^conformance [a-z ]+: ([0-9]+) Pass,' passed
   add "$log" '^conformance [a-z ]+: .* ([0-9]+) FAIL,' failed
+  sed -n "s/^ *✖ /$name failed: /p" "$log" | grep -v 'failing tests:$' | sort -u >> "$work/failures" || true
   if [[ $code -eq 124 || $code -eq 137 ]]; then echo "$name did not end within $limit s" >&2; fi
   if [[ $((passed + failed)) -eq $before ]]; then echo "$name ran no test" >&2; fi
   if [[ $failed -eq $failures && ($code -ne 0 || $((passed + failed)) -eq $before) ]]; then failed=$((failed + 1)); fi

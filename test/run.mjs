@@ -98,7 +98,15 @@ const importMeta = {
     }),
 };
 
-const compiled = { ...options, absWorkingDir: root, outdir: folder, plugins: [importMeta] };
+// playwright-core reads files beside its own.
+const external = [...options.external, "playwright-core"];
+const compiled = {
+  ...options,
+  external,
+  absWorkingDir: root,
+  outdir: folder,
+  plugins: [importMeta],
+};
 await build({
   ...compiled,
   entryNames: "[dir]/[name]",

@@ -165,6 +165,9 @@ export function tagListCall(name: string, query: URLSearchParams, page = 1): str
 
 export const newestTagsCall = (name: string): string =>
   repositoryCall(name, "/-/tags?order=-updated&page=1&page_size=5");
+/** The last moves of a tag. */
+export const historyCall = (name: string, tag: string): string =>
+  tagCall(name, tag, "/history?page_size=4");
 export const recentCall = `${api}/search?sort=updated_at&page_size=8`;
 export const popularCall = `${api}/search?sort=pull_count&page_size=8`;
 
@@ -178,8 +181,10 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
   if (page === "explore") return [searchCall(query)];
   if (name === undefined) return [];
   if (page === "history") return [tagCall(name, tag ?? "", "/history?page_size=50")];
-  if (tag !== undefined) return [tagCall(name, tag)];
   const repository = repositoryCall(name);
+  if (page === "tag")
+    return [tagCall(name, tag ?? ""), historyCall(name, tag ?? ""), repository, hubCall(name)];
+  if (tag !== undefined) return [tagCall(name, tag), hubCall(name)];
   if (page === "repository") return [repository, newestTagsCall(name), hubCall(name)];
   if (page === "tags") return [repository, tagListCall(name, query), hubCall(name)];
   return [repository];

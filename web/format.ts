@@ -34,9 +34,9 @@ export function since(time: string, nowMs: number): string {
   if (seconds < 0) return until(time, nowMs);
   if (seconds < 5) return "now";
   if (seconds < minute) return `${seconds} s ago`;
-  if (seconds < hour) return `${Math.floor(seconds / minute)} min ago`;
-  if (seconds < 2 * day) return `${Math.floor(seconds / hour)} h ago`;
-  if (seconds < 60 * day) return `${Math.floor(seconds / day)} d ago`;
+  if (seconds < hour) return `${Math.trunc(seconds / minute)} min ago`;
+  if (seconds < 2 * day) return `${Math.trunc(seconds / hour)} h ago`;
+  if (seconds < 60 * day) return `${Math.trunc(seconds / day)} d ago`;
   return date(time);
 }
 

@@ -45,7 +45,6 @@ describeApi("errors", (berth) => {
   });
 
   for (const path of [
-    "/",
     "/v1/",
     "/v2/team",
     "/v2/team/app",

@@ -22,9 +22,10 @@ describe("addresses of pages", () => {
   test("ask first for what decides the status of the page", () => {
     const address = pageAt(tagAddress("alpine", "3.20"));
     assert.ok(address);
-    assert.deepEqual(firstCalls(address, new URLSearchParams()), [
+    assert.equal(
+      firstCalls(address, new URLSearchParams())[0],
       "/api/berth/v1/repositories/library/alpine/-/tags/3.20",
-    ]);
+    );
   });
 
   test("of Docker Hub lead to the same page here, and paths of the API to none", () => {

@@ -83,7 +83,7 @@ export function LayerBar({
     layers.reduce((sum, { size }) => sum + size, 0),
   );
   const gap = layers.length > 60 ? 0 : 4;
-  const room = 1000 - gap * (layers.length - 1);
+  const total = 1000 - gap * (layers.length - 1);
   let left = 0;
   return (
     <svg
@@ -103,7 +103,7 @@ export function LayerBar({
       </defs>
       {layers.map(({ size, kind }, index) => {
         const x = left;
-        const width = Math.max(2, (room * size) / all);
+        const width = Math.max(2, (total * size) / all);
         left += width + gap;
         const shape = { x, width, height: 48, rx: Math.min(5, width / 2) };
         return (
@@ -115,25 +115,6 @@ export function LayerBar({
           </g>
         );
       })}
-    </svg>
-  );
-}
-
-/** A part of a limit. */
-export function Meter({
-  value,
-  limit,
-  label,
-}: {
-  readonly value: number;
-  readonly limit: number;
-  readonly label: string;
-}) {
-  const part = limit === 0 ? 1 : Math.min(1, value / limit);
-  return (
-    <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label={label}>
-      <rect class="track" width="100" height="4" />
-      <rect class={part > 0.9 ? "over" : "value"} width={100 * part} height="4" />
     </svg>
   );
 }

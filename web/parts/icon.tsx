@@ -54,7 +54,7 @@ export function Identicon({ name }: { readonly name: string }) {
           <rect
             class={kind === 1 ? "c-shared" : "c-own"}
             x={7 + 7.5 * (cell % 3)}
-            y={7 + 7.5 * Math.floor(cell / 3)}
+            y={7 + 7.5 * Math.trunc(cell / 3)}
             width="7"
             height="7"
             rx="1.5"

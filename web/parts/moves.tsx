@@ -1,6 +1,13 @@
 import { useState } from "preact/hooks";
 import type { TagDiffAnswer, TagMoveAnswer } from "../../src/api/tags.ts";
-import { hubCall, repositoryAddress, repositoryCall, tagAddress, tagCall } from "../addresses.ts";
+import {
+  historyCall,
+  hubCall,
+  repositoryAddress,
+  repositoryCall,
+  tagAddress,
+  tagCall,
+} from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";
 import { repository as repositoryWords } from "../words/repository.ts";
@@ -30,7 +37,7 @@ export function Moves({
   readonly tag: string;
   readonly isImmutable: boolean;
 }) {
-  const call = tagCall(name, tag, "/history?page_size=4");
+  const call = historyCall(name, tag);
   const answer = useAnswer<MovePage>(call, { live: true });
   return (
     <section class="card o4" aria-labelledby="history">

@@ -70,13 +70,10 @@ export function servePages(parts: PageParts, subrequest: Subrequest): Middleware
 
 async function redirectOf(ctx: Context, subrequest: Subrequest): Promise<string | undefined> {
   const redirect = redirectAt(ctx.path);
-  if (
-    redirect === undefined ||
-    !(ctx.get("Accept") || "*/*").includes(
-      ctx.path.startsWith("/r/") || ctx.path.startsWith("/_/") ? "/" : "text/html",
-    )
-  )
-    return undefined;
+  if (redirect === undefined) return undefined;
+  // Programs ask for any type. At the path of an image reference only a browser gets a page.
+  const isPage = /^\/[r_]\//.test(ctx.path) && ctx.accepts("html") !== false;
+  if (!isPage && !ctx.get("Accept").includes("text/html")) return undefined;
   const address = pageAt(ctx.path);
   if (address?.page !== "repository") return redirect;
   // A repository can have the name `team/tags`.
