@@ -153,7 +153,9 @@ export const tagsPageSize = 50;
 
 /** One page of the tag list for the parameters in the address of the tags page. */
 export function tagListCall(name: string, query: URLSearchParams, page = 1): string {
-  const asked = new URLSearchParams({ order: query.get("order") ?? "-updated" });
+  const order = query.get("order") ?? "-updated";
+  const direction = order.startsWith("-") ? "desc" : "asc";
+  const asked = new URLSearchParams({ order: order.replace("-", ""), direction });
   for (const key of ["filter", "os", "architecture", "unused_for"]) {
     const value = query.get(key);
     if (value) asked.set(key, value);
@@ -164,7 +166,7 @@ export function tagListCall(name: string, query: URLSearchParams, page = 1): str
 }
 
 export const newestTagsCall = (name: string): string =>
-  repositoryCall(name, "/-/tags?order=-updated&page=1&page_size=5");
+  repositoryCall(name, "/-/tags?order=updated&page=1&page_size=5");
 /** The last moves of a tag. */
 export const historyCall = (name: string, tag: string): string =>
   tagCall(name, tag, "/history?page_size=4");

@@ -168,7 +168,6 @@ export const tagListQuery = z.object({
 export const isDescending = ({ order, direction }: z.output<typeof tagListQuery>): boolean =>
   direction === undefined ? fallingOrders.includes(order) : direction === "desc";
 
-
 export const rollbackBody = z.object({
   digest: z.string().nullish().describe("A digest of the history; default: the previous one."),
 });

@@ -66,7 +66,7 @@ function Contents({ name, tag }: { readonly name: string; readonly tag: TagView 
         />
       </div>
       <aside class="stack" aria-label={words.label}>
-        <Moves name={name} tag={tag.name} isImmutable={tag.is_immutable === true} />
+        <Moves name={name} tag={tag.name} isImmutable={tag.is_immutable} />
         <section class="card o6" aria-labelledby="referrers">
           <header>
             <h2 id="referrers">{words.referrers}</h2>

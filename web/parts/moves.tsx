@@ -18,10 +18,7 @@ import { Loaded } from "./states.tsx";
 import { Since } from "./text.tsx";
 import { showToast } from "./toast.tsx";
 
-export type TagMove = TagMoveAnswer & {
-  readonly token_label?: string | null;
-  readonly reason?: string | null;
-};
+export type TagMove = TagMoveAnswer;
 export interface MovePage {
   readonly count: number;
   readonly results: readonly TagMove[];
@@ -132,8 +129,9 @@ export function MoveList({
                 </div>
                 <div class="sub">
                   {actor !== null && repositoryWords.by(visibleText(actor))}
-                  {move.token_label != null && ` (${visibleText(move.token_label)})`}
-                  {digest !== null && !move.is_here && ` ${words.gone}`}
+                  {move.reason === "rollback" && ` · ${words.rolledBack}`}
+                  {digest !== null && !move.is_here && ` · ${words.gone}`}
+                  {move.tags.length > 0 && ` · ${move.tags.slice(0, 4).join(", ")}`}
                 </div>
               </div>
               <div class="sub num end">

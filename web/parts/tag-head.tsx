@@ -20,11 +20,7 @@ import { Icon } from "./icon.tsx";
 import type { OwnView } from "./repository-head.tsx";
 import { Digest, Since } from "./text.tsx";
 
-export type TagView = TagAnswer & {
-  readonly aliases?: readonly string[];
-  readonly is_signed?: boolean;
-  readonly is_immutable?: boolean;
-};
+export type TagView = TagAnswer;
 
 const paths = { contents: "", history: "/history", referrers: "/referrers", manifest: "/manifest" };
 
@@ -41,7 +37,7 @@ export function TagHead({
   const { data: own } = useAnswer<OwnView>(hubCall(name));
   const [isDeleting, setDeleting] = useState(false);
   const short = shortName(name);
-  const aliases = tag.aliases ?? [];
+  const { aliases } = tag;
   return (
     <section class="head" aria-label={words.label}>
       <div class="wrap">
@@ -52,13 +48,13 @@ export function TagHead({
             </span>
             <span class="at">{tag.name}</span>
           </h1>
-          {tag.is_signed === true && (
+          {tag.is_signed && (
             <span class="chip good">
               <Icon name="signed" />
               {parts.signed}
             </span>
           )}
-          {tag.is_immutable === true && (
+          {tag.is_immutable && (
             <span class="chip accent">
               <Icon name="anchor" />
               {parts.immutable}
@@ -148,7 +144,7 @@ function DeleteTag({
         return undefined;
       }}
     >
-      {tag.is_immutable === true ? (
+      {tag.is_immutable ? (
         <p>{words.immutable(tag.name)}</p>
       ) : (
         <p>

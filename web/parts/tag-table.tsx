@@ -9,11 +9,7 @@ import { CopyButton } from "./copy.tsx";
 import { Icon } from "./icon.tsx";
 import { Platforms, platformsOf, Since, Size, Text } from "./text.tsx";
 
-export type TagItem = TagItemAnswer & {
-  readonly aliases?: readonly string[];
-  readonly is_signed?: boolean;
-  readonly is_immutable?: boolean;
-};
+export type TagItem = TagItemAnswer;
 
 export const TagTableHead = ({ first }: { readonly first?: ComponentChildren }) => (
   <thead>
@@ -42,7 +38,7 @@ export function TagRow({
   readonly first?: ComponentChildren;
 }) {
   const { host } = useSession();
-  const aliases = tag.aliases ?? [];
+  const { aliases } = tag;
   const command = `docker pull ${host}/${shortName(repository)}:${tag.name}`;
   return (
     <tr>
@@ -53,13 +49,13 @@ export function TagRow({
             <a class="tag" href={tagAddress(repository, tag.name)}>
               {tag.name}
             </a>
-            {tag.is_signed === true && (
+            {tag.is_signed && (
               <span title={parts.signed}>
                 <Icon name="signed" />
                 <span class="sr">{parts.signed}</span>
               </span>
             )}
-            {tag.is_immutable === true && (
+            {tag.is_immutable && (
               <span title={parts.immutable}>
                 <Icon name="anchor" />
                 <span class="sr">{parts.immutable}</span>

@@ -82,9 +82,9 @@ export const tags = {
   unused: "Last pull",
   anyUse: "Any time",
   unusedFor: {
-    "30d": "Not pulled for 30 days",
-    "90d": "Not pulled for 90 days",
-    "365d": "Not pulled for a year",
+    "30": "Not pulled for 30 days",
+    "90": "Not pulled for 90 days",
+    "365": "Not pulled for a year",
   },
   found: (n: number, all: number) =>
     n === all ? many(all, "tag", "tags") : `${count(n)} of ${many(all, "tag", "tags")}`,

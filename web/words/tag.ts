@@ -48,6 +48,7 @@ export const tag = {
   allMoves: (n: number) => `all ${count(n)}`,
   now: "now",
   removed: "removed",
+  rolledBack: "rolled back",
   gone: "collected since",
   download: (from: string, bytes: number, layers: number, settings: number) =>
     `From ${from}: ${size(bytes)} to download, ${many(layers, "layer differs", "layers differ")}, ${many(settings, "setting differs", "settings differ")}.`,
