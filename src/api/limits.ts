@@ -37,3 +37,10 @@ export const aliasesAtMost = 20;
 export const accessTeamsAtMost = 500;
 /** Reasons for the permission of one user. */
 export const accessReasonsAtMost = 50;
+/** Findings of one job. */
+export const findingsAtMost = 1_000;
+/** Blobs of a mirror that are evicted next. */
+export const evictedNextAtMost = 20;
+/** Pinned images, and schedules, of one mirror. */
+export const pinsAtMost = 1_000;
+export const schedulesAtMost = 1_000;

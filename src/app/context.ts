@@ -136,6 +136,14 @@ export class AppContext {
     return createQuotas({ database: await this.database(), clock, rules });
   });
 
+  /** The long work of this process. A server closes it before its other parts. */
+  readonly jobs = once(async () => {
+    const { Jobs } = await import("../coordination/jobs.ts");
+    const { clock, logger } = this;
+    const report = (error: unknown): void => logger.error({ err: error }, "a job failed");
+    return new Jobs({ database: await this.database(), clock, report });
+  });
+
   // Accounts and keys
 
   readonly accounts = once(async () => {

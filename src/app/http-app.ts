@@ -26,11 +26,12 @@ import { loadAssets } from "../http/web/assets.ts";
 import { createResponseCache } from "../http/middleware/response-cache.ts";
 import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
-import { counterNames } from "../mirror/counters.ts";
+import { counterNames, figuresOf } from "../mirror/counters.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import { openAdministration } from "./administration.ts";
 import type { AppContext } from "./context.ts";
 import { createReadiness } from "./readiness.ts";
 
@@ -70,6 +71,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     catalog: createCatalog({ database, counts, registry, clock }),
     hub: {
       ...authentication.hub,
+      administration: await openAdministration(context),
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
     responseCache: createResponseCache(async () =>
@@ -106,7 +108,7 @@ interface Authentication {
     "requestAuthenticator" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
   >;
   /** The same for the Hub-shaped API. */
-  readonly hub: Omit<HubParts, "hub">;
+  readonly hub: Omit<HubParts, "hub" | "administration">;
 }
 
 async function openAuthentication(context: AppContext): Promise<Authentication> {
@@ -211,11 +213,11 @@ async function measureMirrors(mirrors: Mirrors | undefined, database: Pick<Datab
   await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
   const sums = await database.mirrors.counters();
   return mirrors.list.map(({ settings: { namespace, cacheSize } }) => {
-    const { upstreamRemaining, ...counted } = sums.get(namespace) ?? {};
+    const { counters, gauges } = figuresOf(sums.get(namespace));
     return {
       namespace,
-      counters: { ...noCounts, ...counted },
-      gauges: { budgetBytes: cacheSize, upstreamRequestsRemaining: upstreamRemaining },
+      counters: { ...noCounts, ...counters },
+      gauges: { budgetBytes: cacheSize, upstreamRequestsRemaining: gauges.upstreamRemaining },
     };
   });
 }

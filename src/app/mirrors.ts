@@ -1,5 +1,7 @@
 import { readProxies } from "../config/sources.ts";
+import { MirrorAdministration } from "../mirror/administration.ts";
 import { openMirrors, type Mirrors } from "../mirror/mirrors.ts";
+import { createLeasePolicy } from "../registry/leases.ts";
 import type { AppContext } from "./context.ts";
 import { leadershipOf } from "./replica.ts";
 
@@ -23,5 +25,22 @@ export async function openConfiguredMirrors(context: AppContext): Promise<Mirror
   };
   const leadership = kind === "server" ? await leadershipOf(context) : undefined;
   const areOnOneHost = config.database.url === undefined;
-  return await openMirrors(config.mirrors, parts, { leadership, areOnOneHost });
+  return await openMirrors(config.mirrors, parts, {
+    leadership,
+    jobs: await context.jobs(),
+    areOnOneHost,
+  });
 }
+
+/** The operations of `berth mirror`, for a command and for the API of a server. */
+export const openMirrorAdministration = async (
+  context: AppContext,
+): Promise<MirrorAdministration> =>
+  new MirrorAdministration({
+    clock: context.clock,
+    store: await context.store(),
+    database: await context.database(),
+    registry: await context.registry(),
+    leasePolicy: createLeasePolicy(context.clock, context.leaseTimes),
+    mirrors: await context.mirrors(),
+  });

@@ -119,6 +119,7 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     store: await context.store(),
     database,
     uploads,
+    jobs: await context.jobs(),
     clock,
     leaseTimes,
     report: logger,

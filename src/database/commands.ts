@@ -15,6 +15,7 @@ import * as stars from "./catalog/stars.ts";
 import * as checks from "./maintenance/checks.ts";
 import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
+import * as jobs from "./maintenance/jobs.ts";
 import * as mirrorEviction from "./mirror/eviction.ts";
 import * as mirrorFetches from "./mirror/fetches.ts";
 import * as mirrors from "./mirror/mirrors.ts";
@@ -108,6 +109,7 @@ export const commands = {
   ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
   ...pick(checks, "quarantineBlob", "restoreBlob", "recordScrub"),
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
+  ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob", "planJob"),
   ...pick(instance, "claimInstance", "renameInstance", "beginServing", "checkpoint"),
 };
 
@@ -160,6 +162,7 @@ type InternalCommand =
       | "recordScrub"
     )
   | ("collectBlobs" | "collectManifests" | "collectRepositories")
+  | ("touchJob" | "endJob" | "planJob")
   | ("recountQuota" | "rankRepositories" | "rankByStars")
   // Mirrors.
   | (
@@ -172,7 +175,7 @@ type InternalCommand =
     )
   | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
   | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
-  | ("pinMirrorTag" | "unpinMirrorTag" | "setPlatform");
+  | "setPlatform";
 
 /** Type check: a command that takes no actor and is not an InternalCommand does not compile. */
 type EveryCommandIsAuthorized = {

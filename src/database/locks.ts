@@ -51,6 +51,8 @@ type LockedName =
   | `evictions of ${string}`
   /** The account, the repositories and the quota of a namespace: whether they exist. */
   | `namespace ${string}`
+  /** The running jobs. */
+  | "jobs"
   /** The newest key that signs tokens. */
   | "signing keys"
   /** The number of the last removal of a repository. */

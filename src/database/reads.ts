@@ -23,6 +23,7 @@ import { createAuditReads } from "./events/audit.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";
+import { createJobReads } from "./maintenance/jobs.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
 import { createMirrorReads } from "./mirror/mirrors.ts";
@@ -99,6 +100,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     audit: createAuditReads(lists),
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
+    jobs: createJobReads(db),
     maintenance: createMaintenanceReads(db),
     search: createSearchReads(lists, searchIndex),
   } satisfies Readonly<Record<string, ReadsOfNoun>>;

@@ -15,6 +15,8 @@ export interface Schema extends RegistryTables, AccountTables, CatalogTables, Mi
   schedules: SchedulesTable;
   signing_keys: SigningKeysTable;
   login_attempts: LoginAttemptsTable;
+  jobs: JobsTable;
+  job_plans: JobPlansTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -76,6 +78,30 @@ interface SigningKeysTable {
   algorithm: string;
   created_at: number;
   sealed: Uint8Array;
+}
+
+export type JobKind = "collection" | "scrub" | "warm" | "sync";
+export type JobState = "running" | "done" | "failed" | "canceled";
+
+interface JobsTable {
+  id: string;
+  kind: JobKind;
+  subject: string;
+  dry_run: 0 | 1;
+  actor: string;
+  state: JobState;
+  started_at: number;
+  seen_at: number;
+  ended_at: number | null;
+  unwanted: Generated<0 | 1>;
+  counts: Generated<string>;
+  findings: Generated<string>;
+  reason: string | null;
+}
+
+interface JobPlansTable {
+  kind: JobKind;
+  next_at: number;
 }
 
 interface LoginAttemptsTable {

@@ -26,6 +26,8 @@ export const otherTables = {
   leases: "no server runs during the copy",
   mirror_processes: "no server runs during the copy",
   login_attempts: "they are forgotten after minutes",
+  jobs: "no server runs during the copy",
+  job_plans: "no server runs during the copy",
 } as const;
 
 /** Columns that one kind of database has alone. The target fills them. */

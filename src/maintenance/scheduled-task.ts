@@ -1,4 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Jobs, RunningJob } from "../coordination/jobs.ts";
+import type { JobKind } from "../database/schema.ts";
 import type { Clock } from "../registry/leases.ts";
 
 /** If the wall clock drifts from the monotonic clock by more than this, the wall clock has been set. */
@@ -12,6 +14,7 @@ export interface MaintenanceTask {
 /**
  * Runs the steps of a task every `everyMs`, at most `stepsPerSecond`. After a start, and after the wall clock has been
  * set, it first waits `waitAfterClockSetMs` of monotonic time: leases that another clock wrote are not reliable.
+ * @param parts.recorded each run is a job of this kind, and the time of the next run is planned
  */
 export function scheduleTask(parts: {
   /** 0: the task never runs. */
@@ -19,10 +22,11 @@ export function scheduleTask(parts: {
   readonly waitAfterClockSetMs: number;
   readonly stepsPerSecond: number;
   readonly clock: Clock;
-  readonly steps: () => AsyncIterable<unknown>;
+  readonly recorded?: { readonly jobs: Jobs; readonly kind: JobKind };
+  readonly steps: (job: RunningJob | undefined) => AsyncIterable<unknown>;
   readonly onError: (error: unknown) => void;
 }): MaintenanceTask {
-  const { everyMs, waitAfterClockSetMs, stepsPerSecond, clock } = parts;
+  const { everyMs, waitAfterClockSetMs, stepsPerSecond, clock, recorded } = parts;
   const ending = new AbortController();
   const wasSet = watchClock(clock);
   let quietUntilMs = performance.now() + waitAfterClockSetMs;
@@ -32,21 +36,29 @@ export function scheduleTask(parts: {
     quietUntilMs = performance.now() + waitAfterClockSetMs;
     return true;
   };
+  const plan = (inMs: number): void => recorded?.jobs.plan(recorded.kind, clock() + inMs);
   const waitOutLease = async (): Promise<void> => {
+    let plannedUntilMs: number | undefined;
     for (;;) {
       clockWasSet();
       const left = quietUntilMs - performance.now();
       if (left <= 0) return;
+      if (plannedUntilMs !== quietUntilMs) plan(left);
+      plannedUntilMs = quietUntilMs;
       await pause(Math.min(left, jumpMs), undefined, { signal: ending.signal, ref: false });
     }
   };
-  const runOnce = async (): Promise<void> => {
-    for await (const _ of parts.steps()) {
+  const takeSteps = async (job?: RunningJob): Promise<void> => {
+    for await (const _ of parts.steps(job)) {
       await pause(1_000 / stepsPerSecond, undefined, { signal: ending.signal, ref: false });
       // The run selected due rows by the old clock: stop it.
-      if (clockWasSet()) return;
+      if (clockWasSet() || job?.signal.aborted) return;
     }
   };
+  const runOnce = (): Promise<void> =>
+    recorded === undefined
+      ? takeSteps()
+      : recorded.jobs.runOnTime({ kind: recorded.kind, run: takeSteps });
   const run = async (): Promise<void> => {
     if (everyMs === 0) return;
     while (!ending.signal.aborted) {
@@ -54,6 +66,7 @@ export function scheduleTask(parts: {
       await runOnce().catch((error: unknown) => {
         if (!ending.signal.aborted) parts.onError(error);
       });
+      if (!ending.signal.aborted) plan(everyMs);
       await pause(everyMs, undefined, { signal: ending.signal, ref: false });
     }
   };

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
+import type { RunningJob } from "../coordination/jobs.ts";
 import type { Database } from "../database/contract.ts";
 import type { Clock } from "../registry/leases.ts";
 import {
@@ -50,6 +51,37 @@ export async function* scrub(parts: {
     // If the clock is set back, an earlier `scrubbed_at` would select the same blobs again without end.
     const nowMs = Math.max(clock(), beganAtMs);
     if (seen.length > 0) await database.commands.recordScrub({ ids: seen, nowMs });
+  }
+}
+
+/** The numbers of blobs and bytes that a scrub has read, and the blobs in each bad or restored state. */
+export interface ScrubStats {
+  blobs: number;
+  bytes: number;
+  restored: number;
+  quarantined: number;
+  unreadable: number;
+}
+
+/** Passes the blobs of a scrub on. Tells `job` the sums, and each blob whose bytes are not as before. */
+export async function* withScrubStats(
+  blobs: AsyncIterable<Scrubbed>,
+  job: Pick<RunningJob, "count" | "find"> | undefined,
+): AsyncGenerator<Scrubbed> {
+  const stats: ScrubStats = { blobs: 0, bytes: 0, restored: 0, quarantined: 0, unreadable: 0 };
+  job?.count({ ...stats });
+  for await (const scrubbed of blobs) {
+    const { blob, state, error } = scrubbed;
+    stats.blobs += 1;
+    stats.bytes += blob.sizeBytes;
+    if (state === "unreadable" || state === "restored") stats[state] += 1;
+    else if (state !== "whole") stats.quarantined += 1;
+    job?.count({ ...stats });
+    if (state !== "whole") {
+      const message = state === "unreadable" ? String(error) : undefined;
+      job?.find({ kind: state, digest: blob.digest, message });
+    }
+    yield scrubbed;
   }
 }
 

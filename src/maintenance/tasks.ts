@@ -1,4 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
+import type { Jobs, RunningJob } from "../coordination/jobs.ts";
 import type { Database } from "../database/contract.ts";
 import { restoreMissing } from "../registry/blob-verification.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
@@ -7,7 +8,7 @@ import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.t
 import type { Uploads } from "../registry/uploads/uploads.ts";
 import { collect, withStats } from "./collector.ts";
 import { runTaskOnce, scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
-import { scrub } from "./scrub.ts";
+import { scrub, withScrubStats } from "./scrub.ts";
 
 /** The log of maintenance; a logger has this interface. */
 interface Report {
@@ -21,6 +22,7 @@ export interface MaintenanceParts {
   readonly database: Database;
   readonly clock: Clock;
   readonly uploads: Uploads;
+  readonly jobs: Jobs;
   readonly report: Report;
   readonly leaseTimes: LeaseTimes;
   /** The milliseconds between two collections (0: none), and the steps per second. */
@@ -128,7 +130,8 @@ async function* deleteBytes(
   }
 }
 
-function startCollecting({ store, database, clock, report, leaseTimes, gc }: MaintenanceParts) {
+function startCollecting(given: MaintenanceParts) {
+  const { store, database, clock, jobs, report, leaseTimes, gc } = given;
   const leasePolicy = createLeasePolicy(clock, leaseTimes);
   const { deleteUntagged } = gc;
   let orphansSearchedAtMs = -Infinity;
@@ -137,7 +140,8 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
     waitAfterClockSetMs: leaseTimes.leaseMs,
     stepsPerSecond: gc.stepsPerSecond,
     clock,
-    steps: () => {
+    recorded: { jobs, kind: "collection" },
+    steps: (job) => {
       // The search for orphans lists every file, so it runs once after the start and then once a day. The other steps
       // read only due rows.
       const orphans = performance.now() - orphansSearchedAtMs > dayMs;
@@ -152,6 +156,7 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
         graceMs: leaseTimes.graceMs,
       };
       return withStats(collect(parts), (freed) => {
+        job?.count({ ...freed });
         if (Object.values(freed).some((count) => count > 0)) report.info(freed, "collected");
       });
     },
@@ -160,21 +165,12 @@ function startCollecting({ store, database, clock, report, leaseTimes, gc }: Mai
   });
 }
 
-function startScrubbing({
-  store,
-  database,
-  clock,
-  report,
-  scrub: { interval, bytesPerSecond },
-}: MaintenanceParts) {
-  const steps = async function* (): AsyncGenerator<void> {
-    for await (const { blob, state, error } of scrub({
-      store,
-      database,
-      clock,
-      report,
-      bytesPerSecond,
-    })) {
+function startScrubbing(given: MaintenanceParts) {
+  const { store, database, clock, jobs, report } = given;
+  const { interval, bytesPerSecond } = given.scrub;
+  const steps = async function* (job?: RunningJob): AsyncGenerator<void> {
+    const blobs = scrub({ store, database, clock, report, bytesPerSecond });
+    for await (const { blob, state, error } of withScrubStats(blobs, job)) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
       yield;
@@ -185,6 +181,7 @@ function startScrubbing({
     waitAfterClockSetMs: Math.min(60_000, interval),
     stepsPerSecond: 1_000,
     clock,
+    recorded: { jobs, kind: "scrub" },
     steps,
     onError: (error) =>
       report.error({ err: error }, "a scrub failed; it starts again after scrub.interval"),

@@ -11,7 +11,33 @@ export const counterNames = [
   "evictedBlobs",
   "evictedBytes",
 ] as const;
-type CounterName = (typeof counterNames)[number];
+/**
+ * What an upstream has told about its limit, as a mirror writes it beside its counters: the limit and what is left of it
+ * until a time, and until when the upstream refuses. Times are milliseconds since the epoch.
+ */
+export const gaugeNames = [
+  "upstreamLimit",
+  "upstreamRemaining",
+  "upstreamLimitEndsAt",
+  "upstreamLimitedUntil",
+] as const;
+export type Gauges = Partial<Record<(typeof gaugeNames)[number], number>>;
+
+/** Separates the counters of a mirror from its gauges. */
+export function figuresOf(values: Readonly<Record<string, number>> = {}): {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Gauges;
+} {
+  const isGauge = ([name]: readonly [string, number]): boolean =>
+    gaugeNames.some((gauge) => gauge === name);
+  const entries = Object.entries(values);
+  return {
+    counters: Object.fromEntries(entries.filter((entry) => !isGauge(entry))),
+    gauges: Object.fromEntries(entries.filter(isGauge)),
+  };
+}
+
+export type CounterName = (typeof counterNames)[number];
 
 export interface Counters {
   add(name: CounterName, by?: number): void;

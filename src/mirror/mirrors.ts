@@ -14,6 +14,7 @@ import { deleteStaleDownloads } from "./pull/fetch-owners.ts";
 import { createProcessId, registerMirrorProcess } from "./pull/mirror-processes.ts";
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
+import type { Jobs } from "../coordination/jobs.ts";
 import type { Leadership } from "../coordination/leadership.ts";
 import { startSchedules } from "./sync/schedule.ts";
 import { createResponseReader } from "./upstream/responses.ts";
@@ -56,10 +57,13 @@ export async function openMirrors(
   parts: Omit<MirrorParts, "processId" | "mirrorProcesses" | "scheduler" | "responses" | "lists">,
   {
     leadership,
+    jobs,
     areOnOneHost,
   }: {
     /** `undefined`: this process runs no schedules. */
     readonly leadership: Leadership | undefined;
+    /** The runs of schedules are jobs. */
+    readonly jobs: Jobs;
     /** As in `MirrorProcesses`. */
     readonly areOnOneHost: boolean;
   },
@@ -95,7 +99,7 @@ export async function openMirrors(
   const schedules = leadership?.runAsLeader("mirrors", () => {
     if (!learnsPlatforms) for (const mirror of list) mirror.learnPlatforms();
     learnsPlatforms = true;
-    return startSchedules({ list, ...routing }, { ...parts, leadership });
+    return startSchedules({ list, ...routing }, { ...parts, leadership, jobs });
   });
   return {
     list,

@@ -12,14 +12,21 @@ export interface Row {
   readonly target: string;
   readonly body?: string;
   readonly type?: string;
+  /** The administrator `adam` sends the request, and loses that role; otherwise the owner eve sends it. */
+  readonly by?: "adam";
   /** Permission losses that do not affect this route, for example because it needs a password. */
   readonly not?: readonly Way[];
 }
 export type Way = keyof typeof ways;
 
 // With PostgreSQL a pool of 3 has one connection for commands.
-export const berth = await startClosedBerth({ "database.pool": "3" });
+const mirror = { namespace: "docker.io", upstream: "https://127.0.0.1:9", visibility: "public" };
+export const berth = await startClosedBerth({
+  "database.pool": "3",
+  mirrors: JSON.stringify([{ ...mirror, schedule: [{ image: "library/app" }] }]),
+});
 for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
+await berth.addUser("adam", { is_admin: 1 });
 const team = await berth.addOrganisation("team", "ann");
 const { tables } = berth;
 const eve = Number(await tables.value("SELECT id FROM accounts WHERE name = 'eve'"));
@@ -55,7 +62,9 @@ const spare = await pushBlob(ann, "team/app", "spare");
 await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
   INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app';
   INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
-    WHERE repositories.name = 'team/app' AND accounts.name = 'mia'`);
+    WHERE repositories.name = 'team/app' AND accounts.name = 'mia';
+  INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
+    VALUES ('running', 'sync', '', 0, 'adam', 'running', 0, 0)`);
 
 export const ways = {
   "the account is disabled": [
@@ -67,12 +76,19 @@ export const ways = {
     "UPDATE access_tokens SET is_active = 0 WHERE id = 'of-eve'",
     "UPDATE access_tokens SET is_active = 1 WHERE id = 'of-eve'",
   ],
+  "the administrator is demoted": [
+    "UPDATE accounts SET is_admin = 0 WHERE name = 'adam'",
+    "UPDATE accounts SET is_admin = 1 WHERE name = 'adam'",
+  ],
 } as const;
 
 const json = (path: string, body: object, not: Row["not"] = []): Row => ({
   ...{ target: path, body: JSON.stringify(body), type: "application/json", not },
 });
 export const bare = (target: string, not: Row["not"] = []): Row => ({ target, not });
+/** The rows of an administrator. */
+const admin = (...given: readonly Row[]): readonly Row[] =>
+  given.map((row) => ({ ...row, by: "adam" }));
 const noToken = ["the access token is revoked"] as const;
 const own = ["the member is dismissed"] as const;
 const ownByPassword = [...noToken, ...own] as const;
@@ -118,6 +134,9 @@ const at = (root: string, rows: Readonly<Record<string, readonly Row[] | string>
 
 const hub = "/v2/namespaces/:namespace/repositories/:repository";
 const legacy = "/v2/repositories/:namespace/:repository";
+const berthApi = "/api/berth/v1";
+const image = { image: "library/app:1" };
+const mirrored = `${berthApi}/mirrors/docker.io`;
 const api = "/api/berth/v1/repositories";
 const orgTokens = "/v2/orgs/team/access-tokens";
 const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
@@ -187,6 +206,14 @@ export const rows: Readonly<
   [`DELETE ${api}/*repository/-/collaborators/:user`]: [
     bare(`${api}/team/app/-/collaborators/mia`),
   ],
+  [`POST ${berthApi}/mirrors/:namespace/warm`]: admin(json(`${mirrored}/warm`, image)),
+  [`POST ${berthApi}/mirrors/:namespace/pin`]: admin(json(`${mirrored}/pin`, image)),
+  [`POST ${berthApi}/mirrors/:namespace/unpin`]: admin(json(`${mirrored}/unpin`, image)),
+  [`POST ${berthApi}/mirrors/:namespace/purge`]: admin(json(`${mirrored}/purge`, image)),
+  [`POST ${berthApi}/mirrors/:namespace/sync`]: admin(
+    json(`${mirrored}/sync`, { schedule: "docker.io/library/app" }),
+  ),
+  [`DELETE ${berthApi}/admin/jobs/:id`]: admin(bare(`${berthApi}/admin/jobs/running`)),
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],
   [`POST ${api}/*repository/-/tags/:tag/rollback`]: [json(`${api}/team/app/-/tags/1/rollback`, {})],

@@ -7,6 +7,7 @@ import { collect } from "../../src/maintenance/collector.ts";
 import { startMaintenance } from "../../src/maintenance/scheduler.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
+import { Jobs } from "../../src/coordination/jobs.ts";
 import { createLeasePolicy } from "../../src/registry/leases.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
@@ -55,6 +56,7 @@ async function openWithDeletingBlobs(count: number) {
         uploadIdleMs: 3_600_000,
         sessionIdleMs: 3_600_000,
       },
+      jobs: new Jobs({ database, clock, report: () => undefined }),
       gc: { deleteUntagged: false, interval: 0, stepsPerSecond },
       scrub: { interval: 0, bytesPerSecond: 0 },
     });

@@ -32,6 +32,7 @@ export const hubCallers = {
   "owner of the organisation": { ...owner, is: "user" },
   "owner of another organisation": { ...stranger, is: "user" },
   administrator: { ...owner, is: "user" },
+  "administrator with repo:admin": { ...owner, is: "user by token" },
   "owner with repo:admin": { ...owner, is: "user by token" },
   "owner with repo:read": {
     ...{ private: "read", public: "read", role: "member", mayCreate: false, is: "user by token" },
@@ -52,7 +53,8 @@ export type HubNeedWord =
   | "member"
   | "owner"
   | "owner with password"
-  | "account";
+  | "account"
+  | "administrator";
 
 const repositoryRows: Readonly<Record<string, HubNeedWord>> = {
   "GET ": "read",
@@ -164,6 +166,16 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`DELETE ${berth}/repositories/*repository/-/tags/:tag`]: "admin",
   [`GET ${berth}/repositories/*repository/-/tags/:tag/history`]: "read",
   [`POST ${berth}/repositories/*repository/-/tags/:tag/rollback`]: "write",
+  [`GET ${berth}/mirrors`]: "open",
+  [`GET ${berth}/mirrors/:namespace`]: "open",
+  [`POST ${berth}/mirrors/:namespace/warm`]: "administrator",
+  [`POST ${berth}/mirrors/:namespace/pin`]: "administrator",
+  [`POST ${berth}/mirrors/:namespace/unpin`]: "administrator",
+  [`POST ${berth}/mirrors/:namespace/purge`]: "administrator",
+  [`POST ${berth}/mirrors/:namespace/sync`]: "administrator",
+  [`GET ${berth}/admin/jobs`]: "administrator",
+  [`GET ${berth}/admin/jobs/:id`]: "administrator",
+  [`DELETE ${berth}/admin/jobs/:id`]: "administrator",
   "GET /v2/auditlogs/:account": "account",
   "GET /v2/auditlogs/:account/actions": "account",
 };
@@ -195,6 +207,8 @@ export function hubExpected(need: HubNeedWord, grant: HubCaller, visibility: Vis
     case "owner":
     case "account":
       return allowedIf(row.role === "owner");
+    case "administrator":
+      return allowedIf(grant === "administrator");
     case "owner with password":
       return allowedIf(row.role === "owner" && row.is === "user");
   }

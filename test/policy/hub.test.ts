@@ -52,6 +52,7 @@ const sessions: Readonly<Record<HubCaller, Session | undefined>> = {
   "owner of the organisation": user("ann"),
   "owner of another organisation": user("olga"),
   administrator: user("root"),
+  "administrator with repo:admin": user("root", "repo:admin"),
   "owner with repo:admin": user("ann", "repo:admin"),
   "owner with repo:read": user("ann", "repo:read"),
   "owner with repo:public_read": user("ann", "repo:public_read"),

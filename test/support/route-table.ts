@@ -8,7 +8,7 @@ const parts = {
   registry: {},
   catalog: { search: {} },
   tokens: {},
-  hub: { hub: {}, accounts: {} },
+  hub: { hub: {}, accounts: {}, administration: {} },
   health: { readiness: () => Promise.resolve({ isReady: true, problems: {} }) },
   redirectExcept: [],
   trustedProxies: [],

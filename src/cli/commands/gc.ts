@@ -1,11 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import process from "node:process";
 import type { Command } from "commander";
-import type { BlobStore } from "../../../storage/blob-store.ts";
-import type { AppContext } from "../../app/context.ts";
-import type { Database } from "../../database/contract.ts";
 import type { CollectionStats, CollectionStep } from "../../maintenance/collector.ts";
 import { withDataFolder } from "../support/data-folder.ts";
 import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
@@ -39,11 +33,14 @@ export function gcCommand(): Command {
 
 function gc(options: Options): Promise<void> {
   return withDataFolder(options, async (context, say) => {
-    const { withStats } = await import("../../maintenance/collector.ts");
+    const [{ withStats }, { collectNow, dryRun }] = await Promise.all([
+      import("../../maintenance/collector.ts"),
+      import("../../app/collection.ts"),
+    ]);
     const isDryRun = options.dryRun === true;
     const deletesNow = options.now === true;
     let stats: Readonly<CollectionStats> | undefined;
-    const steps = isDryRun ? dryRun(context, deletesNow) : collect(context, deletesNow);
+    const steps = isDryRun ? dryRun(context, deletesNow) : collectNow(context, deletesNow);
     for await (const step of withStats(steps, (sums) => (stats = sums))) {
       const line = lineOf(step, isDryRun);
       if (line !== undefined) say(step, line);
@@ -52,71 +49,6 @@ function gc(options: Options): Promise<void> {
     say({ kind: "sum", dryRun: isDryRun, ...stats }, summary(stats, isDryRun));
     if (stats.failed > 0) process.exitCode = 1;
   });
-}
-
-async function* collect(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
-  yield* await collectionOf(
-    context,
-    { store: await context.store(), database: await context.database() },
-    deletesNow,
-  );
-}
-
-/** The steps that {@link collect} would take now, computed on a copy of the database. Changes nothing. */
-async function* dryRun(context: AppContext, deletesNow: boolean): AsyncGenerator<CollectionStep> {
-  const [{ openSqliteDatabase }, { snapshotDatabase }, { hasDataFolder }] = await Promise.all([
-    import("../../database/sqlite/open.ts"),
-    import("../../app/database-copy.ts"),
-    import("../../app/data-folder.ts"),
-  ]);
-  const { config } = context;
-  const folder = await mkdtemp(
-    path.join(hasDataFolder(config) ? config.data : tmpdir(), "dry-run-"),
-  );
-  try {
-    const database = await openSqliteDatabase(await snapshotDatabase(config, folder));
-    try {
-      const store = dryRunStore(await context.store());
-      yield* await collectionOf(context, { store, database }, deletesNow);
-    } finally {
-      await database.close();
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function collectionOf(
-  { clock, config, leaseTimes }: AppContext,
-  parts: { readonly store: Pick<BlobStore, "list" | "delete">; readonly database: Database },
-  deletesNow: boolean,
-): Promise<AsyncIterable<CollectionStep>> {
-  const [collector, { createLeasePolicy }] = await Promise.all([
-    import("../../maintenance/collector.ts"),
-    import("../../registry/leases.ts"),
-  ]);
-  const times = deletesNow ? { ...leaseTimes, deleteDelayMs: 0 } : leaseTimes;
-  return collector.collect({
-    ...parts,
-    clock,
-    leasePolicy: createLeasePolicy(clock, times),
-    deleteUntagged: config.gc.deleteUntagged,
-    graceMs: leaseTimes.graceMs,
-    orphans: true,
-  });
-}
-
-/** A store that deletes nothing and hides deleted keys from its list. */
-function dryRunStore(store: BlobStore): Pick<BlobStore, "list" | "delete"> {
-  const deleted = new Set<string>();
-  return {
-    async delete(key) {
-      deleted.add(key);
-    },
-    async *list() {
-      for await (const object of store.list()) if (!deleted.has(object.key)) yield object;
-    },
-  };
 }
 
 function lineOf(step: CollectionStep, isDryRun: boolean): string | undefined {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
-import type { MirrorAdministration } from "../../app/mirror-administration.ts";
+import type { MirrorAdministration, ScheduleReport } from "../../mirror/administration.ts";
 import type { SyncStep } from "../../mirror/sync/pull.ts";
+import type { Actor } from "../../database/permissions/authority.ts";
 import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
 import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
@@ -27,11 +28,11 @@ export function mirrorCommand(): Command {
 
 function withMirrors(
   options: DataFolderOptions,
-  work: (mirrors: MirrorAdministration, say: Say) => Promise<void>,
+  work: (mirrors: MirrorAdministration, say: Say, actor: Actor) => Promise<void>,
 ): Promise<void> {
   return withDataFolder(options, async (context, say) => {
-    const { openMirrorAdministration } = await import("../../app/mirror-administration.ts");
-    await work(await openMirrorAdministration(context), say);
+    const { openMirrorAdministration } = await import("../../app/mirrors.ts");
+    await work(await openMirrorAdministration(context), say, context.actor);
   });
 }
 
@@ -40,7 +41,8 @@ function status(): Command {
     (options: DataFolderOptions) =>
       withMirrors(options, async (mirrors, say) => {
         for (const report of await mirrors.report()) {
-          const { namespace, upstream, blobs, bytes, budgetBytes, failure } = report;
+          const { namespace, upstream, contents, budgetBytes, failure } = report;
+          const { blobs, bytes } = contents;
           const limit = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
           const details = [
             ...(failure === undefined
@@ -48,6 +50,7 @@ function status(): Command {
               : [`failing since ${new Date(failure.sinceMs).toISOString()}: ${failure.reason}`]),
             ...Object.entries(report.counters).map(([name, value]) => `${name}: ${value}`),
             ...report.pins.map((image) => `pinned: ${image}`),
+            ...report.schedules.map(scheduleLine),
           ];
           say(
             report,
@@ -57,6 +60,12 @@ function status(): Command {
         }
       }),
   );
+}
+
+function scheduleLine({ name, last, nextAtMs }: ScheduleReport): string {
+  const time = (ms: number | null): string => (ms === null ? "" : new Date(ms).toISOString());
+  const before = last === undefined ? "never" : `${last.state} ${time(last.endedAtMs)}`;
+  return `schedule ${name}: last run ${before}, next ${nextAtMs === undefined ? "by hand" : time(nextAtMs)}`;
 }
 
 interface WarmOptions extends DataFolderOptions {
@@ -86,8 +95,8 @@ function pin(): Command {
   return dataFolderCommand("pin", "exclude an image from eviction")
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async (mirrors, say) => {
-        const isNew = await mirrors.pin(await mirrors.parseImage(text), true);
+      withMirrors(options, async (mirrors, say, actor) => {
+        const isNew = await mirrors.pin(actor, await mirrors.parseImage(text), true);
         say({ image: text, pinned: true }, isNew ? `pinned ${text}` : `${text} is pinned already`);
       }),
     );
@@ -97,8 +106,8 @@ function unpin(): Command {
   return dataFolderCommand("unpin", "include an image in eviction again")
     .argument("<image>", "docker.io/library/alpine:3.20")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async (mirrors, say) => {
-        if (!(await mirrors.pin(await mirrors.parseImage(text), false)))
+      withMirrors(options, async (mirrors, say, actor) => {
+        if (!(await mirrors.pin(actor, await mirrors.parseImage(text), false)))
           throw new CliError(`${text} is not pinned`);
         say({ image: text, pinned: false }, `unpinned ${text}`);
       }),
@@ -109,8 +118,8 @@ function purge(): Command {
   return dataFolderCommand("purge", "delete a cached tag, or a cached repository")
     .argument("<image>", "docker.io/library/alpine:3.20; without a tag the repository")
     .action((text: string, options: DataFolderOptions) =>
-      withMirrors(options, async (mirrors, say) => {
-        await mirrors.purge(await mirrors.parseImage(text));
+      withMirrors(options, async (mirrors, say, actor) => {
+        await mirrors.purge(actor, await mirrors.parseImage(text));
         say({ image: text, purged: true }, `purged ${text}`);
       }),
     );

@@ -1,7 +1,10 @@
 import type { Actor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
 
-/** The actions of audit rows: the kind of account or `repo`, then the noun and the verb. */
+/**
+ * The actions of audit rows: the kind of account, `repo`, `mirror` or `server`, then the noun and the verb. The account of
+ * a row of `server` is `berth`.
+ */
 export const auditActions = [
   "repo.create",
   "repo.update",
@@ -46,6 +49,15 @@ export const auditActions = [
   "user.access_token.create",
   "user.access_token.update",
   "user.access_token.delete",
+  "mirror.warm",
+  "mirror.sync",
+  "mirror.pin",
+  "mirror.unpin",
+  "server.collection",
+  "server.scrub",
+  "server.key.create",
+  "server.key.delete",
+  "server.upload.delete",
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

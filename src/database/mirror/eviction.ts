@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/name.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
 import { dialectOf } from "../dialect.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
@@ -42,8 +43,56 @@ const pinned = (namespace: string) => sql`
   )
   SELECT digest FROM kept`;
 
+/** A blob in a repository of a mirror. */
+export interface CachedBlob {
+  readonly id: number;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** When a client last requested it, or when it was stored. */
+  readonly usedAtMs: number;
+  /** 1: another namespace links it, so that it is never evicted. */
+  readonly isShared: 0 | 1;
+}
+
 export function createMirrorUseReads(db: Db) {
   return {
+    /** The repositories of a mirror by name, after `last`. */
+    repositories: (
+      namespace: string,
+      { last, limit }: { readonly last: string; readonly limit: number },
+    ): Promise<readonly { readonly id: number; readonly name: RepositoryName }[]> =>
+      db
+        .selectFrom("repositories")
+        .select(["id", "name"])
+        .where("namespace", "=", namespace)
+        .where("name", ">", last as RepositoryName)
+        .orderBy("name")
+        .limit(limit)
+        .execute(),
+
+    /** The blobs of a repository by id, after `last`. */
+    async cachedBlobs(
+      { namespace, repositoryId }: { readonly namespace: string; readonly repositoryId: number },
+      { last, limit }: { readonly last: number; readonly limit: number },
+    ): Promise<readonly CachedBlob[]> {
+      const { rows } = await sql<CachedBlob>`
+        SELECT blobs.id AS id, blobs.digest AS digest, blobs.size_bytes AS "sizeBytes",
+          coalesce(mirror_uses.used_at, blobs.created_at) AS "usedAtMs",
+          CASE WHEN ${isUnshared(namespace)} THEN 0 ELSE 1 END AS "isShared"
+        FROM blob_links
+        JOIN blobs ON blobs.id = blob_links.blob_id
+        LEFT JOIN mirror_uses ON mirror_uses.namespace = ${namespace} AND mirror_uses.blob_id = blobs.id
+        WHERE blob_links.repository_id = ${repositoryId} AND blob_links.blob_id > ${last} AND blobs.state = 'live'
+        ORDER BY blob_links.blob_id LIMIT ${limit}`.execute(db);
+      return rows;
+    },
+
+    /** The digests that the pinned tags of a mirror need. */
+    async pinnedDigests(namespace: string): Promise<ReadonlySet<Digest>> {
+      const { rows } = await sql<{ readonly digest: Digest }>`${pinned(namespace)}`.execute(db);
+      return new Set(rows.map(({ digest }) => digest));
+    },
+
     async stock(namespace: string): Promise<MirrorStock> {
       const { rows } = await sql<MirrorStock>`
         SELECT count(*) AS blobs, coalesce(sum("sizeBytes"), 0) AS bytes FROM (${own(namespace)}) AS own`.execute(

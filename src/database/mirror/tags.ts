@@ -1,5 +1,6 @@
-import type { RepositoryName } from "../../oci/name.ts";
+import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
+import { writeAudit, type AuditContext } from "../events/audit.ts";
 import type { Db } from "../schema.ts";
 
 /** A tag of a mirror that eviction keeps. */
@@ -49,22 +50,38 @@ export async function checkMirrorTag(
 /** Pins a tag: eviction keeps its image. False: it was pinned already. */
 export async function pinMirrorTag(
   tx: Db,
-  { repository, tag, nowMs }: MirrorPin & { readonly nowMs: number },
+  { repository, tag, actor, nowMs }: MirrorPin & AuditContext,
 ): Promise<boolean> {
   const pinned = await tx
     .insertInto("mirror_pins")
     .values({ repository, tag, pinned_at: nowMs })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
-  return (pinned.numInsertedOrUpdatedRows ?? 0n) > 0n;
+  if ((pinned.numInsertedOrUpdatedRows ?? 0n) === 0n) return false;
+  await writePinAudit(tx, { repository, tag, actor, nowMs }, "mirror.pin");
+  return true;
 }
 
 /** False: it was not pinned. */
-export async function unpinMirrorTag(tx: Db, { repository, tag }: MirrorPin): Promise<boolean> {
+export async function unpinMirrorTag(
+  tx: Db,
+  { repository, tag, actor, nowMs }: MirrorPin & AuditContext,
+): Promise<boolean> {
   const unpinned = await tx
     .deleteFrom("mirror_pins")
     .where("repository", "=", repository)
     .where("tag", "=", tag)
     .executeTakeFirst();
-  return unpinned.numDeletedRows > 0n;
+  if (unpinned.numDeletedRows === 0n) return false;
+  await writePinAudit(tx, { repository, tag, actor, nowMs }, "mirror.unpin");
+  return true;
+}
+
+async function writePinAudit(
+  tx: Db,
+  { repository, tag, actor, nowMs }: MirrorPin & AuditContext,
+  action: "mirror.pin" | "mirror.unpin",
+): Promise<void> {
+  const subject = `${repository}:${tag}`;
+  await writeAudit(tx, { nowMs, actor, account: namespaceOf(repository), action, subject });
 }

@@ -31,6 +31,8 @@ export type HubPermission =
   | { readonly of: "user-in-full" }
   /** A session of a user, by password: for routes that create or delete credentials. */
   | { readonly of: "password" }
+  /** A session of an administrator, by password: for what concerns the whole server. */
+  | { readonly of: "administrator" }
   | { readonly of: "repository"; readonly permission: RepositoryPermission }
   /** To create a repository in the namespace. */
   | { readonly of: "namespace" }
@@ -90,6 +92,8 @@ export function authorizeByPrincipal(
       return isUser && mayChange(principal.scope) ? "allowed" : "forbidden";
     case "password":
       return isUser && principal.by === "password" ? "allowed" : "forbidden";
+    case "administrator":
+      return isUser && principal.isAdmin && principal.by === "password" ? "allowed" : "forbidden";
   }
 }
 

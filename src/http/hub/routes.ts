@@ -11,6 +11,9 @@ import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
+import type { Administration } from "../api/admin/administration.ts";
+import { jobRoutes } from "../api/admin/jobs.ts";
+import { mirrorRoutes } from "../api/mirrors.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { accessRoutes } from "../api/access.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
@@ -50,6 +53,7 @@ export interface HubParts {
   readonly collaborators: Pick<Collaborators, "set">;
   /** The namespaces of mirrors. */
   readonly mirrored: ReadonlySet<string>;
+  readonly administration: Administration;
 }
 
 /** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
@@ -81,6 +85,8 @@ export function hubRoutes(
     ...hubTagRoutes(parts),
     ...hubRepositoryRoutes(parts),
     ...hubSearchRoutes({ ...parts, search: parts.catalog.search }),
+    ...jobRoutes(parts),
+    ...mirrorRoutes(parts),
     ...berthTagRoutes(parts),
     ...berthManifestRoutes(parts),
     ...berthRepositoryRoutes(parts),

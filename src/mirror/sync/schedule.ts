@@ -4,17 +4,21 @@ import { compare, satisfies, valid } from "semver";
 import type { Database } from "../../database/contract.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Blobs } from "../../registry/blobs.ts";
+import type { Jobs } from "../../coordination/jobs.ts";
 import type { Leadership } from "../../coordination/leadership.ts";
 import type { Mirror } from "../mirror.ts";
 import type { MirrorRepository } from "../repository.ts";
 import type { ScheduleSettings } from "../settings.ts";
 import { createSyncPull, failedStep, type SyncStep } from "./pull.ts";
+import { syncJob } from "./jobs.ts";
 import { createSyncPush } from "./push.ts";
 
 export interface Schedule {
   readonly cron: string | undefined;
-  /** The repository, and for a sync push its target. */
+  /** The repository, and for a sync push its target. Of several with the same image, the second ends with ` (2)`. */
   readonly name: string;
+  /** The namespace of its mirror. */
+  readonly mirror: string;
   readonly run: (isDryRun: boolean) => AsyncIterable<SyncStep>;
 }
 
@@ -33,6 +37,12 @@ interface Parts {
 
 /** Returns the schedules of all mirrors in the order of the configuration. */
 export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readonly Schedule[] {
+  const known = new Map<string, number>();
+  const unique = (name: string): string => {
+    const count = (known.get(name) ?? 0) + 1;
+    known.set(name, count);
+    return count === 1 ? name : `${name} (${count})`;
+  };
   const scheduleOf = (mirror: Mirror, settings: ScheduleSettings): Schedule => {
     const { cron, image, target } = settings;
     const { namespace } = mirror.settings;
@@ -40,14 +50,16 @@ export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readon
       const repository = parseRepositoryName(image);
       return {
         cron,
-        name: `${image} to ${namespace}/${target}`,
+        mirror: namespace,
+        name: unique(`${image} to ${namespace}/${target}`),
         run: (isDryRun) => push(mirror, parts, { repository, name: target, settings, isDryRun }),
       };
     }
     const { mirrorRepository } = byRegistry(namespace, image);
     return {
       cron,
-      name: mirrorRepository.repository,
+      mirror: namespace,
+      name: unique(mirrorRepository.repository),
       run: (isDryRun) => pull(mirror, parts, { mirrorRepository, settings, isDryRun }),
     };
   };
@@ -106,30 +118,39 @@ export function startSchedules(
   {
     report,
     leadership,
+    jobs,
     ...parts
   }: Parts & {
     readonly leadership: Pick<Leadership, "takeScheduleRun">;
+    readonly jobs: Pick<Jobs, "runOnTime">;
     readonly report: (error: unknown) => void;
   },
 ): { readonly stop: () => void } {
-  const jobs = schedulesOf(mirrors, parts).flatMap(({ cron, name, run }, index) => {
+  const timers = schedulesOf(mirrors, parts).flatMap((schedule, index) => {
+    const { cron, name } = schedule;
     if (cron === undefined) return [];
     // An image may have several schedules.
     const key = `${index} ${name}`;
-    const copy = async (job: Cron): Promise<void> => {
+    const copy = async (timer: Cron): Promise<void> => {
       // The time of the expression, and not that of the timer, so that it is the same for all processes. The reference is
       // exclusive, and the timer may run in the millisecond of the time.
-      const [time] = job.previousRuns(1, new Date((job.currentRun()?.getTime() ?? 0) + 1));
+      const [time] = timer.previousRuns(1, new Date((timer.currentRun()?.getTime() ?? 0) + 1));
       if (time === undefined || !(await leadership.takeScheduleRun(key, time.getTime()))) return;
-      for await (const step of run(false)) if (step.kind === "failed") report(step.error);
+      await jobs.runOnTime(syncJob(schedule, { isDryRun: false, report }));
     };
     return [new Cron(cron, { protect: true, unref: true, catch: report }, copy)];
   });
   return {
     stop() {
-      for (const job of jobs) job.stop();
+      for (const timer of timers) timer.stop();
     },
   };
+}
+
+/** When a schedule runs next; `undefined`: only `berth mirror sync` runs it. */
+export function nextRunOf({ cron }: Pick<Schedule, "cron">, nowMs: number): number | undefined {
+  if (cron === undefined) return undefined;
+  return new Cron(cron, { paused: true }).nextRun(new Date(nowMs))?.getTime();
 }
 
 /**

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Database } from "../../database/contract.ts";
-import type { Counters } from "../counters.ts";
+import { gaugeNames, type Counters, type Gauges } from "../counters.ts";
 import { describeUpstreamError, isOutage, UpstreamFailure } from "./failure.ts";
 import { headerOf, type UpstreamResponse } from "./responses.ts";
 
@@ -19,7 +19,7 @@ export interface Availability {
   failed(error: unknown): void;
   /** At most 5 % of the rate limit remain (or 1 request). The mirror then uses cached responses for longer. */
   isRateLimitShort(): boolean;
-  /** Writes the state of the upstream and its remaining requests to the database, if they have changed. */
+  /** Writes the state of the upstream and its limit to the database, if they have changed. */
   flush(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function createAvailability(parts: {
   const circuitBreaker = createCircuitBreaker(clock);
   const rateLimit = createUpstreamRateLimit(clock);
   const state = createUpstreamState(parts);
-  let writtenRemaining: number | undefined;
+  let written: Gauges = {};
 
   return {
     check({ isManifest }) {
@@ -69,10 +69,14 @@ export function createAvailability(parts: {
     isRateLimitShort: () => rateLimit.isShort(),
     async flush() {
       await state.flush();
-      const value = rateLimit.remaining();
-      if (value === undefined || value === writtenRemaining) return;
-      writtenRemaining = value;
-      await database.commands.setMirrorGauge({ namespace, name: "upstreamRemaining", value });
+      const gauges = rateLimit.gauges();
+      const before = written;
+      written = { ...before, ...gauges };
+      for (const name of gaugeNames) {
+        const value = gauges[name];
+        if (value === undefined || value === before[name]) continue;
+        await database.commands.setMirrorGauge({ namespace, name, value });
+      }
     },
   };
 }
@@ -130,8 +134,8 @@ interface UpstreamRateLimit {
   waitSeconds(): number;
   /** At most 5 % of the limit remain (or 1 request). The mirror then uses cached responses for longer. */
   isShort(): boolean;
-  /** Remaining requests. `undefined`: the upstream sends no rate limit, or the window has ended. */
-  remaining(): number | undefined;
+  /** Empty, if the upstream sends no rate limit, or its window has ended. */
+  gauges(): Gauges;
 }
 
 const defaultWaitSeconds = 5;
@@ -167,7 +171,17 @@ function createUpstreamRateLimit(clock: () => number): UpstreamRateLimit {
       const now = current();
       return now !== undefined && now.remaining <= Math.max(1, now.limit * 0.05);
     },
-    remaining: () => current()?.remaining,
+    gauges() {
+      const now = current();
+      return {
+        ...(now && {
+          upstreamLimit: now.limit,
+          upstreamRemaining: now.remaining,
+          upstreamLimitEndsAt: now.untilMs,
+        }),
+        ...(limitedUntilMs > 0 && { upstreamLimitedUntil: limitedUntilMs }),
+      };
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { app, base, blob, digest, manifest, reference, tag, type Step } from "./support.ts";
+import { app, base, blob, change, digest, manifest, reference, tag, type Step } from "./support.ts";
 
 /** Mirrors of other registries. */
 export const mirrorSteps: readonly Step[] = [
@@ -182,8 +182,8 @@ export const mirrorSteps: readonly Step[] = [
   [(db) => db.commands.checkMirrorTag({ repository: app, tag: tag("1"), nowMs: 1_200 }), undefined],
   [(db) => db.mirrorTags.checkedAtMs(app, tag("1")), 1200],
   [(db) => db.mirrorTags.checkedAtMs(app, tag("2")), 0],
-  [(db) => db.commands.pinMirrorTag({ repository: app, tag: tag("1"), nowMs: 1_000 }), true],
-  [(db) => db.commands.pinMirrorTag({ repository: app, tag: tag("1"), nowMs: 1_000 }), false],
+  [(db) => db.commands.pinMirrorTag({ ...change, repository: app, tag: tag("1") }), true],
+  [(db) => db.commands.pinMirrorTag({ ...change, repository: app, tag: tag("1") }), false],
   [(db) => db.mirrorTags.pins(), [{ repository: "team/app", tag: "1" }]],
   [
     (db) =>
@@ -194,6 +194,20 @@ export const mirrorSteps: readonly Step[] = [
     undefined,
   ],
   [(db) => db.mirrorUses.stock("team"), { blobs: 3, bytes: 16 }],
+  [
+    (db) => db.mirrorUses.repositories("team", { last: "team/ap", limit: 1 }),
+    [{ id: 1, name: "team/app" }],
+  ],
+  [(db) => db.mirrorUses.repositories("team", { last: "team/base", limit: 5 }), []],
+  [
+    (db) =>
+      db.mirrorUses.cachedBlobs({ namespace: "team", repositoryId: 1 }, { last: 2, limit: 5 }),
+    [{ id: 3, digest: digest("other"), sizeBytes: 5, usedAtMs: 1000, isShared: 0 }],
+  ],
+  [
+    (db) => db.mirrorUses.pinnedDigests("team"),
+    new Set(["image", "config", "layer", "missing", "subject"].map(digest)),
+  ],
   [(db) => db.mirrorUses.stock("none"), { blobs: 0, bytes: 0 }],
   [
     (db) =>
@@ -206,8 +220,8 @@ export const mirrorSteps: readonly Step[] = [
       }),
     { evicted: [{ id: 3, sizeBytes: 5 }], leftBytes: 11 },
   ],
-  [(db) => db.commands.unpinMirrorTag({ repository: app, tag: tag("1") }), true],
-  [(db) => db.commands.unpinMirrorTag({ repository: app, tag: tag("1") }), false],
+  [(db) => db.commands.unpinMirrorTag({ ...change, repository: app, tag: tag("1") }), true],
+  [(db) => db.commands.unpinMirrorTag({ ...change, repository: app, tag: tag("1") }), false],
   [
     (db) =>
       db.commands.evictMirrorBlobs({

@@ -1,6 +1,7 @@
 import { accessSteps } from "./access.ts";
 import { accessTokensSteps } from "./access-tokens.ts";
 import { browserSessionsSteps } from "./browser-sessions.ts";
+import { jobSteps } from "./jobs.ts";
 import { invitesSteps } from "./invites.ts";
 import { accountsSteps } from "./accounts.ts";
 import { catalogSteps } from "./catalog.ts";
@@ -23,4 +24,5 @@ export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["sign-in", signInSteps],
   ["mirror", mirrorSteps],
   ["maintenance", maintenanceSteps],
+  ["jobs", jobSteps],
 ]);

@@ -23,10 +23,11 @@ describe("the authority of an actor", () => {
     assert.deepEqual(callersOf("openActor"), ["auth/hub-policy.ts", "auth/policy.ts"]);
   });
 
-  test("of the system is created only by commands without a client, such as the command line and mirrors", () => {
+  test("of the system is created only by commands without a client, such as the command line, mirrors and timers", () => {
     assert.deepEqual(callersOf("systemActor"), [
       "accounts/users.ts",
       "app/context.ts",
+      "coordination/jobs.ts",
       "database/registry/repository-removal.ts",
       "mirror/repository.ts",
       "registry/uploads/expire.ts",

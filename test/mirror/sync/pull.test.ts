@@ -3,11 +3,10 @@ import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { openCommandContext } from "../../../src/app/context.ts";
-import {
-  openMirrorAdministration,
-  type MirrorAdministration,
-} from "../../../src/app/mirror-administration.ts";
+import { openMirrorAdministration } from "../../../src/app/mirrors.ts";
+import type { MirrorAdministration } from "../../../src/mirror/administration.ts";
 import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
+import { systemActor } from "../../../src/database/permissions/authority.ts";
 import { collect, pushBlob, putManifest, startBerth, type TestBerth } from "../../support/berth.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { bulk, newFolder, pushUpstream, startMirrorPair, untilHere } from "../support.ts";
@@ -111,7 +110,11 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
   await pushBlob(mirror, "ours/app", hosted.layerBytes);
   await withMirrors(mirror, async (mirrors) => {
     assert.equal(
-      await mirrors.pin(await mirrors.parseImage("docker.io/library/pinned:1"), true),
+      await mirrors.pin(
+        systemActor("berth"),
+        await mirrors.parseImage("docker.io/library/pinned:1"),
+        true,
+      ),
       true,
     );
   });
@@ -130,7 +133,7 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
     // A blob that a client is reading is evicted a little later.
     await waitUntil("the budget is held", async () => {
       const [report] = await mirrors.report();
-      return report !== undefined && report.bytes <= 1_000_000;
+      return report !== undefined && report.contents.bytes <= 1_000_000;
     });
     const [report] = await mirrors.report();
     assert.deepEqual(report?.pins, ["docker.io/library/pinned:1"]);
@@ -163,7 +166,7 @@ test("a purge deletes a mirrored repository, and the next pull downloads it agai
   await pair.mirror.api.get("/v2/purged/manifests/1").expect(200);
   await untilHere(pair.mirror, blob);
   await withMirrors(pair.mirror, async (mirrors) => {
-    await mirrors.purge(await mirrors.parseImage("purged"));
+    await mirrors.purge(systemActor("berth"), await mirrors.parseImage("purged"));
   });
   const { headers } = await pair.mirror.api.get(blob).expect(200);
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);

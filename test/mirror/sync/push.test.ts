@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { openCommandContext } from "../../../src/app/context.ts";
-import { openMirrorAdministration } from "../../../src/app/mirror-administration.ts";
+import { openMirrorAdministration } from "../../../src/app/mirrors.ts";
 import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { startFaultyProxy } from "../../support/faulty-proxy.ts";

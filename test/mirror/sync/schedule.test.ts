@@ -25,6 +25,14 @@ function startFailing(cron: string, taken: Map<string, number>) {
           return true;
         },
       },
+      jobs: {
+        runOnTime: ({ run }) =>
+          run({
+            signal: new AbortController().signal,
+            count: () => undefined,
+            find: () => undefined,
+          }).catch(() => undefined),
+      },
       report: () => void runs.push(Date.now()),
     },
   );

@@ -29,7 +29,7 @@ export function auditRoutes(parts: Parts): readonly Route[] {
       requires,
       summary: "The actions of the audit log",
       answer: auditActionsSchema,
-      handle: () => ({ actions: { repo: group("repo"), org: group("org"), user: group("user") } }),
+      handle: () => ({ actions: Object.fromEntries(groups.map((name) => [name, group(name)])) }),
     }),
   ];
 }
@@ -62,7 +62,14 @@ async function list(
   };
 }
 
-const labels = { repo: "Repositories", org: "Organisations", user: "Users" } as const;
+const labels = {
+  repo: "Repositories",
+  org: "Organisations",
+  user: "Users",
+  mirror: "Mirrors",
+  server: "Server",
+} as const;
+const groups = Object.keys(labels) as (keyof typeof labels)[];
 
 /** The actions of a group without its prefix: `tag.push` of `repo` for `repo.tag.push`. */
 function group(prefix: keyof typeof labels) {

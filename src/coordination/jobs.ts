@@ -1,0 +1,222 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { findingsAtMost } from "../api/limits.ts";
+import type { Database } from "../database/contract.ts";
+import type { Job, JobWithFindings } from "../database/maintenance/jobs.ts";
+import type { JobKind } from "../database/schema.ts";
+import { systemActor, type Actor } from "../database/permissions/authority.ts";
+
+/** The process that runs a job writes its progress after this time. */
+const touchEveryMs = 2_000;
+/** A job without a heartbeat for 60 s has ended with its process. */
+const deadAfterMs = 60_000;
+
+/** A job that could not do all of its work. The message is one line. */
+export class JobError extends Error {
+  override readonly name = "JobError";
+}
+
+/** The end of a server, or of a command, cancels its jobs. */
+const stopped = "the server stopped";
+
+export interface JobTask {
+  readonly kind: JobKind;
+  /** Empty, or the image or schedule: two jobs of one kind and subject do not run at the same time. */
+  readonly subject?: string;
+  /** The namespace of a mirror. */
+  readonly account?: string;
+  readonly isDryRun?: boolean;
+  /** Does the work. A failure that users can act on is a {@link JobError}. */
+  readonly run: (job: RunningJob) => Promise<void>;
+}
+
+/** A job, for the work that it does. */
+export interface RunningJob {
+  /** Aborts when an administrator cancels the job, or the server stops. The work ends at its next step. */
+  readonly signal: AbortSignal;
+  /** Replaces the numbers that the job shows. */
+  count(counts: Readonly<Record<string, number>>): void;
+  /** Adds a finding; the first {@link findingsAtMost} are shown. */
+  find(finding: Finding): void;
+}
+
+/** One thing that a job found or did. */
+export interface Finding {
+  readonly kind: string;
+  /** A repository, an image, or the key of a file. */
+  readonly subject?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly size?: number | undefined;
+  readonly message?: string | undefined;
+}
+
+interface Parts {
+  readonly database: Pick<Database, "jobs" | "commands" | "unflushedCommands">;
+  readonly clock: () => number;
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * Runs long work in this process, and records it in the database: other processes see its progress there, and can cancel
+ * it.
+ */
+export class Jobs {
+  readonly #parts: Parts;
+  readonly #running = new Map<AbortController, Promise<void>>();
+  #isClosed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts a job for a client, and resolves before it ends. If a job of the same kind and subject runs already, resolves
+   * with that one.
+   */
+  async start(
+    actor: Actor,
+    task: JobTask,
+  ): Promise<{ readonly id: string; readonly isNew: boolean }> {
+    const begun = await this.#begin(actor, task);
+    if (begun.isNew) void this.#run(begun.id, task).catch(this.#parts.report);
+    return begun;
+  }
+
+  /**
+   * Runs a job of the timer. If the database cannot record the job, it runs all the same: a collection may free the space
+   * that the database needs. Rejects if the work fails.
+   */
+  async runOnTime(task: JobTask): Promise<void> {
+    const { report } = this.#parts;
+    const begun = await this.#begin(systemActor("berth"), task).catch(report);
+    // Another process runs the same work.
+    if (begun?.isNew === false) return;
+    await this.#run(begun?.id, task);
+  }
+
+  /** A job with its state now. */
+  async find(id: string): Promise<JobWithFindings | undefined> {
+    const found = await this.#parts.database.jobs.find(id);
+    return found && { ...found, ...stateOf(found, this.#parts.clock()) };
+  }
+
+  /** The newest first. */
+  async list(query: {
+    readonly kind?: JobKind | undefined;
+    readonly skip: number;
+    readonly limit: number;
+  }) {
+    const { database, clock } = this.#parts;
+    const items = await database.jobs.list(query);
+    const count = await database.jobs.count(query.kind);
+    return { count, items: items.map((job) => ({ ...job, ...stateOf(job, clock()) })) };
+  }
+
+  /** Asks the process of a job to cancel it. False: no such job runs. */
+  cancel(actor: Actor, id: string): Promise<boolean> {
+    const { database, clock } = this.#parts;
+    return database.commands.cancelJob({ id, actor, nowMs: clock() });
+  }
+
+  /** Records when the timer of this process will run a kind of job next. */
+  plan(kind: JobKind, nextAtMs: number): void {
+    const { database, report } = this.#parts;
+    void database.unflushedCommands.planJob({ kind, nextAtMs }).catch(report);
+  }
+
+  /** Cancels the jobs of this process, and waits for them. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const ending of this.#running.keys()) ending.abort(new JobError(stopped));
+    await Promise.all(this.#running.values());
+  }
+
+  #begin(actor: Actor, { kind, subject = "", account = "berth", isDryRun = false }: JobTask) {
+    const { database, clock } = this.#parts;
+    const nowMs = clock();
+    const job = { id: randomUUID(), kind, subject, account, isDryRun };
+    const aliveSinceMs = nowMs - deadAfterMs;
+    return database.commands.beginJob({ ...job, actor, nowMs, aliveSinceMs });
+  }
+
+  /** @param id `undefined`: the job is not recorded */
+  async #run(id: string | undefined, task: JobTask): Promise<void> {
+    const ending = new AbortController();
+    if (this.#isClosed) ending.abort(new JobError(stopped));
+    const running = this.#runRecorded(id, task, ending);
+    const settled = running.catch(() => undefined);
+    this.#running.set(ending, settled);
+    void settled.then(() => this.#running.delete(ending));
+    await running;
+  }
+
+  async #runRecorded(
+    id: string | undefined,
+    task: JobTask,
+    ending: AbortController,
+  ): Promise<void> {
+    const { database, clock, report } = this.#parts;
+    let counts: Readonly<Record<string, number>> = {};
+    const findings: Finding[] = [];
+    const over = new AbortController();
+    const beating =
+      id === undefined ? undefined : this.#beat(id, () => counts, ending, over.signal);
+    let failure: unknown;
+    try {
+      await task.run({
+        signal: ending.signal,
+        count: (next) => (counts = { ...next }),
+        find: (finding) => {
+          if (findings.length < findingsAtMost) findings.push(finding);
+        },
+      });
+    } catch (error) {
+      failure = error;
+    }
+    over.abort();
+    await beating;
+    if (id !== undefined) {
+      const outcome = outcomeOf(ending.signal, failure);
+      const end = { id, ...outcome, counts, findings, nowMs: clock() };
+      await database.commands.endJob(end).catch(report);
+    }
+    if (failure !== undefined && !ending.signal.aborted && !(failure instanceof JobError))
+      throw failure;
+  }
+
+  async #beat(
+    id: string,
+    counts: () => Readonly<Record<string, number>>,
+    ending: AbortController,
+    over: AbortSignal,
+  ): Promise<void> {
+    const { database, clock } = this.#parts;
+    for (;;) {
+      await pause(touchEveryMs, undefined, { signal: over, ref: false }).catch(() => undefined);
+      if (over.aborted) return;
+      // The next heartbeat tries again.
+      const isWanted = await database.unflushedCommands
+        .touchJob({ id, counts: counts(), nowMs: clock() })
+        .catch(() => true);
+      if (!isWanted) ending.abort(new JobError("canceled"));
+    }
+  }
+}
+
+function outcomeOf(signal: AbortSignal, failure: unknown) {
+  if (signal.aborted) {
+    const { message } = signal.reason as JobError;
+    return message === stopped
+      ? { state: "failed" as const, reason: message }
+      : { state: "canceled" as const, reason: null };
+  }
+  if (failure === undefined) return { state: "done" as const, reason: null };
+  const text = failure instanceof Error ? failure.message : "unknown error";
+  return { state: "failed" as const, reason: text.replaceAll(/\s*\n\s*/g, " ") };
+}
+
+/** The state of a job now: a job without a heartbeat has ended with its process. */
+export const stateOf = (job: Job, nowMs: number): Pick<Job, "state" | "reason"> =>
+  job.state === "running" && job.seenAtMs < nowMs - deadAfterMs
+    ? { state: "failed", reason: "its server has ended" }
+    : { state: job.state, reason: job.reason };

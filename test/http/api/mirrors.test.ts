@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { mirrorSettings, pushUpstream, startMirrorPair } from "../../mirror/support.ts";
+import { putManifest } from "../../support/berth.ts";
+import { startClosedBerth } from "../../support/closed.ts";
+import { waitUntil } from "../../support/wait.ts";
+import { hubAs, textOf, type Answer, type Ask } from "../hub/support.ts";
+
+const base = "/api/berth/v1/mirrors";
+const hub = `${base}/docker.io`;
+
+/** Waits until the job of an answer has ended, and returns it. */
+async function untilEnded(ask: Ask, started: Answer): Promise<Answer> {
+  assert.equal(started.status, 202, started.text);
+  const at = started.headers["location"] ?? "";
+  let job = await ask("get", at);
+  await waitUntil("the job has ended", async () => {
+    job = await ask("get", at);
+    return textOf(job.body["state"]) !== "running";
+  });
+  return job;
+}
+
+describe("mirrors in the API", async () => {
+  const pair = await startMirrorPair();
+  const image = await pushUpstream(pair, "library/app", "1", "the layer of app");
+  await putManifest(pair.upstream, "library/app", "2", image.manifest).expect(201);
+  const schedule = [
+    { image: "library/app", tags: ["1"], cron: "0 3 * * *" },
+    { image: "library/app", tags: ["2"] },
+    { image: "library/nowhere" },
+  ];
+  const berth = await startClosedBerth({
+    ...mirrorSettings(pair.proxy.url, { schedule, cacheSize: "1GB" }),
+  });
+  await berth.addUser("mia");
+  await berth.addUser("root", { is_admin: 1 });
+  const [root, mia, nobody] = [
+    await hubAs(berth, "root"),
+    await hubAs(berth, "mia"),
+    await hubAs(berth),
+  ];
+
+  test("a client that may read a mirror sees its upstream and health, and only an administrator sees figures", async () => {
+    for (const ask of [mia, nobody]) {
+      const { body } = await ask("get", base);
+      assert.deepEqual(body["results"], [
+        {
+          ...{ namespace: "docker.io", upstream: pair.proxy.url, is_private: false },
+          health: { state: "ok", until: null, since: null, reason: null },
+          numbers: null,
+        },
+      ]);
+      const one = (await ask("get", hub)).body;
+      assert.equal(one["details"], null);
+    }
+    const { body } = await root("get", base);
+    assert.equal(body["results"]?.[0]?.["numbers"]?.["cache_size"], 1_000_000_000);
+  });
+
+  test("a job downloads an image, and the mirror shows its bytes, its misses and what is evicted next", async () => {
+    const started = await root("post", `${hub}/warm`, { image: "library/app:1" });
+    const job = (await untilEnded(root, started)).body;
+    assert.equal(job["state"], "done");
+    assert.equal(job["actor"], "root");
+    assert.equal(job["subject"], "docker.io/library/app:1");
+    assert.equal(job["counts"]?.["newBlobs"], 2);
+    await waitUntil("the counters are written", async () => {
+      const { body } = await root("get", hub);
+      return Number(body["numbers"]?.["misses"]) > 0;
+    });
+    const { numbers, details } = (await root("get", hub)).body;
+    assert.equal(numbers?.["blobs"], 2);
+    assert.ok(Number(numbers?.["bytes"]) > 0);
+    assert.equal(details?.["evicted_next"]?.["length"], 2);
+    assert.equal(details?.["evicted_next"]?.[0]?.["repository"], "docker.io/library/app");
+  });
+
+  test("a job that cannot fetch its image fails with the reason of the upstream", async () => {
+    const started = await root("post", `${hub}/warm`, { image: "library/app:absent" });
+    const job = (await untilEnded(root, started)).body;
+    assert.equal(job["state"], "failed");
+    assert.equal(job["reason"], "docker.io/library/app:absent could not be fetched");
+    assert.match(textOf(job["findings"]?.[0]?.["message"]), /manifest unknown/);
+  });
+
+  test("a pinned image is listed, is not evicted next, and is in the audit log with its actor", async () => {
+    const pinned = await root("post", `${hub}/pin`, { image: "docker.io/library/app:1" });
+    const answer = { image: "docker.io/library/app:1", pinned: true, changed: true };
+    assert.deepEqual(pinned.body, answer);
+    const again = await root("post", `${hub}/pin`, { image: "library/app:1" });
+    assert.deepEqual(again.body, { ...answer, changed: false });
+    await waitUntil("the blobs are counted again", async () => {
+      const { details } = (await root("get", hub)).body;
+      return Number(details?.["evicted_next"]?.["length"]) === 0;
+    });
+    assert.deepEqual((await root("get", hub)).body["details"]?.["pins"], [answer.image]);
+    const unpinned = await root("post", `${hub}/unpin`, { image: "library/app:1" });
+    assert.deepEqual(unpinned.body, { ...answer, pinned: false });
+    const rows = await berth.tables.rows<{ readonly action: string }>(
+      "SELECT action, actor, subject FROM audit_log WHERE account = 'docker.io' ORDER BY id",
+    );
+    const row = { actor: "root", subject: "docker.io/library/app:1" };
+    assert.deepEqual(
+      rows.filter(({ action }) => action.endsWith("pin")),
+      [
+        { action: "mirror.pin", ...row },
+        { action: "mirror.unpin", ...row },
+      ],
+    );
+  });
+
+  test("a schedule shows its next run and its last one, and runs as a job that can be a dry run", async () => {
+    const before = (await root("get", hub)).body["details"]?.["schedules"];
+    assert.equal(before?.["length"], 3);
+    assert.match(textOf(before?.[0]?.["next_at"]), /T03:00:00/);
+    assert.equal(before?.[0]?.["last"], null);
+    assert.equal(before?.[1]?.["name"], "docker.io/library/app (2)");
+    assert.equal(before?.[1]?.["next_at"], null);
+    const dry = { schedule: "docker.io/library/app (2)", dry_run: true };
+    const planned = (await untilEnded(root, await root("post", `${hub}/sync`, dry))).body;
+    assert.equal(planned["dry_run"], true);
+    assert.equal(planned["counts"]?.["tags"], 1);
+    const run = { schedule: "docker.io/library/app (2)" };
+    assert.equal(
+      (await untilEnded(root, await root("post", `${hub}/sync`, run))).body["state"],
+      "done",
+    );
+    const failing = { schedule: "docker.io/library/nowhere" };
+    const failed = (await untilEnded(root, await root("post", `${hub}/sync`, failing))).body;
+    assert.equal(failed["state"], "failed");
+    const after = (await root("get", hub)).body["details"]?.["schedules"];
+    assert.equal(after?.[0]?.["last"], null);
+    assert.equal(after?.[1]?.["last"]?.["state"], "done");
+    assert.equal(after?.[2]?.["last"]?.["state"], "failed");
+  });
+
+  test("a purge deletes a cached tag, and then the repository, which is not there a second time", async () => {
+    assert.equal((await root("post", `${hub}/purge`, { image: "library/app:1" })).status, 204);
+    assert.equal((await root("post", `${hub}/purge`, { image: "library/app" })).status, 204);
+    const again = await root("post", `${hub}/purge`, { image: "library/app" });
+    assert.equal(again.status, 404);
+  });
+
+  test("every change by another client is rejected, and so are unknown mirrors, schedules and names", async () => {
+    const token = await hubAs(berth, "root", await berth.addPersonalToken("root", "repo:admin"));
+    for (const action of ["warm", "pin", "unpin", "purge"]) {
+      const image = { image: "library/app:1" };
+      assert.equal((await nobody("post", `${hub}/${action}`, image)).status, 401);
+      assert.equal((await mia("post", `${hub}/${action}`, image)).status, 403);
+      assert.equal((await token("post", `${hub}/${action}`, image)).status, 403);
+      assert.equal((await root("post", `${base}/ghcr.io/${action}`, image)).status, 404);
+      assert.equal((await root("post", `${hub}/${action}`, { image: "UPPER:1" })).status, 400);
+      assert.equal((await root("post", `${hub}/${action}`, {})).status, 400);
+    }
+    assert.equal((await root("post", `${hub}/sync`, { schedule: "none" })).status, 404);
+    assert.equal((await mia("post", `${hub}/sync`, { schedule: "none" })).status, 403);
+    assert.equal((await root("get", `${base}/ghcr.io`)).status, 404);
+  });
+
+  test("an upstream that has stopped makes the mirror failing, and only administrators see the reason", async () => {
+    await pair.proxy.close();
+    await root("post", `${hub}/warm`, { image: "library/app:3" });
+    await waitUntil("the mirror fails", async () => {
+      const { body } = await nobody("get", hub);
+      return textOf(body["health"]?.["state"]) === "failing";
+    });
+    const { health } = (await nobody("get", hub)).body;
+    assert.equal(health?.["reason"], null);
+    assert.match(textOf((await root("get", hub)).body["health"]?.["reason"]), /127\.0\.0\.1/);
+  });
+});
+
+test("a private mirror is hidden from clients that may read nothing of it", async () => {
+  const settings = mirrorSettings("https://127.0.0.1:9", { visibility: "private", root: false });
+  const berth = await startClosedBerth(settings);
+  await berth.addUser("mia");
+  await berth.addUser("root", { is_admin: 1 });
+  const [root, mia] = [await hubAs(berth, "root"), await hubAs(berth, "mia")];
+  assert.equal((await root("get", base)).body["count"], 1);
+  assert.equal((await mia("get", base)).body["count"], 0);
+  assert.equal((await mia("get", hub)).status, 404);
+  assert.deepEqual((await mia("get", hub)).body, (await mia("get", `${base}/none`)).body);
+});
+
+test("the limit that an upstream tells is shown until its time", async () => {
+  const berth = await startClosedBerth(mirrorSettings("https://127.0.0.1:9"));
+  await berth.addUser("root", { is_admin: 1 });
+  const root = await hubAs(berth, "root");
+  const set = (name: string, value: number): Promise<void> =>
+    berth.exec(`INSERT INTO mirror_counters VALUES ('docker.io', '${name}', ${value})`);
+  const soonMs = Math.ceil(Date.now() / 1000) * 1000 + 600_000;
+  await set("upstreamLimit", 100);
+  await set("upstreamRemaining", 73);
+  await set("upstreamLimitEndsAt", soonMs);
+  const until = new Date(soonMs).toISOString();
+  const { numbers } = (await root("get", hub)).body;
+  assert.deepEqual(numbers?.["upstream_limit"], { requests: 100, remaining: 73, until });
+  await set("upstreamLimitedUntil", soonMs);
+  const { health } = (await root("get", hub)).body;
+  assert.deepEqual(health, { state: "limited", until, since: null, reason: null });
+  await berth.exec("UPDATE mirror_counters SET value = 1 WHERE name LIKE 'upstreamLimit%'");
+  const after = (await root("get", hub)).body;
+  assert.equal(after["health"]?.["state"], "ok");
+  assert.equal(after["numbers"]?.["upstream_limit"], null);
+});
