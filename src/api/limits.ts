@@ -44,3 +44,5 @@ export const evictedNextAtMost = 20;
 /** Pinned images, and schedules, of one mirror. */
 export const pinsAtMost = 1_000;
 export const schedulesAtMost = 1_000;
+/** Tags that one request deletes. */
+export const deletedTagsAtMost = 1_000;

@@ -1,7 +1,8 @@
 import * as z from "zod";
-import { pageFields, time, words } from "./fields.ts";
+import { flag, pageFields, time, words } from "./fields.ts";
 import {
   aliasesAtMost,
+  deletedTagsAtMost,
   diffFieldsAtMost,
   diffLayersAtMost,
   imageLayersAtMost,
@@ -116,8 +117,17 @@ export const referrerSchema = z.object({
     .describe("The tag of the referrer, like sha256-….sig; null for a referrer by subject."),
 });
 
+const freed = z
+  .int()
+  .nullable()
+  .describe(
+    "Bytes that the collector deletes after the deletion, as far as the caller may read the other repositories with the same content. Null: too much to add up.",
+  );
+
+export const tagQuery = z.object({ frees: flag.describe("Adds frees to the answer.") });
 export const tagSchema = tagItemSchema.extend({
   referrers: z.array(referrerSchema).max(shownReferrersAtMost),
+  frees: freed.optional(),
 });
 export type TagAnswer = z.output<typeof tagSchema>;
 
@@ -174,13 +184,13 @@ export const rollbackBody = z.object({
 export const rollbackSchema = z.object({ name: z.string(), digest: z.string() });
 
 export const diffQuery = z.object({
-  from: z.string().max(128),
-  to: z.string().max(128),
+  from: z.string().max(512).describe("A tag or a digest."),
+  to: z.string().max(512).describe("A tag or a digest."),
   platform: z.string().max(255).optional().describe("linux/arm64/v8"),
 });
 
 const compared = z.object({
-  tag: z.string(),
+  tag: z.string().nullable().describe("Null: the request has the digest."),
   digest: z.string(),
   size: z.int(),
   image: imageSchema,
@@ -205,3 +215,35 @@ export const diffSchema = z.object({
   config_change_count: z.int().describe("The number of all changes; the list has the first 1000."),
 });
 export type TagDiffAnswer = z.output<typeof diffSchema>;
+
+/** `POST /api/berth/v1/repositories/NAME/-/tag-deletions` */
+export const deleteTagsBody = z
+  .object({
+    tags: z.array(z.string().max(128)).min(1).max(deletedTagsAtMost).optional(),
+    matching: z.string().min(1).max(256).optional().describe("RE2 expression for the whole name."),
+    keep: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(0)
+      .describe("With matching: the number of the newest matching tags that stay."),
+    unused_for: z
+      .int()
+      .min(0)
+      .max(36_500)
+      .optional()
+      .describe("With matching: days without a push and a pull."),
+    dry_run: z.boolean().default(false),
+  })
+  .refine(({ tags, matching }) => (tags === undefined) !== (matching === undefined), {
+    message: "send either tags or matching",
+  });
+export const deletedTagsSchema = z.object({
+  results: z
+    .array(z.object({ name: z.string(), outcome: z.enum(["deleted", "immutable", "unknown"]) }))
+    .max(deletedTagsAtMost),
+  more: z.boolean().describe("More tags match: repeat the request."),
+  frees: freed,
+  dry_run: z.boolean().describe("True: nothing was deleted."),
+});
+export type DeletedTagsAnswer = z.output<typeof deletedTagsSchema>;

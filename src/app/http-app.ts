@@ -68,7 +68,10 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     ...authentication.parts,
     registry,
     pullCounters,
-    catalog: createCatalog({ database, counts, registry, clock }),
+    catalog: createCatalog({
+      ...{ database, counts, registry, clock },
+      deletesUntagged: config.gc.deleteUntagged,
+    }),
     hub: {
       ...authentication.hub,
       administration: await openAdministration(context),

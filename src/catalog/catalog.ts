@@ -6,6 +6,7 @@ import { createRepositorySummaries, type RepositorySummaries } from "./repositor
 import { createSearch, type Search } from "./search.ts";
 import { createStorageUsageReports, type StorageUsageReports } from "./storage-usage.ts";
 import { createTagDiffs, type TagDiffs } from "./tag-diff.ts";
+import { createTagRemoval, type TagRemoval } from "./tag-removal.ts";
 import { createTagListing, type TagListing } from "./tag-listing.ts";
 
 /** Search, listings, tag diffs and storage usage for Berth's own HTTP API. Search also serves the Hub-shaped API. */
@@ -14,6 +15,7 @@ export interface Catalog {
   readonly repositories: RepositorySummaries;
   readonly tags: TagListing;
   readonly manifests: ManifestInspector;
+  readonly tagRemoval: TagRemoval;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
 }
@@ -23,12 +25,15 @@ export function createCatalog(parts: {
   readonly counts: PullCounts;
   readonly registry: Pick<Registry, "blobs">;
   readonly clock: () => number;
+  /** `gc.deleteUntagged` */
+  readonly deletesUntagged: boolean;
 }): Catalog {
   return {
     search: createSearch(parts),
     repositories: createRepositorySummaries(parts),
     tags: createTagListing(parts),
     manifests: createManifestInspector(parts),
+    tagRemoval: createTagRemoval(parts),
     diffs: createTagDiffs(parts),
     storageUsage: createStorageUsageReports(parts),
   };

@@ -5,7 +5,7 @@ import type { Digest } from "../oci/digest.ts";
 import { OciError } from "../oci/errors.ts";
 import { descriptorsAtMost } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
-import type { Tag } from "../oci/reference.ts";
+import type { Reference, Tag } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import { createImageInspector, type InspectedImage, type Layer } from "./image-inspector.ts";
 import { imagesOfManifests, type Image } from "./tag-inspector.ts";
@@ -20,8 +20,9 @@ export interface FieldChange {
 }
 
 export interface ComparedImage {
-  readonly tag: Tag;
-  /** The digest that the tag points at; `image` is the compared platform of it. */
+  /** `undefined`: the request has the digest. */
+  readonly tag: Tag | undefined;
+  /** The digest of the request, or that the tag points at; `image` is the compared platform of it. */
   readonly digest: Digest;
   readonly image: Image;
   readonly sizeBytes: number;
@@ -61,8 +62,8 @@ const ignoredConfigFields = new Set([
 
 interface DiffRequest {
   readonly repository: RepositoryName;
-  readonly from: Tag;
-  readonly to: Tag;
+  readonly from: Reference;
+  readonly to: Reference;
   /**
    * `os/architecture` or `os/architecture/variant`. Default: linux/amd64, or the first platform that both tags have.
    */
@@ -85,14 +86,8 @@ export function createTagDiffs(parts: {
     ): Promise<TagDiff> {
       const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
       if (home === undefined) throw new OciError("NAME_UNKNOWN");
-      const tags = await database.tagPages.find(home.id, [from, to]);
-      const manifestOf = (tag: Tag): TaggedManifest => {
-        const found = tags.find(({ name }) => name === tag);
-        if (found === undefined)
-          throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
-        return found.manifest;
-      };
-      const [before, after] = [manifestOf(from), manifestOf(to)];
+      const before = await manifestOf(database, home.id, from);
+      const after = await manifestOf(database, home.id, to);
       const held = await imagesOfManifests(database, home.id, [before, after], work);
       const imagesOf = ({ id }: TaggedManifest): readonly Image[] => held.get(id)?.images ?? [];
       const [older, newer] = pairOf(imagesOf(before), imagesOf(after), platform);
@@ -111,8 +106,8 @@ export function createTagDiffs(parts: {
       const has = new Set(fresh.layers.map(({ digest }) => digest));
       const added = fresh.layers.filter(({ digest }) => !had.has(digest));
       return {
-        from: { tag: from, digest: before.digest, image: older, sizeBytes: older.sizeBytes },
-        to: { tag: to, digest: after.digest, image: newer, sizeBytes: newer.sizeBytes },
+        from: comparedOf(from, before, older),
+        to: comparedOf(to, after, newer),
         layers: {
           shared: listOf(fresh.layers.filter(({ digest }) => had.has(digest))),
           added: listOf(added),
@@ -126,6 +121,29 @@ export function createTagDiffs(parts: {
     },
   };
 }
+
+async function manifestOf(
+  { tagPages, images }: Pick<Database, "tagPages" | "images">,
+  repositoryId: number,
+  reference: Reference,
+): Promise<TaggedManifest> {
+  const [found] =
+    reference.kind === "digest"
+      ? await images.manifests(repositoryId, [reference.digest])
+      : (await tagPages.find(repositoryId, [reference.tag])).map(({ manifest }) => manifest);
+  if (found !== undefined) return found;
+  const { kind: _, ...detail } = reference;
+  throw new OciError("MANIFEST_UNKNOWN", undefined, { detail });
+}
+
+const comparedOf = (
+  reference: Reference,
+  { digest }: TaggedManifest,
+  image: Image,
+): ComparedImage => ({
+  tag: reference.kind === "tag" ? reference.tag : undefined,
+  ...{ digest, image, sizeBytes: image.sizeBytes },
+});
 
 const listOf = (layers: readonly Layer[]): LayerList => ({
   layers: layers.slice(0, diffLayersAtMost),

@@ -77,16 +77,23 @@ export function createTagSearch(parts: Parts) {
       };
     },
 
-    /** All tags that match, by name, at most `limit`. */
+    /** All tags that match, by name, with the times of their last pushes. Throws UNSUPPORTED as `find`. */
     async all(
       home: TaggedHome,
       filter: TagFilter,
-      limit: number,
       work: YieldingWork,
-    ): Promise<readonly Tag[]> {
-      const columns = await scanTags(database, home, columnsFor(filter), work);
+    ): Promise<readonly TagCursorPosition[]> {
+      const columns = await scanTags(
+        database,
+        home,
+        { ...columnsFor(filter), hasTimes: true },
+        work,
+      );
       const matching = await matchingTags(parts, home, { columns, filter }, work);
-      return Array.from(matching.slice(0, limit), (at) => columns.names[at] as Tag);
+      return Array.from(matching, (at) => ({
+        name: columns.names[at] as Tag,
+        updatedAtMs: columns.updatedAtMs[at] ?? 0,
+      }));
     },
   };
 }

@@ -58,7 +58,7 @@ export const commands = {
   ...pick(repositoryCreation, "createRepository"),
   ...pick(storeBlob, "storeBlob"),
   ...pick(tagHistory, "rollBackTag"),
-  ...pick(tags, "deleteTag"),
+  ...pick(tags, "deleteTag", "deleteTags"),
   ...pick(uploads, "startUpload", "touchUpload", "reserveUpload", "endUpload"),
   ...pick(
     accessTokens,

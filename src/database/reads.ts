@@ -17,6 +17,7 @@ import { createSearchReads } from "./catalog/search.ts";
 import { createStarReads } from "./catalog/stars.ts";
 import { createStorageUsageReads } from "./catalog/storage-usage.ts";
 import { createTagPageReads } from "./catalog/tag-pages.ts";
+import { createTagRemovalReads } from "./catalog/tag-removal.ts";
 import { createTagRelationReads } from "./catalog/tag-relations.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
 import { createAuditReads } from "./events/audit.ts";
@@ -91,6 +92,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     storageUsage: createStorageUsageReads(db),
     tagPages: createTagPageReads(lists),
     tagRelations: createTagRelationReads(lists),
+    tagRemoval: createTagRemovalReads(lists),
     mirrors: createMirrorReads(db),
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),

@@ -15,6 +15,8 @@ export interface PageRequest {
   readonly limit: number;
 }
 
+const tagsAtOnce = 100;
+
 export type Tags = ReturnType<typeof createTags>;
 
 export function createTags(parts: {
@@ -28,6 +30,23 @@ export function createTags(parts: {
       const found = await database.tags.list(repository, page);
       if (found === undefined) throw unknownName(repository);
       return found;
+    },
+
+    /** Deletes tags; their manifests stay. Transactions of 100 tags; a failure leaves the deleted ones deleted. */
+    async delete(
+      actor: Actor,
+      repository: RepositoryName,
+      tags: readonly Tag[],
+    ): Promise<{ readonly deleted: ReadonlySet<Tag>; readonly immutable: ReadonlySet<Tag> }> {
+      const [deleted, immutable] = [new Set<Tag>(), new Set<Tag>()];
+      for (let at = 0; at < tags.length; at += tagsAtOnce) {
+        const some = tags.slice(at, at + tagsAtOnce);
+        const change = { actor, repository, tags: some, ...leasePolicy.eventTimes() };
+        const result = await database.commands.deleteTags(change);
+        for (const tag of result.deleted) deleted.add(tag);
+        for (const tag of result.immutable) immutable.add(tag);
+      }
+      return { deleted, immutable };
     },
 
     /**

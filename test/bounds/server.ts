@@ -38,7 +38,10 @@ function cpuMsSoFar(): number {
   return (user + system) / 1000;
 }
 
-const berth = await startClosedBerth({ "limits.headerSize": "64KiB" });
+const berth = await startClosedBerth({
+  "limits.headerSize": "64KiB",
+  "gc.deleteUntagged": "true",
+});
 const world = await buildWorld(berth);
 const delays = monitorEventLoopDelay({ resolution: 5 });
 delays.enable();

@@ -202,6 +202,12 @@ const tagLists: Row = (world, route) => [
     "order=updated&filter=a&page=150",
   ].map((query) => ({ path: `${pathOf(world, route)}?page_size=100&${query}` })),
 ];
+const deletions = withBody(
+  { matching: ".*", dry_run: true },
+  { matching: "(([a-z]|[0-9]|-){1,60}){1,8}", unused_for: 0, keep: 1, dry_run: true },
+  { tags: Array.from({ length: 1_000 }, (_, at) => `z-index-${at}`), dry_run: true },
+  { tags: ["config-first", "configs-first", "z-long"], dry_run: true },
+);
 const histories: Row = () =>
   [1, 2, 500].map((page) => ({
     path: `/api/berth/v1/repositories/mia/big/-/tags/one/history?page_size=100&page=${page}`,
@@ -264,7 +270,9 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
   "GET /api/berth/v1/repositories/*repository/-/tags": tagLists,
-  "GET /api/berth/v1/repositories/*repository/-/tags/:tag": views,
+  "POST /api/berth/v1/repositories/*repository/-/tag-deletions": deletions,
+  "GET /api/berth/v1/repositories/*repository/-/tags/:tag": (world, route) =>
+    views(world, route).flatMap((view) => [view, { path: `${view.path}?frees=true` }]),
   ...ofRepository("GET", "/tags/:tag", views),
   ...ofRepository("GET", "/tags/:tag/images", views),
   ...ofRepository("PATCH", "/immutabletags", immutable),

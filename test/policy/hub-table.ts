@@ -162,6 +162,7 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`GET ${berth}/repositories/*repository/-/diff`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest`]: "read",
   [`GET ${berth}/repositories/*repository/-/tags`]: "read",
+  [`POST ${berth}/repositories/*repository/-/tag-deletions`]: "admin",
   [`GET ${berth}/repositories/*repository/-/tags/:tag`]: "read",
   [`DELETE ${berth}/repositories/*repository/-/tags/:tag`]: "admin",
   [`GET ${berth}/repositories/*repository/-/tags/:tag/history`]: "read",

@@ -40,9 +40,9 @@ function description({ from, to, layers, config, ...sums }: TagDiffAnswer): read
   const change = `${sums.size_change < 0 ? "-" : "+"}${formatBytes(Math.abs(sums.size_change))}`;
   const lines: Line[] = [
     ...factLines([
-      ["compared", `${from.tag} and ${to.tag}, ${platformOf(to.image)}`],
+      ["compared", `${nameOf(from)} and ${nameOf(to)}, ${platformOf(to.image)}`],
       ["size", `${formatBytes(from.size)} → ${formatBytes(to.size)} (${change})`],
-      ["download", `${formatBytes(sums.download_size)} for a client that has ${from.tag}`],
+      ["download", `${formatBytes(sums.download_size)} for a client that has ${nameOf(from)}`],
     ]),
     "",
     [strong(`Layers: ${counts.shared} shared`)],
@@ -74,3 +74,5 @@ export function platformOf({ os, architecture, variant, os_version }: ImageAnswe
   const platform = [os || "?", architecture || "?", ...(variant === null ? [] : [variant])];
   return `${platform.join("/")}${os_version === null ? "" : ` ${os_version}`}`;
 }
+
+const nameOf = ({ tag, digest }: TagDiffAnswer["from"]): string => tag ?? shortDigest(digest);

@@ -124,6 +124,45 @@ export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | 
   return true;
 }
 
+interface DeleteTags extends TagChange {
+  /** At most 100, so that the transaction is short. */
+  readonly tags: readonly Tag[];
+}
+
+/** Deletes the tags that exist and are not immutable; their manifests stay. Returns the deleted and the immutable ones. */
+export async function deleteTags(
+  tx: Db,
+  deletion: DeleteTags,
+): Promise<{ readonly deleted: readonly Tag[]; readonly immutable: readonly Tag[] }> {
+  const { repository, tags, nowMs, dueAtMs } = deletion;
+  const home = await lockRepository(tx, repository, "change");
+  if (home === undefined) return { deleted: [], immutable: [] };
+  const found = await tx
+    .selectFrom("tags")
+    .select(["name", "manifest_id as manifestId"])
+    .where("repository_id", "=", home.id)
+    .where("name", "in", tags)
+    .orderBy("name")
+    .execute();
+  const isImmutable =
+    home.immutableTags === null ? () => false : await matcherOf(home.immutableTags);
+  const deletable = found.filter(({ name }) => !isImmutable(name));
+  const deleted = deletable.map(({ name }) => name);
+  if (deleted.length > 0) {
+    await tx
+      .deleteFrom("tags")
+      .where("repository_id", "=", home.id)
+      .where("name", "in", deleted)
+      .execute();
+    const manifests = new Set(deletable.map(({ manifestId }) => manifestId));
+    for (const id of [...manifests].toSorted((a, b) => a - b))
+      await addManifestCandidate(tx, id, dueAtMs);
+    await recordDeletions(tx, home.id, deleted, deletion);
+    await touchRepository(tx, home.id, nowMs);
+  }
+  return { deleted, immutable: found.map(({ name }) => name).filter((name) => isImmutable(name)) };
+}
+
 async function recordDeletions(
   tx: Db,
   repositoryId: number,

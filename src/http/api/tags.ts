@@ -9,17 +9,19 @@ import {
   rollbackSchema,
   tagItemSchema,
   tagListQuery,
+  tagQuery,
   tagMoveSchema,
   tagSchema,
   type imageSchema,
   type referrerSchema,
 } from "../../api/tags.ts";
+import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { ComparedImage, LayerList, TagDiff } from "../../catalog/tag-diff.ts";
 import type { Image } from "../../catalog/tag-inspector.ts";
 import type { ListedTag, ShownMove, TagReferrer } from "../../catalog/tag-listing.ts";
 import { parseDigest } from "../../oci/digest.ts";
-import { parseTag, type Tag } from "../../oci/reference.ts";
+import { parseReference, type Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { HubError } from "../hub/errors.ts";
 import type { Pager } from "../hub/pages.ts";
@@ -30,6 +32,7 @@ import { root } from "./repositories.ts";
 interface Parts {
   readonly catalog: Catalog;
   readonly registry: Pick<Registry, "tags" | "manifests">;
+  readonly policy: HubPolicy;
   readonly pager: Pager;
 }
 
@@ -56,7 +59,7 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
       method: "get",
       path: `${repositoryPath}/-/diff`,
       requires: { of: "repository", permission: "see contents" },
-      summary: "The differences of two tags: layers, sizes, configuration",
+      summary: "The differences of two tags or digests: layers, sizes, configuration",
       query: diffQuery,
       answer: diffSchema,
       handle: (request) => diff(parts, request),
@@ -89,11 +92,9 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
       path: tagPath,
       requires: see,
       summary: "A tag with its images and its referrers",
+      query: tagQuery,
       answer: tagSchema,
-      handle: async ({ repository, params, work }) => {
-        const tag = await parts.catalog.tags.get(repository, tagFrom(params["tag"]), work);
-        return { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
-      },
+      handle: (request) => get(parts, request),
     }),
     route({ path: tagPath, ...tagDeletion(registry) }),
   ];
@@ -125,6 +126,18 @@ async function list(
   return pager.numbered(ctx, numbered, count, items.map(presentTag));
 }
 
+async function get(
+  { catalog, policy }: Parts,
+  { session, repository, params, query, work }: HubRequest<z.output<typeof tagQuery>>,
+): Promise<z.input<typeof tagSchema>> {
+  const tag = await catalog.tags.get(repository, tagFrom(params["tag"]), work);
+  const shown = { ...presentTag(tag), referrers: tag.referrers.map(presentReferrer) };
+  if (query.frees !== true) return shown;
+  const visibility = policy.visibilityFor(session);
+  const bytes = await catalog.tagRemoval.frees(tag.repositoryId, [tag.name], visibility, work);
+  return { ...shown, frees: bytes ?? null };
+}
+
 async function listMoves(
   { catalog, pager }: Parts,
   { ctx, repository, params, query }: HubRequest<z.output<typeof pageQuery>>,
@@ -139,7 +152,7 @@ async function diff(
   { catalog }: Parts,
   { repository, query, work }: HubRequest<z.output<typeof diffQuery>>,
 ): Promise<z.input<typeof diffSchema>> {
-  const [from, to] = [parseTag(query.from), parseTag(query.to)];
+  const [from, to] = [parseReference(query.from), parseReference(query.to)];
   const wanted = { repository, from, to, platform: query.platform };
   return presentDiff(await catalog.diffs.compare(wanted, work));
 }
@@ -219,7 +232,7 @@ function presentDiff(found: TagDiff): z.input<typeof diffSchema> {
 }
 
 function presentCompared({ tag, digest, image, sizeBytes }: ComparedImage) {
-  return { tag, digest, size: sizeBytes, image: presentImage(image) };
+  return { tag: tag ?? null, digest, size: sizeBytes, image: presentImage(image) };
 }
 
 function presentLayers({ layers }: LayerList) {

@@ -19,6 +19,7 @@ import { accessRoutes } from "../api/access.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
 import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
+import { berthTagRemovalRoutes } from "../api/tag-removal.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { Route } from "../route.ts";
@@ -88,6 +89,7 @@ export function hubRoutes(
     ...jobRoutes(parts),
     ...mirrorRoutes(parts),
     ...berthTagRoutes(parts),
+    ...berthTagRemovalRoutes(parts),
     ...berthManifestRoutes(parts),
     ...berthRepositoryRoutes(parts),
   ];

@@ -1,5 +1,5 @@
 import { ids, pushedImagesSteps } from "./pushed-images.ts";
-import { app, base, by, digest, inAnyOrder, manifest, type Step } from "./support.ts";
+import { app, base, by, change, digest, inAnyOrder, manifest, tag, type Step } from "./support.ts";
 
 /** Images, storage usage, and the lists and searches that depend on the principal. */
 export const imagesSteps: readonly Step[] = [
@@ -275,6 +275,34 @@ export const imagesSteps: readonly Step[] = [
         ],
       ],
     ]),
+  ],
+  [(db) => db.tagRemoval.manifestsOf(ids.app, [tag("Ab_1"), tag("none")]), [ids.image]],
+  [(db) => inAnyOrder(db.tagRemoval.dependents(ids.app, [ids.image, ids.index], 5)), [1, 4, 5]],
+  [(db) => db.tagRemoval.unused(ids.app, [1, 4], { tags: [tag("Ab_1")], manifestIds: [] }), []],
+  [(db) => db.tagRemoval.unused(ids.app, [1, 4], { tags: [tag("Ab_1")], manifestIds: [3] }), [1]],
+  [
+    (db) => inAnyOrder(db.tagRemoval.contents([ids.image], 5)),
+    [digest("config"), digest("layer")].toSorted(),
+  ],
+  [
+    (db) =>
+      db.tagRemoval.unusedBytes(ids.app, [digest("config"), digest("layer")], [1], {
+        kind: "everything",
+      }),
+    6,
+  ],
+  [
+    (db) =>
+      db.tagRemoval.unusedBytes(ids.app, [digest("config"), digest("layer")], [1], {
+        kind: "public",
+      }),
+    11,
+  ],
+  [(db) => db.tagRemoval.unusedBytes(ids.app, [digest("config")], [], { kind: "public" }), 0],
+  [
+    (db) =>
+      db.commands.deleteTags({ ...change, dueAtMs: 2_000, repository: app, tags: [tag("Ab_1")] }),
+    { deleted: ["Ab_1"], immutable: [] },
   ],
   [(db) => db.commands.unstar({ ...by(ids.bob, "bob"), repository: app }), undefined],
   [(db) => db.stars.has(ids.bob, ids.app), false],

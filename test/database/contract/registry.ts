@@ -210,6 +210,11 @@ export const registrySteps: readonly Step[] = [
   ],
   [(db) => db.commands.setImmutableTags({ ...change, repository: app, patterns: ["1"] }), true],
   [
+    (db) =>
+      db.commands.deleteTags({ ...change, dueAtMs: 2_000, repository: app, tags: [tag("none")] }),
+    { deleted: [], immutable: [] },
+  ],
+  [
     (db) => db.commands.deleteTag({ ...change, dueAtMs: 2_000, repository: app, tag: tag("1") }),
     { rejected: "immutable", tag: "1" },
   ],

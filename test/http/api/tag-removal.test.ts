@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { DeletedTagsAnswer, TagAnswer, TagDiffAnswer } from "../../../src/api/tags.ts";
+import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
+import { startClosedBerth } from "../../support/closed.ts";
+
+const root = "/api/berth/v1/repositories";
+const ociIndex = "application/vnd.oci.image.index.v1+json";
+const ociImage = "application/vnd.oci.image.manifest.v1+json";
+
+const berth = await startClosedBerth({ "gc.deleteUntagged": "true" });
+await berth.addUser("ann");
+await berth.addUser("mia");
+const ann = berth.as("ann");
+
+async function pushImage(repository: string, reference: string, layer: string) {
+  const image = await pushImageParts(ann, repository, { layer, config: { layer } });
+  await putManifest(ann, repository, reference || image.digest, image.manifest).expect(201);
+  return { ...image, bytes: layer.length + sizeOfConfig(image.manifest) };
+}
+const sizeOfConfig = (manifest: Buffer): number =>
+  (JSON.parse(manifest.toString("utf8")) as { config: { size: number } }).config.size;
+
+async function freesOf(repository: string, tag: string): Promise<number | null | undefined> {
+  const { body } = await ann.api.get(`${root}/${repository}/-/tags/${tag}?frees=true`).expect(200);
+  return (body as TagAnswer).frees;
+}
+
+async function remove(repository: string, body: object): Promise<DeletedTagsAnswer> {
+  const answer = await ann.api.post(`${root}/${repository}/-/tag-deletions`).send(body).expect(200);
+  return answer.body as DeletedTagsAnswer;
+}
+const outcomes = ({ results }: DeletedTagsAnswer) =>
+  results.map(({ name, outcome }) => `${name} ${outcome}`);
+
+describe("the bytes that a deletion of a tag frees", () => {
+  test("are those of the blobs that only this tag uses, with the images of an index", async () => {
+    const first = await pushImage("ann/frees", "", "first layer");
+    const shared = await pushImage("ann/frees", "other", "shared layer!");
+    const entry = ({ digest, manifest }: typeof first) => ({
+      ...{ mediaType: ociImage, digest, size: manifest.length },
+    });
+    const index = {
+      ...{ schemaVersion: 2, mediaType: ociIndex, manifests: [entry(first), entry(shared)] },
+    };
+    await putManifest(ann, "ann/frees", "both", index, ociIndex).expect(201);
+    assert.equal(await freesOf("ann/frees", "both"), first.bytes);
+    assert.equal(await freesOf("ann/frees", "other"), 0);
+    const { frees } = await remove("ann/frees", { tags: ["both", "other"], dry_run: true });
+    assert.equal(frees, first.bytes + shared.bytes);
+    const { body } = await ann.api.get(`${root}/ann/frees/-/tags/both`).expect(200);
+    assert.ok(!("frees" in (body as object)));
+  });
+
+  test("include the signature of the image, and not what another readable repository has", async () => {
+    const image = await pushImage("ann/signed", "1", "signed layer");
+    const signature = await pushImageParts(ann, "ann/signed", { layer: "signature" });
+    const fields = JSON.parse(signature.manifest.toString("utf8")) as object;
+    const subject = { mediaType: ociImage, digest: image.digest, size: image.manifest.length };
+    const referrer = Buffer.from(JSON.stringify({ ...fields, subject }));
+    await putManifest(ann, "ann/signed", signature.digest, signature.manifest).expect(201);
+    await ann.api.delete(`/v2/ann/signed/manifests/${signature.digest}`).expect(202);
+    await ann.api
+      .put("/v2/ann/signed/manifests/sig")
+      .set("Content-Type", ociImage)
+      .serialize((body: Buffer) => body as unknown as string)
+      .send(referrer)
+      .expect(201);
+    await remove("ann/signed", { tags: ["sig"] });
+    const expected = image.bytes + "signature".length + sizeOfConfig(signature.manifest);
+    assert.equal(await freesOf("ann/signed", "1"), expected);
+    await pushBlob(ann, "ann/elsewhere", "signed layer");
+    assert.equal(await freesOf("ann/signed", "1"), expected - "signed layer".length);
+  });
+
+  test("are none for a tag with an alias", async () => {
+    const { manifest } = await pushImage("ann/alias", "1", "alias");
+    await putManifest(ann, "ann/alias", "latest", manifest).expect(201);
+    assert.equal(await freesOf("ann/alias", "1"), 0);
+  });
+});
+
+describe("POST /api/berth/v1/repositories/NAME/-/tag-deletions", () => {
+  test("deletes the named tags, keeps immutable ones, and names unknown ones", async () => {
+    for (const tag of ["v1", "v2", "dev"]) await pushImage("ann/named", tag, tag);
+    await berth.exec(`UPDATE repositories SET immutable_tags = '["v2"]' WHERE name = 'ann/named'`);
+    const body = { tags: ["v1", "v2", "none", "not a tag", "v1"] };
+    const expected = ["v1 deleted", "v2 immutable", "none unknown", "not a tag unknown"];
+    const dry = await remove("ann/named", { ...body, dry_run: true });
+    assert.deepEqual([outcomes(dry), dry.dry_run], [expected, true]);
+    await ann.api.get("/v2/ann/named/manifests/v1").expect(200);
+    assert.deepEqual(outcomes(await remove("ann/named", body)), expected);
+    await ann.api.get("/v2/ann/named/manifests/v1").expect(404);
+    await ann.api.get("/v2/ann/named/manifests/v2").expect(200);
+    await ann.api.get("/v2/ann/named/manifests/dev").expect(200);
+    const { body: past } = await ann.api.get(`${root}/ann/named/-/tags/v1/history`).expect(200);
+    assert.equal((past as { results: { reason: string }[] }).results[0]?.reason, "delete");
+  });
+
+  test("deletes the tags that match an expression, but the newest and the used ones", async () => {
+    for (const tag of ["1.0", "1.1", "1.2", "1.3", "other"]) await pushImage("ann/some", tag, tag);
+    await berth.exec(
+      "UPDATE tags SET updated_at = updated_at - 864000000 WHERE name IN ('1.0', '1.1')",
+    );
+    const selection = { matching: "1[.].*", keep: 2, unused_for: 5 };
+    const dry = await remove("ann/some", { ...selection, dry_run: true });
+    assert.deepEqual(outcomes(dry), ["1.0 deleted", "1.1 deleted"]);
+    const none = await remove("ann/some", { ...selection, keep: 4, dry_run: true });
+    assert.deepEqual([outcomes(none), none.frees], [[], 0]);
+    const used = await remove("ann/some", { ...selection, unused_for: 20, dry_run: true });
+    assert.deepEqual(outcomes(used), []);
+    assert.deepEqual(outcomes(await remove("ann/some", selection)), outcomes(dry));
+    const { body } = await ann.api.get(`${root}/ann/some/-/tags`).expect(200);
+    assert.equal((body as { count: number }).count, 3);
+  });
+
+  test("rejects both or neither of tags and matching, invalid expressions, and other accounts", async () => {
+    await pushImage("ann/rejected", "1", "rejected");
+    const path = `${root}/ann/rejected/-/tag-deletions`;
+    const tooMany = Array.from({ length: 1_001 }, (_, at) => `t${at}`);
+    for (const body of [{}, { tags: ["1"], matching: "1" }, { matching: "(" }, { tags: tooMany }])
+      await ann.api.post(path).send(body).expect(400);
+    await berth
+      .as("mia")
+      .api.post(path)
+      .send({ tags: ["1"] })
+      .expect(404);
+    await berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/rejected'");
+    await berth
+      .as("mia")
+      .api.post(path)
+      .send({ tags: ["1"] })
+      .expect(403);
+    await ann.api.get("/v2/ann/rejected/manifests/1").expect(200);
+  });
+});
+
+describe("GET /api/berth/v1/repositories/NAME/-/diff", () => {
+  test("compares a digest with a tag, also a digest without a tag", async () => {
+    const older = await pushImage("ann/diff", "1", "older");
+    await pushImage("ann/diff", "1", "newer one");
+    const path = `${root}/ann/diff/-/diff`;
+    const query = { from: older.digest, to: "1" };
+    const { body } = await ann.api.get(path).query(query).expect(200);
+    const { from, to, download_size } = body as TagDiffAnswer;
+    assert.deepEqual([from.tag, from.digest, to.tag, download_size], [null, older.digest, "1", 9]);
+    const missing = `sha256:${"0".repeat(64)}`;
+    await ann.api.get(path).query({ from: missing, to: "1" }).expect(404);
+    await ann.api.get(path).query({ from: "sha256:0", to: "1" }).expect(400);
+  });
+});
