@@ -182,6 +182,7 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
   if (page === "home") return [recentCall, popularCall];
   if (page === "explore") return [searchCall(query)];
   if (name === undefined) return [];
+  if (page === "digest") return [repositoryCall(name, `/-/manifests/${params["digest"] ?? ""}`)];
   if (page === "history") return [tagCall(name, tag ?? "", "/history?page_size=50")];
   const repository = repositoryCall(name);
   if (page === "tag")

@@ -3,16 +3,19 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { sessionCall } from "./addresses.ts";
 import { offlineSince, send, useAnswer, visibleCalls } from "./answers.ts";
 import { clock } from "./format.ts";
-import { startKeys, keysAreOn, setKeys } from "./keys.ts";
-import { Dialog } from "./parts/dialog.tsx";
+import { startKeys } from "./keys.ts";
 import { Icon, Logo } from "./parts/icon.tsx";
-import { Block } from "./parts/copy.tsx";
+import { lazy } from "./parts/lazy.tsx";
 import { SearchBox } from "./parts/search-box.tsx";
 import { Toasts } from "./parts/toast.tsx";
 import { usePlace } from "./router.ts";
 import { useSession } from "./session.ts";
 import { chooseTheme, themeNow, type Theme } from "./theme.ts";
 import { frame } from "./words/frame.ts";
+
+const dialogs = () => import("./dialogs/frame.tsx");
+const Keys = lazy(async () => (await dialogs()).Keys);
+const ApiCalls = lazy(async () => (await dialogs()).ApiCalls);
 
 /** A button with a list of links or actions below it. Escape and a click elsewhere close it. */
 export function Menu({
@@ -173,53 +176,8 @@ function Footer({ onKeys }: { readonly onKeys: () => void }) {
         </button>
         <span class={`end ${isReady ? "live" : ""}`}>{isReady ? frame.ready : frame.notReady}</span>
       </div>
-      {calls && (
-        <Dialog title={frame.apiTitle} onClose={() => setCalls(undefined)}>
-          <p>{frame.apiHint}</p>
-          <Block text={calls.map((call) => `curl '${location.origin}${call}'`).join("\n")} />
-          <div class="actions">
-            <button type="button" class="btn" onClick={() => setCalls(undefined)}>
-              {frame.close}
-            </button>
-          </div>
-        </Dialog>
-      )}
+      {calls && <ApiCalls calls={calls} onClose={() => setCalls(undefined)} />}
     </footer>
-  );
-}
-
-function Keys({ onClose }: { readonly onClose: () => void }) {
-  const [isOn, setOn] = useState(keysAreOn());
-  return (
-    <Dialog title={frame.shortcuts} onClose={onClose}>
-      <dl class="facts">
-        {frame.keys.map(([key, text]) => (
-          <>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </>
-        ))}
-      </dl>
-      <label class="actions">
-        <input
-          type="checkbox"
-          class="check"
-          checked={isOn}
-          onChange={() => {
-            setKeys(!isOn);
-            setOn(!isOn);
-          }}
-        />
-        {frame.shortcutsOff}
-      </label>
-      <div class="actions">
-        <button type="button" class="btn" onClick={onClose}>
-          {frame.close}
-        </button>
-      </div>
-    </Dialog>
   );
 }
 

@@ -4,7 +4,7 @@ import { fileOf, sessionCall, titleAt, type PageName } from "./addresses.ts";
 import { startLive, takeFirstAnswers, useAnswer, whenSignedOut } from "./answers.ts";
 import { Frame } from "./frame.tsx";
 import { NotFound } from "./pages/not-found.tsx";
-import { SignInAgain } from "./parts/sign-in-form.tsx";
+import { lazy } from "./parts/lazy.tsx";
 import { Loading } from "./parts/states.tsx";
 import { announce } from "./parts/toast.tsx";
 import { PlaceContext, placeNow, startRouter } from "./router.ts";
@@ -21,8 +21,14 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   history: () => import("./pages/history.tsx"),
   manifest: () => import("./pages/manifest.tsx"),
   referrers: () => import("./pages/referrers.tsx"),
+  compare: () => import("./pages/compare.tsx"),
+  digest: () => import("./pages/digest.tsx"),
+  "repository-settings": () => import("./pages/repository-settings.tsx"),
+  access: () => import("./pages/access.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
+
+const SignInAgain = lazy(async () => (await import("./dialogs/sign-in.tsx")).SignInAgain);
 
 const loaded = new Map<string, ComponentType>();
 

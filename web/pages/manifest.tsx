@@ -1,14 +1,9 @@
-import type { ManifestAnswer } from "../../src/api/manifests.ts";
-import { digestAddress, fullName, repositoryCall, tagCall } from "../addresses.ts";
+import { fullName, tagCall } from "../addresses.ts";
 import { ask, useAnswer } from "../answers.ts";
-import { visibleText } from "../format.ts";
-import { CopyButton } from "../parts/copy.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
+import { ManifestText } from "../parts/manifest-text.tsx";
+import { Loading } from "../parts/states.tsx";
 import { TagHead, type TagView } from "../parts/tag-head.tsx";
-import { Digest, Size } from "../parts/text.tsx";
 import { useParams } from "../router.ts";
-import { parts } from "../words/frame.ts";
-import { tag as words } from "../words/tag.ts";
 import { FailedPage } from "./not-found.tsx";
 
 /** The manifest of a tag as it was pushed, and what it names. */
@@ -29,56 +24,5 @@ export function Page() {
         <ManifestText name={fullName(name)} digest={data.digest} />
       </main>
     </>
-  );
-}
-
-/** The exact text of a manifest, with links to the manifests that it names. */
-export function ManifestText({ name, digest }: { readonly name: string; readonly digest: string }) {
-  const call = repositoryCall(name, `/-/manifests/${digest}`);
-  const answer = useAnswer<ManifestAnswer>(call);
-  return (
-    <Loaded answer={answer} url={call}>
-      {(manifest) => (
-        <section class="card" aria-labelledby="manifest">
-          <header>
-            <h2 id="manifest">{words.manifest}</h2>
-            <span class="end">
-              <span class="mono sub">{visibleText(manifest.media_type)}</span>
-              <Size bytes={manifest.size} />
-              {manifest.raw !== null && <CopyButton text={manifest.raw} label={parts.copy} />}
-            </span>
-          </header>
-          <div class="body stack">
-            <div>
-              <Digest digest={manifest.digest} />
-            </div>
-            {manifest.children.length > 0 && (
-              <ul class="list">
-                {manifest.children.slice(0, 50).map((child) => (
-                  <li key={child.digest}>
-                    <a class="link mono" href={digestAddress(name, child.digest)}>
-                      {child.digest.slice(0, 19)}
-                    </a>
-                    <span class="sub">
-                      {child.platform === null
-                        ? visibleText(child.media_type)
-                        : `${child.platform.os}/${child.platform.architecture} ${child.platform.os_version ?? ""}`}
-                    </span>
-                    <span class="end">
-                      <Size bytes={child.size} />
-                    </span>
-                  </li>
-                ))}
-              </ul>
-            )}
-            {manifest.raw !== null && (
-              <pre class="block" tabIndex={0}>
-                {manifest.raw}
-              </pre>
-            )}
-          </div>
-        </section>
-      )}
-    </Loaded>
   );
 }

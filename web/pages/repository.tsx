@@ -1,5 +1,4 @@
-import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { RepositoryAnswer, RepositoryUsageAnswer } from "../../src/api/repositories.ts";
 import {
   fullName,
@@ -13,6 +12,7 @@ import { count, roughCount, size } from "../format.ts";
 import { PullsChart, SizeBar, Swatch } from "../parts/charts.tsx";
 import { Prompt } from "../parts/copy.tsx";
 import { PullCard } from "../parts/pull-card.tsx";
+import { ReadmeText } from "../parts/readme-text.tsx";
 import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
 import { Loaded, Loading } from "../parts/states.tsx";
 import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
@@ -152,17 +152,6 @@ function NoTags({ repository }: { readonly repository: RepositoryAnswer }) {
       </div>
     </section>
   );
-}
-
-type ReadmeView = ComponentType<{ readonly text: string }>;
-
-/** Loads the Markdown renderer only for a repository with a README. */
-export function ReadmeText({ text }: { readonly text: string }) {
-  const [View, setView] = useState<ReadmeView>();
-  useEffect(() => {
-    void import("../readme/readme.tsx").then((loaded) => setView(() => loaded.ReadmeElements));
-  }, []);
-  return View === undefined ? <Loading /> : <View text={text} />;
 }
 
 function Readme({ repository }: { readonly repository: RepositoryAnswer }) {

@@ -1,4 +1,4 @@
-import { SignInForm } from "../parts/sign-in-form.tsx";
+import { SignInForm } from "../dialogs/sign-in.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { signIn } from "../words/frame.ts";

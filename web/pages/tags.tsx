@@ -1,14 +1,13 @@
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer } from "../../src/api/repositories.ts";
 import { hubCall, repositoryCall, tagListCall, tagsPageSize } from "../addresses.ts";
-import { ask, send, useAnswer } from "../answers.ts";
+import { ask, useAnswer } from "../answers.ts";
 import { osName } from "../format.ts";
-import { Confirm } from "../parts/dialog.tsx";
+import { lazy } from "../parts/lazy.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
 import { Loaded, Loading } from "../parts/states.tsx";
 import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
-import { showToast } from "../parts/toast.tsx";
 import { setQuery, useParams, usePlace } from "../router.ts";
 import { tags as words } from "../words/repository.ts";
 import { FailedPage } from "./not-found.tsx";
@@ -18,11 +17,7 @@ interface TagPage {
   readonly results: readonly TagItem[];
 }
 
-/** What deleting tags would do, or did. */
-interface Deletion {
-  readonly tags: readonly { readonly name: string; readonly result: string }[];
-  readonly frees: number;
-}
+const DeleteTags = lazy(async () => (await import("../dialogs/delete-tags.tsx")).DeleteTags);
 
 export function Page() {
   const { name = "" } = useParams();
@@ -222,49 +217,5 @@ function Toolbar({
         {found !== undefined && words.found(found, repository.tag_count)}
       </span>
     </div>
-  );
-}
-
-function DeleteTags({
-  name,
-  tags,
-  onClose,
-}: {
-  readonly name: string;
-  readonly tags: readonly string[];
-  readonly onClose: (isDone: boolean) => void;
-}) {
-  const call = repositoryCall(name, "/-/tags/delete");
-  const [plan, setPlan] = useState<Deletion>();
-  const [isAsked, setAsked] = useState(false);
-  if (!isAsked) {
-    setAsked(true);
-    void send<Deletion>("POST", call, { tags, dry_run: true }).then((result) => {
-      if (result.ok) setPlan(result.data);
-    });
-  }
-  const kept = plan?.tags.filter(({ result }) => result === "immutable").length ?? 0;
-  return (
-    <Confirm
-      title={words.deleteTitle(tags.length)}
-      action={words.deleteNow(tags.length - kept)}
-      isDangerous
-      onClose={() => onClose(false)}
-      onConfirm={async () => {
-        const result = await send<Deletion>("POST", call, { tags });
-        if (!result.ok) return result.failure;
-        const done = result.data.tags.filter((tag) => tag.result === "deleted").length;
-        showToast({ text: words.deleted(done) });
-        onClose(true);
-        return undefined;
-      }}
-    >
-      <p class="mono">
-        {tags.slice(0, 10).join(", ")}
-        {tags.length > 10 && " …"}
-      </p>
-      <p>{plan === undefined ? words.computing : words.frees(plan.frees)}</p>
-      {kept > 0 && <p>{words.keeps(kept)}</p>}
-    </Confirm>
   );
 }

@@ -6,23 +6,23 @@ import {
   repositoryAddress,
   repositoryCall,
   tagAddress,
-  tagCall,
 } from "../addresses.ts";
-import { send, useAnswer } from "../answers.ts";
+import { useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";
 import { repository as repositoryWords } from "../words/repository.ts";
-import { rollback, tag as words } from "../words/tag.ts";
-import { Confirm } from "./dialog.tsx";
+import { tag as words } from "../words/tag.ts";
+import { lazy } from "./lazy.tsx";
 import type { OwnView } from "./repository-head.tsx";
 import { Loaded } from "./states.tsx";
 import { Since } from "./text.tsx";
-import { showToast } from "./toast.tsx";
 
 export type TagMove = TagMoveAnswer;
 export interface MovePage {
   readonly count: number;
   readonly results: readonly TagMove[];
 }
+
+const RollBack = lazy(async () => (await import("../dialogs/roll-back.tsx")).RollBack);
 
 /** The last digests of a tag, beside its contents. */
 export function Moves({
@@ -162,64 +162,5 @@ export function MoveList({
         />
       )}
     </>
-  );
-}
-
-/** Says what a roll-back changes, and does it. Undo is a roll-back too. */
-function RollBack({
-  name,
-  tag,
-  digest,
-  current,
-  onClose,
-}: {
-  readonly name: string;
-  readonly tag: string;
-  readonly digest: string;
-  readonly current: string | undefined;
-  readonly onClose: () => void;
-}) {
-  const { data, failure } = useAnswer<TagDiffAnswer>(
-    current === undefined
-      ? undefined
-      : repositoryCall(name, `/-/diff?from=${current}&to=${digest}`),
-  );
-  const move = (to: string | undefined) =>
-    send("POST", tagCall(name, tag, "/rollback"), to === undefined ? {} : { digest: to });
-  return (
-    <Confirm
-      title={rollback.title(tag, shortDigest(digest))}
-      action={rollback.confirm}
-      onClose={onClose}
-      onConfirm={async () => {
-        const result = await move(digest);
-        if (!result.ok) return result.failure;
-        showToast({
-          text: rollback.done(tag, shortDigest(digest)),
-          ...(current === undefined
-            ? {}
-            : { action: { label: rollback.undo, run: () => void move(current) } }),
-        });
-        return undefined;
-      }}
-    >
-      {current !== undefined && (
-        <p>
-          {data !== undefined
-            ? rollback.changes(data.download_size, data.config_change_count)
-            : failure === undefined
-              ? rollback.computing
-              : `${rollback.noDifference} ${failure.message}`}
-        </p>
-      )}
-      {data !== undefined && data.config.length > 0 && (
-        <ul class="mono sub">
-          {data.config.slice(0, 8).map(({ field }) => (
-            <li key={field}>{visibleText(field)}</li>
-          ))}
-        </ul>
-      )}
-      <p>{rollback.hint}</p>
-    </Confirm>
   );
 }

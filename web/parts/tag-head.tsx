@@ -1,28 +1,21 @@
 import type { TagAnswer } from "../../src/api/tags.ts";
 import { useState } from "preact/hooks";
-import {
-  fullName,
-  hubCall,
-  repositoryAddress,
-  shortName,
-  tagAddress,
-  tagCall,
-} from "../addresses.ts";
-import { send, useAnswer } from "../answers.ts";
-import { size } from "../format.ts";
+import { hubCall, repositoryAddress, shortName, tagAddress } from "../addresses.ts";
+import { useAnswer } from "../answers.ts";
 import { Menu } from "../frame.tsx";
-import { go } from "../router.ts";
 import { parts } from "../words/frame.ts";
-import { tags as tagWords } from "../words/repository.ts";
+
 import { tag as words } from "../words/tag.ts";
-import { Confirm } from "./dialog.tsx";
 import { Icon } from "./icon.tsx";
+import { lazy } from "./lazy.tsx";
 import type { OwnView } from "./repository-head.tsx";
 import { Digest, Since } from "./text.tsx";
 
 export type TagView = TagAnswer;
 
 const paths = { contents: "", history: "/history", referrers: "/referrers", manifest: "/manifest" };
+
+const DeleteTag = lazy(async () => (await import("../dialogs/delete-tag.tsx")).DeleteTag);
 
 /** Name, digest, aliases and tabs of a tag, above each of its pages. */
 export function TagHead({
@@ -115,46 +108,5 @@ export function TagHead({
       </div>
       {isDeleting && <DeleteTag name={name} tag={tag} onClose={() => setDeleting(false)} />}
     </section>
-  );
-}
-
-function DeleteTag({
-  name,
-  tag,
-  onClose,
-}: {
-  readonly name: string;
-  readonly tag: TagView;
-  readonly onClose: () => void;
-}) {
-  const { data } = useAnswer<TagView & { readonly frees?: number | null }>(
-    tagCall(name, tag.name, "?frees=true"),
-  );
-  const frees = data?.frees;
-  return (
-    <Confirm
-      title={words.deleteTitle(`${shortName(fullName(name))}:${tag.name}`)}
-      action={words.deleteNow}
-      isDangerous
-      onClose={onClose}
-      onConfirm={async () => {
-        const result = await send("DELETE", tagCall(name, tag.name));
-        if (!result.ok) return result.failure;
-        go(repositoryAddress(name, "/-/tags"));
-        return undefined;
-      }}
-    >
-      {tag.is_immutable ? (
-        <p>{words.immutable(tag.name)}</p>
-      ) : (
-        <p>
-          {frees === undefined || frees === null
-            ? data === undefined
-              ? tagWords.computing
-              : size(tag.size)
-            : tagWords.frees(frees)}
-        </p>
-      )}
-    </Confirm>
   );
 }

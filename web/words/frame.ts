@@ -20,12 +20,8 @@ export const frame = {
   newRepository: "New repository",
   main: "Main",
   api: "API",
-  apiTitle: "The API calls of this page",
-  apiHint: "Every page uses the public API. Signed in by a token, the same calls work in a script.",
   documentation: "OpenAPI document",
   shortcuts: "Keyboard shortcuts",
-  shortcutsOff: "Single-key shortcuts are on",
-  close: "Close",
   ready: "Ready",
   notReady: "Not ready",
   open: "Open registry: everybody who reaches this address may do everything.",
@@ -33,14 +29,6 @@ export const frame = {
     `The registry does not answer. You see data from ${time}. The page asks again by itself.`,
   signedOutTitle: "Your session has ended",
   signedOutHint: "Sign in again. What you typed is kept.",
-  keys: [
-    ["/", "Search"],
-    ["g e", "Explore"],
-    ["g m", "Mirrors"],
-    ["t", "Tags of this repository"],
-    ["c", "Copy the pull command"],
-    ["?", "Keyboard shortcuts"],
-  ] as const,
 };
 
 export const parts = {

@@ -63,15 +63,3 @@ export const tag = {
     `${name} is immutable. Change the rule in the settings of the repository first.`,
   artifactType: "Type",
 };
-
-export const rollback = {
-  title: (tag: string, digest: string) => `Roll ${tag} back to ${digest}?`,
-  hint: "Clients get this image at their next pull of the tag.",
-  confirm: "Roll back",
-  done: (tag: string, digest: string) => `${tag} points at ${digest} again.`,
-  undo: "Undo",
-  computing: "Computing the difference …",
-  changes: (bytes: number, settings: number) =>
-    `A client with the current image downloads ${size(bytes)}. ${many(settings, "setting differs", "settings differ")}.`,
-  noDifference: "The difference could not be computed:",
-};

@@ -2,8 +2,8 @@ import { useState } from "preact/hooks";
 import { sessionCall } from "../addresses.ts";
 import { askVisible, send } from "../answers.ts";
 import { frame, signIn } from "../words/frame.ts";
-import { Dialog } from "./dialog.tsx";
-import { Field, Submit, useSubmit } from "./field.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { Field, Submit, useSubmit } from "../parts/field.tsx";
 
 /** @param user the name that cannot be changed */
 export function SignInForm({

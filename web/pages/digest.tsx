@@ -1,0 +1,96 @@
+import type { ManifestAnswer } from "../../src/api/manifests.ts";
+import {
+  digestAddress,
+  fullName,
+  repositoryAddress,
+  repositoryCall,
+  shortName,
+} from "../addresses.ts";
+import { ask, useAnswer } from "../answers.ts";
+import { shortDigest, visibleText } from "../format.ts";
+import { AttachedContent } from "../parts/attached-content.tsx";
+import { Configuration } from "../parts/configuration.tsx";
+import { Layers } from "../parts/layers.tsx";
+import { ManifestText } from "../parts/manifest-text.tsx";
+import { PullCard } from "../parts/pull-card.tsx";
+import { Loading } from "../parts/states.tsx";
+import { Digest, Since, Size } from "../parts/text.tsx";
+import { useParams } from "../router.ts";
+import { digest as words } from "../words/repository-pages.ts";
+import { FailedPage } from "./not-found.tsx";
+
+/** A manifest by its digest: an image of an index, a referrer, or what a removed tag pointed at. */
+export function Page() {
+  const { name: asked = "", digest = "" } = useParams();
+  const name = fullName(asked);
+  const call = repositoryCall(name, `/-/manifests/${digest}`);
+  const { data, failure } = useAnswer<ManifestAnswer>(call);
+  if (data === undefined)
+    return failure === undefined ? (
+      <Loading />
+    ) : (
+      <FailedPage failure={failure} onRetry={() => void ask(call)} />
+    );
+  return (
+    <>
+      <section class="head" aria-label={words.label}>
+        <div class="wrap">
+          <div class="title">
+            <h1>
+              <span class="ns">
+                <a href={repositoryAddress(name)}>{shortName(name)}</a>@
+              </span>
+              <span class="at">{shortDigest(digest)}</span>
+            </h1>
+          </div>
+          <div class="lede">
+            <Digest digest={digest} />
+          </div>
+          <div class="tabs" />
+        </div>
+      </section>
+      <main id="main" class="wrap">
+        <div class="cols">
+          <div class="stack">
+            <PullCard
+              name={name}
+              references={[`${name}@${digest}`]}
+              isPrivate={false}
+              type={data.kind === "image" && data.config === null ? "unrecognized" : "image"}
+            />
+            <AttachedContent name={name} manifest={data} />
+            {data.config !== null && <Layers name={name} manifest={data} />}
+            <Configuration manifest={data} />
+            <ManifestText name={name} digest={digest} />
+          </div>
+          <aside class="stack" aria-label={words.label}>
+            <section class="card">
+              <div class="body">
+                <dl class="facts">
+                  <dt>{words.pushed}</dt>
+                  <dd>
+                    <Since time={data.pushed_at} />
+                  </dd>
+                  <dt>{words.size}</dt>
+                  <dd>
+                    <Size bytes={data.size} />
+                  </dd>
+                  {data.subject !== null && (
+                    <>
+                      <dt>{words.subject}</dt>
+                      <dd>
+                        <a class="link mono" href={digestAddress(name, data.subject)}>
+                          {visibleText(shortDigest(data.subject))}
+                        </a>
+                      </dd>
+                    </>
+                  )}
+                </dl>
+              </div>
+            </section>
+          </aside>
+        </div>
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,186 @@
+import { useState } from "preact/hooks";
+import type { RepositoryAnswer, RepositoryUsageAnswer } from "../../src/api/repositories.ts";
+import { hubCall, repositoryCall } from "../addresses.ts";
+import { ask, send, useAnswer } from "../answers.ts";
+import { Confirm } from "../parts/dialog.tsx";
+import { Field, Submit, useSubmit } from "../parts/field.tsx";
+import { ImmutableTags } from "../parts/immutable-tags.tsx";
+import { RepositoryHead } from "../parts/repository-head.tsx";
+import { Loading } from "../parts/states.tsx";
+import { ReadmeText } from "../parts/readme-text.tsx";
+import { showToast } from "../parts/toast.tsx";
+import { go, useParams } from "../router.ts";
+import { parts } from "../words/frame.ts";
+import { settings as words } from "../words/repository-pages.ts";
+import { FailedPage } from "./not-found.tsx";
+
+interface Shown {
+  readonly repository: RepositoryAnswer;
+}
+
+/** Description, README, visibility, immutable tags and deletion; each card saves by itself. */
+export function Page() {
+  const { name = "" } = useParams();
+  const call = repositoryCall(name);
+  const { data, failure } = useAnswer<RepositoryAnswer>(call);
+  if (data === undefined)
+    return failure === undefined ? (
+      <Loading />
+    ) : (
+      <FailedPage failure={failure} onRetry={() => void ask(call)} />
+    );
+  return (
+    <>
+      <RepositoryHead repository={data} tab="settings" />
+      <main id="main" class="wrap page narrow">
+        <Description repository={data} />
+        <Readme repository={data} />
+        <Visibility repository={data} />
+        <ImmutableTags repository={data} />
+        <Deletion repository={data} />
+      </main>
+    </>
+  );
+}
+
+function Description({ repository }: Shown) {
+  const [text, setText] = useState(repository.description);
+  const form = useSubmit(() => send("PATCH", hubCall(repository.name), { description: text }));
+  return (
+    <section class="card" aria-labelledby="description">
+      <header>
+        <h2 id="description">{words.description}</h2>
+      </header>
+      <form class="body form" onSubmit={form.onSubmit}>
+        <Field
+          label={words.description}
+          hint={words.descriptionHint}
+          value={text}
+          onValue={setText}
+          errors={form.errorsOf("description")}
+        />
+        <Submit action={parts.save} form={form} />
+      </form>
+    </section>
+  );
+}
+
+function Readme({ repository }: Shown) {
+  const [text, setText] = useState(repository.full_description);
+  const [isPreview, setPreview] = useState(false);
+  const form = useSubmit(() => send("PATCH", hubCall(repository.name), { full_description: text }));
+  return (
+    <section class="card" aria-labelledby="readme">
+      <header>
+        <h2 id="readme">{words.readme}</h2>
+        <span class="end">
+          <div class="seg" role="group" aria-label={words.readme}>
+            <button type="button" aria-pressed={!isPreview} onClick={() => setPreview(false)}>
+              {words.write}
+            </button>
+            <button type="button" aria-pressed={isPreview} onClick={() => setPreview(true)}>
+              {words.preview}
+            </button>
+          </div>
+        </span>
+      </header>
+      {isPreview ? (
+        <ReadmeText text={text} />
+      ) : (
+        <form class="body stack" onSubmit={form.onSubmit}>
+          <div class="field">
+            <textarea
+              class="mono"
+              aria-label={words.readme}
+              aria-describedby="readme-hint"
+              rows={16}
+              maxLength={25_000}
+              value={text}
+              onInput={({ currentTarget }) => setText(currentTarget.value)}
+            />
+            <span class="hint" id="readme-hint">
+              {words.readmeHint}
+            </span>
+          </div>
+          <Submit action={parts.save} form={form} />
+        </form>
+      )}
+    </section>
+  );
+}
+
+function Visibility({ repository }: Shown) {
+  const { name, is_private: isPrivate } = repository;
+  const [isAsked, setAsked] = useState(false);
+  return (
+    <section class="card" aria-labelledby="visibility">
+      <header>
+        <h2 id="visibility">{words.visibility}</h2>
+      </header>
+      <div class="body stack">
+        <p>{isPrivate ? words.private : words.public}</p>
+        <div class="actions">
+          <button type="button" class="btn" onClick={() => setAsked(true)}>
+            {isPrivate ? words.publishNow : words.hideNow}
+          </button>
+        </div>
+      </div>
+      {isAsked && (
+        <Confirm
+          title={isPrivate ? words.publish(name) : words.hide(name)}
+          action={isPrivate ? words.publishNow : words.hideNow}
+          {...(isPrivate ? { typed: name } : {})}
+          onClose={() => setAsked(false)}
+          onConfirm={async () => {
+            const result = await send("PATCH", hubCall(name), { is_private: !isPrivate });
+            return result.ok ? undefined : result.failure;
+          }}
+        >
+          <p>{isPrivate ? words.publishHint : words.hideHint}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+function Deletion({ repository }: Shown) {
+  const { name } = repository;
+  const [isAsked, setAsked] = useState(false);
+  const { data } = useAnswer<RepositoryUsageAnswer>(repositoryCall(name, "/-/sizes"));
+  return (
+    <section class="card" aria-labelledby="delete">
+      <header>
+        <h2 id="delete">{words.delete}</h2>
+      </header>
+      <div class="body stack">
+        <p>{words.deleteHint(repository.tag_count, repository.pull_count)}</p>
+        {data && <p>{words.frees(data.unique_bytes)}</p>}
+        <div class="actions">
+          <button type="button" class="btn danger" onClick={() => setAsked(true)}>
+            {words.deleteOpen}
+          </button>
+        </div>
+      </div>
+      {isAsked && (
+        <Confirm
+          title={words.deleteTitle(name)}
+          action={words.deleteNow}
+          typed={name}
+          isDangerous
+          onClose={() => setAsked(false)}
+          onConfirm={async () => {
+            const result = await send("DELETE", repositoryCall(name));
+            if (!result.ok) return result.failure;
+            showToast({ text: `${name}: ${words.deleteNow}` });
+            go(`/u/${name.split("/")[0] ?? ""}`);
+            return undefined;
+          }}
+        >
+          <p>{words.deleteHint(repository.tag_count, repository.pull_count)}</p>
+          {data && <p>{words.frees(data.unique_bytes)}</p>}
+          <p>{words.deleteFinal}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
