@@ -36,7 +36,8 @@ export function scheduleTask(parts: {
     quietUntilMs = performance.now() + waitAfterClockSetMs;
     return true;
   };
-  const plan = (inMs: number): void => recorded?.jobs.plan(recorded.kind, clock() + inMs);
+  const plan = (inMs: number): void =>
+    recorded?.jobs.plan(recorded.kind, Math.round(clock() + inMs));
   const waitOutLease = async (): Promise<void> => {
     let plannedUntilMs: number | undefined;
     for (;;) {

@@ -1,6 +1,5 @@
 import { fullName, repositoryAddress, shortName, tagCall } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
-import { size } from "../format.ts";
 import { go } from "../router.ts";
 import { tags as tagWords } from "../words/repository.ts";
 import { tag as words } from "../words/tag.ts";
@@ -17,10 +16,7 @@ export function DeleteTag({
   readonly tag: TagView;
   readonly onClose: () => void;
 }) {
-  const { data } = useAnswer<TagView & { readonly frees?: number | null }>(
-    tagCall(name, tag.name, "?frees=true"),
-  );
-  const frees = data?.frees;
+  const { data } = useAnswer<TagView>(tagCall(name, tag.name, "?frees=true"));
   return (
     <Confirm
       title={words.deleteTitle(`${shortName(fullName(name))}:${tag.name}`)}
@@ -37,13 +33,7 @@ export function DeleteTag({
       {tag.is_immutable ? (
         <p>{words.immutable(tag.name)}</p>
       ) : (
-        <p>
-          {frees === undefined || frees === null
-            ? data === undefined
-              ? tagWords.computing
-              : size(tag.size)
-            : tagWords.frees(frees)}
-        </p>
+        <p>{data === undefined ? tagWords.computing : tagWords.frees(data.frees ?? null)}</p>
       )}
     </Confirm>
   );

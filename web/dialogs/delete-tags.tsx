@@ -1,15 +1,10 @@
 import { useState } from "preact/hooks";
+import type { DeletedTagsAnswer } from "../../src/api/tags.ts";
 import { repositoryCall } from "../addresses.ts";
 import { send } from "../answers.ts";
 import { tags as words } from "../words/repository.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { showToast } from "../parts/toast.tsx";
-
-/** What deleting tags would do, or did. */
-interface Deletion {
-  readonly tags: readonly { readonly name: string; readonly result: string }[];
-  readonly frees: number;
-}
 
 /** Says what deleting tags frees, and which stay; then deletes them. */
 export function DeleteTags({
@@ -22,15 +17,15 @@ export function DeleteTags({
   readonly onClose: (isDone: boolean) => void;
 }) {
   const call = repositoryCall(name, "/-/tags/delete");
-  const [plan, setPlan] = useState<Deletion>();
+  const [plan, setPlan] = useState<DeletedTagsAnswer>();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {
     setAsked(true);
-    void send<Deletion>("POST", call, { tags, dry_run: true }).then((result) => {
+    void send<DeletedTagsAnswer>("POST", call, { tags, dry_run: true }).then((result) => {
       if (result.ok) setPlan(result.data);
     });
   }
-  const kept = plan?.tags.filter(({ result }) => result === "immutable").length ?? 0;
+  const kept = plan?.results.filter(({ outcome }) => outcome === "immutable").length ?? 0;
   return (
     <Confirm
       title={words.deleteTitle(tags.length)}
@@ -38,9 +33,9 @@ export function DeleteTags({
       isDangerous
       onClose={() => onClose(false)}
       onConfirm={async () => {
-        const result = await send<Deletion>("POST", call, { tags });
+        const result = await send<DeletedTagsAnswer>("POST", call, { tags });
         if (!result.ok) return result.failure;
-        const done = result.data.tags.filter((tag) => tag.result === "deleted").length;
+        const done = result.data.results.filter(({ outcome }) => outcome === "deleted").length;
         showToast({ text: words.deleted(done) });
         onClose(true);
         return undefined;

@@ -66,14 +66,15 @@ export function Loaded<T>({
     ) : (
       <Failed failure={failure} onRetry={() => void ask(url)} />
     );
+  if (failure === undefined) return <>{children(data)}</>;
   return (
     <>
-      {failure !== undefined && failure.status !== 0 && (
+      {failure.status !== 0 && (
         <p class="note warn">
           {messageOf(failure)} <span class="muted">{parts.asOf(clock(atMs))}</span>
         </p>
       )}
-      <div class={failure === undefined ? "contents" : "stale"}>{children(data)}</div>
+      <div class="stale">{children(data)}</div>
     </>
   );
 }

@@ -98,7 +98,7 @@ export const access = {
   } as Record<string, string>,
   team: (name: string) => `member of ${name}`,
   search: "Search people",
-  none: "Nobody matches.",
+  none: "No user matches.",
   remove: "Remove",
   removeTitle: (name: string) => `Remove the permission of ${name}?`,
   removeHint: "It ends at once, also for tokens that were issued before.",

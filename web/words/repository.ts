@@ -93,10 +93,12 @@ export const tags = {
   delete: "Delete…",
   deleteTitle: (n: number) => `Delete ${many(n, "tag", "tags")}?`,
   deleteNow: (n: number) => `Delete ${many(n, "tag", "tags")}`,
-  frees: (bytes: number) =>
-    bytes === 0
-      ? "It frees no space: other tags and repositories use the same layers."
-      : `It frees ${size(bytes)}, after the collector ran.`,
+  frees: (bytes: number | null) =>
+    bytes === null
+      ? "What it frees is too much to add up here."
+      : bytes === 0
+        ? "It frees no space: other tags and repositories use the same layers."
+        : `It frees ${size(bytes)}, after the collector ran.`,
   keeps: (n: number) => `${many(n, "tag is", "tags are")} immutable and stay.`,
   deleted: (n: number) => `${many(n, "tag was", "tags were")} deleted.`,
   computing: "Computing what this frees …",
