@@ -1,4 +1,5 @@
 import { useEffect, useReducer } from "preact/hooks";
+import { sessionCall } from "./addresses.ts";
 
 /*
  * The answers of the API, kept by URL. A page shows a kept answer at once and asks again behind it. What is on screen is
@@ -39,7 +40,7 @@ const kept = new Map<string, Kept>();
 const keptAtMost = 200;
 const nothing: Answer<never> = { data: undefined, failure: undefined, atMs: 0 };
 
-/** Called when a request needs a sign-in that has ended. */
+/** Called when a request needs a sign-in, because there is none or it has ended. */
 let onSignedOut: () => void = () => undefined;
 export const whenSignedOut = (listener: () => void): void => void (onSignedOut = listener);
 
@@ -138,6 +139,7 @@ async function load(url: string, one: Kept): Promise<void> {
       one.answer = { data: same ? data : body, failure: undefined, atMs };
     } else {
       const failure = failureOf(response.status, body, response.headers.get("Retry-After"));
+      if (failure.status === 401) onSignedOut();
       const isGone = failure.status === 404 || failure.status === 403;
       one.answer = { data: isGone ? undefined : data, failure, atMs: one.answer.atMs };
     }
@@ -184,8 +186,10 @@ export async function send<T = unknown>(
     body: JSON.stringify(body ?? {}),
   });
   const result = await resultOf<T>(response);
-  if (!result.ok && result.failure.status === 401 && !url.endsWith("/session")) onSignedOut();
+  // The caller of a sign-in or sign-out loads the page anew.
+  if (url === sessionCall) return result;
   if (result.ok) askVisible();
+  else if (result.failure.status === 401) onSignedOut();
   return result;
 }
 

@@ -7,7 +7,8 @@ import { startKeys } from "./keys.ts";
 import { Icon, Logo } from "./parts/icon.tsx";
 import { lazy } from "./parts/lazy.tsx";
 import { SearchBox } from "./parts/search-box.tsx";
-import { Toasts } from "./parts/toast.tsx";
+import { messageOf } from "./parts/states.tsx";
+import { showToast, Toasts } from "./parts/toast.tsx";
 import { usePlace } from "./router.ts";
 import { useSession } from "./session.ts";
 import { chooseTheme, themeNow, type Theme } from "./theme.ts";
@@ -70,8 +71,14 @@ export function Menu({
   );
 }
 
+/** Joins the pages of this registry in one browser: when one signs out, nothing of the session stays in the others. */
+const otherPages = new BroadcastChannel("berth-signed-out");
+otherPages.addEventListener("message", () => location.reload());
+
 export const signOut = async (): Promise<void> => {
-  await send("DELETE", sessionCall);
+  const result = await send("DELETE", sessionCall);
+  if (!result.ok) return showToast({ text: messageOf(result.failure) });
+  otherPages.postMessage("signed out");
   location.assign("/");
 };
 

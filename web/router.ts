@@ -23,6 +23,17 @@ export const useParams = (): Readonly<Record<string, string>> => usePlace().addr
 
 let changed: (place: Place, isNewPage: boolean) => void = () => undefined;
 
+/** Called in place of going back from `address`: it asks the user first. */
+let guard: { readonly address: string; readonly ask: () => void } | undefined;
+const askAtEnd = (event: BeforeUnloadEvent) => event.preventDefault();
+
+/** While `ask` is set, going back calls it, and the browser asks before it closes the page. */
+export function askBeforeLeaving(ask: (() => void) | undefined): void {
+  guard = ask && { address: location.href, ask };
+  if (ask === undefined) removeEventListener("beforeunload", askAtEnd);
+  else addEventListener("beforeunload", askAtEnd);
+}
+
 /** Goes to an address of this registry. `replace` keeps the length of the history. */
 export function go(to: string, { replace = false } = {}): void {
   const from = location.pathname;
@@ -50,6 +61,11 @@ export function startRouter(onChange: (place: Place, isNewPage: boolean) => void
   changed = onChange;
   let path = location.pathname;
   addEventListener("popstate", () => {
+    if (guard !== undefined) {
+      history.pushState(null, "", guard.address);
+      guard.ask();
+      return;
+    }
     onChange(placeNow(), location.pathname !== path);
     path = location.pathname;
   });

@@ -9,17 +9,20 @@ export function CopyButton({
   label,
   quiet = false,
   main = false,
+  onCopied,
 }: {
   readonly text: string;
   readonly label: string;
   readonly quiet?: boolean;
   /** The key `c` presses this button. */
   readonly main?: boolean;
+  readonly onCopied?: (() => void) | undefined;
 }) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
     if (!(await copyText(text))) return showToast({ text: parts.pressCopy });
     setCopied(true);
+    onCopied?.();
     announce(parts.copied);
     setTimeout(() => setCopied(false), 2000);
   };
@@ -42,10 +45,12 @@ export const Prompt = ({
   command,
   label = parts.copyCommand,
   main = false,
+  onCopied,
 }: {
   readonly command: string;
   readonly label?: string;
   readonly main?: boolean;
+  readonly onCopied?: (() => void) | undefined;
 }) => (
   <div class="prompt">
     {/* A long line scrolls: it takes the focus, so that the arrow keys work. */}
@@ -53,7 +58,7 @@ export const Prompt = ({
       <i aria-hidden="true">$ </i>
       {command}
     </code>
-    <CopyButton text={command} label={label} main={main} />
+    <CopyButton text={command} label={label} main={main} onCopied={onCopied} />
   </div>
 );
 
@@ -61,14 +66,16 @@ export const Prompt = ({
 export const Block = ({
   text,
   label = parts.copy,
+  onCopied,
 }: {
   readonly text: string;
   readonly label?: string;
+  readonly onCopied?: (() => void) | undefined;
 }) => (
   <div class="block-row">
     <pre class="block" tabIndex={0} role="group" aria-label={label}>
       {text}
     </pre>
-    <CopyButton text={text} label={label} />
+    <CopyButton text={text} label={label} onCopied={onCopied} />
   </div>
 );
