@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export DEBIAN_FRONTEND=noninteractive
 exec < /dev/null
 
-lists=(test/clients/tools.txt test/faults/tools.txt test/replicas/tools.txt)
+lists=(test/browser/tools.txt test/clients/tools.txt test/faults/tools.txt test/replicas/tools.txt)
 policy=/usr/sbin/policy-rc.d
 work=$(mktemp -d)
 own_policy=

@@ -106,6 +106,7 @@ suite mirror npm run --silent mirror
 suite conformance npm run --silent conformance
 suite faults npm run --silent faults
 suite s3 npm run --silent s3 -- driver sizes server api redirect conformance
+suite browser npm run --silent browser
 suite bounds npm run --silent bounds
 suite fuzz npm run --silent fuzz -- --seconds 90
 audit

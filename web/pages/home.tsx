@@ -85,7 +85,7 @@ function Own() {
 /** The start page: what was pushed last, what is pulled most, and what is the user's own. */
 export function Page() {
   const { user, host } = useSession();
-  const { data } = useAnswer<Hits>(recentCall);
+  const { data } = useAnswer<Hits>(recentCall, { live: true });
   const isEmpty = data?.count === 0;
   return (
     <main id="main" class="wrap page">

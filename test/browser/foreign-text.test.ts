@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { visit } from "./support/browser.ts";
+import { imageType, pushBlob, pushImage, pushManifest } from "./support/content.ts";
+import { startServer } from "./support/server.ts";
+
+/** Text that runs a script if a page takes it for HTML. */
+const attack = `<img src=x onerror="document.title='attacked'"><script>document.title='attacked'</script>`;
+/** A part of it that must be readable on the page. */
+const readable = "<img src=x onerror=";
+
+const server = await startServer();
+after(() => server.stop());
+const { admin } = server;
+const name = "admin/foreign";
+await pushImage(admin, name, "1.0", {
+  os: "linux",
+  architecture: "amd64",
+  steps: [
+    [`RUN echo ${attack}`, 1000],
+    [`ENV X=${attack}`, 0],
+  ],
+  config: {
+    Env: [`X=${attack}`],
+    Labels: { [attack]: attack, source: `javascript:document.title='attacked'` },
+    Entrypoint: [attack],
+    User: attack,
+    WorkingDir: attack,
+  },
+  annotations: { [attack]: attack },
+});
+const empty = await pushBlob(admin, name, "{}");
+await pushManifest(admin, name, "artifact", {
+  schemaVersion: 2,
+  mediaType: imageType,
+  artifactType: "application/vnd.attack+json",
+  config: { mediaType: "application/vnd.oci.empty.v1+json", digest: empty, size: 2 },
+  layers: [{ mediaType: `text/html`, digest: empty, size: 2, annotations: { title: attack } }],
+  annotations: { [attack]: attack },
+});
+// A type that no specification knows is stored as it is.
+await fetch(`${server.url}/v2/${name}/manifests/html`, {
+  method: "PUT",
+  body: JSON.stringify({ schemaVersion: 2, x: attack }),
+  headers: { authorization: admin.authorization ?? "", "content-type": "text/html" },
+});
+await server.api("PATCH", `/v2/namespaces/admin/repositories/foreign`, {
+  description: attack,
+  full_description: `${attack}\n\n[x](javascript:document.title='attacked')\n\n<a href="javascript:1">y</a>\n\n# ${attack}`,
+  is_private: false,
+});
+await server.api("POST", "/v2/access-tokens", {
+  token_label: attack.slice(0, 90),
+  scopes: ["repo:read"],
+});
+await server.api("PATCH", "/api/berth/v1/user", { full_name: attack.slice(0, 100) });
+
+describe("text of other people", () => {
+  for (const [path, isShown] of [
+    ["/", true],
+    ["/search?q=foreign", true],
+    [`/search?q=${encodeURIComponent(attack)}`, true],
+    ["/r/admin/foreign", true],
+    ["/r/admin/foreign/-/tags", false],
+    ["/r/admin/foreign/-/tags/1.0", true],
+    ["/r/admin/foreign/-/tags/1.0/manifest", true],
+    ["/r/admin/foreign/-/tags/artifact", true],
+    ["/r/admin/foreign/-/tags/html", false],
+    ["/r/admin/foreign/-/tags/html/manifest", true],
+    ["/r/admin/foreign/-/tags/1.0/history", false],
+    ["/r/admin/foreign/-/compare/1.0...1.0", false],
+    ["/r/admin/foreign/-/settings", true],
+    ["/r/admin/foreign/-/access", true],
+    ["/r/admin/foreign/-/activity", false],
+    ["/settings/tokens", true],
+    ["/settings/sessions", true],
+    ["/settings/profile", true],
+    ["/u/admin", true],
+    ["/admin/users", true],
+    ["/admin/audit", false],
+    [`/sign-in?to=${encodeURIComponent("javascript:alert(1)")}`, false],
+    [`/r/${encodeURIComponent("<script>alert(1)</script>")}`, false],
+  ] as const)
+    test(`runs no script on ${path}`, async (t) => {
+      const { page, context, signIn } = await visit(server.url, t, {
+        expected: [/40[04]/],
+      });
+      await context.setExtraHTTPHeaders({ "User-Agent": `Browser ${attack}` });
+      await signIn("admin");
+      await context.setExtraHTTPHeaders({});
+      await page.goto(server.url + path);
+      if (isShown) await page.getByText(readable).first().waitFor();
+      else await page.waitForTimeout(500);
+      assert.ok(!(await page.title()).includes("attacked"));
+      assert.equal(await page.locator("img[src='x']").count(), 0);
+      assert.equal(await page.locator("a[href^='javascript']").count(), 0);
+      assert.equal(await page.locator("body script:not([type='application/json'])").count(), 0);
+    });
+});
