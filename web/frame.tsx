@@ -131,9 +131,14 @@ function ThemeMenu() {
 }
 
 function Header() {
-  const { user, host, has_mirrors: hasMirrors, is_open: isOpen } = useSession();
+  const { user, host, has_mirrors: hasMirrors } = useSession();
   const { url } = usePlace();
   const current = (path: string) => (url.pathname.startsWith(path) ? ("page" as const) : undefined);
+  const links = [
+    { path: "/search", label: frame.explore },
+    ...(hasMirrors ? [{ path: "/mirrors", label: frame.mirrors }] : []),
+    ...(user?.is_admin === true ? [{ path: "/admin", label: frame.admin }] : []),
+  ];
   return (
     <header class="topbar">
       <div class="wrap">
@@ -144,19 +149,20 @@ function Header() {
         </a>
         <SearchBox />
         <nav aria-label={frame.main}>
-          <a class="wide" href="/search" aria-current={current("/search")}>
-            {frame.explore}
-          </a>
-          {hasMirrors && (
-            <a class="wide" href="/mirrors" aria-current={current("/mirrors")}>
-              {frame.mirrors}
+          {links.map(({ path, label }) => (
+            <a key={path} class="wide" href={path} aria-current={current(path)}>
+              {label}
             </a>
-          )}
-          {user?.is_admin === true && !isOpen && (
-            <a class="wide" href="/admin" aria-current={current("/admin")}>
-              {frame.admin}
-            </a>
-          )}
+          ))}
+          <span class="small-menu">
+            <Menu label={frame.main} kind="btn quiet icon-only" button={<Icon name="filters" />}>
+              {links.map(({ path, label }) => (
+                <a key={path} href={path} aria-current={current(path)}>
+                  {label}
+                </a>
+              ))}
+            </Menu>
+          </span>
           <ThemeMenu />
           <Account />
         </nav>
