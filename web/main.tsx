@@ -25,6 +25,7 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   digest: () => import("./pages/digest.tsx"),
   "repository-settings": () => import("./pages/repository-settings.tsx"),
   access: () => import("./pages/access.tsx"),
+  mirrors: () => import("./pages/mirrors.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
 

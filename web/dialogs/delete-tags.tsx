@@ -16,7 +16,7 @@ export function DeleteTags({
   readonly tags: readonly string[];
   readonly onClose: (isDone: boolean) => void;
 }) {
-  const call = repositoryCall(name, "/-/tags/delete");
+  const call = repositoryCall(name, "/-/tag-deletions");
   const [plan, setPlan] = useState<DeletedTagsAnswer>();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {

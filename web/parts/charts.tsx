@@ -118,3 +118,22 @@ export function LayerBar({
     </svg>
   );
 }
+
+/** A part of a limit. */
+export function Meter({
+  value,
+  limit,
+  label,
+}: {
+  readonly value: number;
+  readonly limit: number;
+  readonly label: string;
+}) {
+  const part = limit === 0 ? 1 : Math.min(1, value / limit);
+  return (
+    <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label={label}>
+      <rect class="track" width="100" height="4" />
+      <rect class={part > 0.9 ? "over" : "value"} width={100 * part} height="4" />
+    </svg>
+  );
+}
