@@ -3,6 +3,7 @@ import { time } from "./fields.ts";
 import {
   childrenAtMost,
   configListAtMost,
+  imageLayersAtMost,
   layerUrlsAtMost,
   rawManifestBytesAtMost,
   stepsAtMost,
@@ -104,3 +105,27 @@ export const manifestSchema = z.object({
   step_count: z.int(),
 });
 export type ManifestAnswer = z.output<typeof manifestSchema>;
+
+/** `GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST/sharing` */
+export const layerSharingSchema = z.object({
+  layers: z
+    .array(
+      z.object({
+        digest: text,
+        tags: z
+          .int()
+          .describe("Tags of this repository with the layer, as a lower bound above 1000."),
+        repositories: z
+          .int()
+          .describe("Other repositories with the layer that the caller may read, at most 1000."),
+      }),
+    )
+    .max(imageLayersAtMost)
+    .describe("The first 500 layers, each digest once."),
+  bytes: z
+    .object({ elsewhere: z.int(), here: z.int(), alone: z.int() })
+    .describe(
+      "Bytes of the layers: also in another repository, else in another image of this one, else only in this image.",
+    ),
+});
+export type LayerSharingAnswer = z.output<typeof layerSharingSchema>;

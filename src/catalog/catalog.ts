@@ -1,6 +1,7 @@
 import type { Database } from "../database/contract.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PullCounts } from "./pull-counters.ts";
+import { createLayerSharingReports, type LayerSharingReports } from "./layer-sharing.ts";
 import { createManifestInspector, type ManifestInspector } from "./manifest-inspector.ts";
 import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
@@ -16,6 +17,7 @@ export interface Catalog {
   readonly tags: TagListing;
   readonly manifests: ManifestInspector;
   readonly tagRemoval: TagRemoval;
+  readonly layerSharing: LayerSharingReports;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
 }
@@ -34,6 +36,7 @@ export function createCatalog(parts: {
     tags: createTagListing(parts),
     manifests: createManifestInspector(parts),
     tagRemoval: createTagRemoval(parts),
+    layerSharing: createLayerSharingReports(parts),
     diffs: createTagDiffs(parts),
     storageUsage: createStorageUsageReports(parts),
   };

@@ -268,6 +268,10 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /api/berth/v1/session": (world, route) => [...usual(world, route), ...cookies(world, route)],
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
+  "GET /api/berth/v1/repositories/*repository/-/manifests/:digest/sharing": (world, route) => [
+    { path: pathOf(world, route) },
+    ...inspections(world, route),
+  ],
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
   "GET /api/berth/v1/repositories/*repository/-/tags": tagLists,
   "POST /api/berth/v1/repositories/*repository/-/tag-deletions": deletions,

@@ -1,8 +1,9 @@
 import type * as z from "zod";
 import { timeOf, timeOrNull } from "../../api/fields.ts";
 import { layerUrlsAtMost } from "../../api/limits.ts";
-import { manifestSchema } from "../../api/manifests.ts";
+import { layerSharingSchema, manifestSchema } from "../../api/manifests.ts";
 import { featuresAtMost } from "../../api/tags.ts";
+import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { ImageConfig } from "../../catalog/image-config.ts";
 import type { ImageStep, IndexChild, InspectedManifest } from "../../catalog/manifest-inspector.ts";
@@ -12,6 +13,7 @@ import { root } from "./repositories.ts";
 
 interface Parts {
   readonly catalog: Catalog;
+  readonly policy: HubPolicy;
 }
 
 type Answer = z.input<typeof manifestSchema>;
@@ -21,7 +23,7 @@ const manifestPath = `${root}/repositories/*repository/-/manifests/:digest`;
 const seeContents = { of: "repository", permission: "see contents" } as const;
 
 /** Routes of Berth's own API for a manifest: what it consists of. */
-export function berthManifestRoutes({ catalog }: Parts): readonly Route[] {
+export function berthManifestRoutes({ catalog, policy }: Parts): readonly Route[] {
   return [
     route({
       method: "get",
@@ -32,6 +34,23 @@ export function berthManifestRoutes({ catalog }: Parts): readonly Route[] {
       handle: async ({ repository, params, work }) => {
         const digest = parseDigest(params["digest"] ?? "");
         return presentManifest(await catalog.manifests.get(repository, digest, work));
+      },
+    }),
+    route({
+      method: "get",
+      path: `${manifestPath}/sharing`,
+      requires: seeContents,
+      summary: "Where else the layers of an image are used",
+      answer: layerSharingSchema,
+      handle: async ({ session, repository, params, work }) => {
+        const digest = parseDigest(params["digest"] ?? "");
+        const visibility = policy.visibilityFor(session);
+        const { layers, bytes } = await catalog.layerSharing.of(
+          { repository, digest },
+          visibility,
+          work,
+        );
+        return { layers: [...layers], bytes };
       },
     }),
   ];

@@ -276,6 +276,24 @@ export const imagesSteps: readonly Step[] = [
       ],
     ]),
   ],
+  [
+    (db) =>
+      inAnyOrder(
+        db.storageUsage.sharing(
+          { repositoryId: ids.app, manifestId: ids.image },
+          [digest("layer"), digest("none")],
+          { kind: "everything" },
+        ),
+      ),
+    [{ digest: digest("layer"), sizeBytes: 5, repositories: 1, tags: 1, isUsedHere: 0 }],
+  ],
+  [
+    (db) =>
+      db.storageUsage.sharing({ repositoryId: ids.app, manifestId: 99 }, [digest("config")], {
+        kind: "public",
+      }),
+    [{ digest: digest("config"), sizeBytes: 6, repositories: 0, tags: 1, isUsedHere: 1 }],
+  ],
   [(db) => db.tagRemoval.manifestsOf(ids.app, [tag("Ab_1"), tag("none")]), [ids.image]],
   [(db) => inAnyOrder(db.tagRemoval.dependents(ids.app, [ids.image, ids.index], 5)), [1, 4, 5]],
   [(db) => db.tagRemoval.unused(ids.app, [1, 4], { tags: [tag("Ab_1")], manifestIds: [] }), []],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ManifestAnswer } from "../../../src/api/manifests.ts";
+import type { LayerSharingAnswer, ManifestAnswer } from "../../../src/api/manifests.ts";
 import { manifestSchema } from "../../../src/api/manifests.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { ociManifest, pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
@@ -202,5 +202,38 @@ describe("GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST", () => {
     await berth.as("mia").api.get(`${root}/ann/app/-/manifests/${image}`).expect(404);
     await berth.api.get(`${root}/ann/app/-/manifests/${image}`).expect(404);
     await ann.api.get(`${root}/ann/app/-/manifests/sha256:abc`).expect(400);
+  });
+});
+
+describe("GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST/sharing", () => {
+  test("counts the tags and the readable repositories with each layer, and their bytes", async () => {
+    const push = async (who: typeof ann, name: string, tags: string, layer: string) => {
+      const image = await pushImageParts(who, name, { layer, config: { name, tags } });
+      await putManifest(who, name, `${image.digest}?${tags}`, image.manifest).expect(201);
+      return image;
+    };
+    const image = await push(ann, "ann/one", "tag=1&tag=2", "both images and repositories");
+    await push(ann, "ann/one", "tag=3", "both images and repositories");
+    await push(berth.as("mia"), "mia/other", "tag=1", "both images and repositories");
+    const path = `${root}/ann/one/-/manifests/${image.digest}/sharing`;
+    const sharing = async (who: typeof ann) =>
+      (await who.api.get(path).expect(200)).body as LayerSharingAnswer;
+    const layer = { digest: image.layer, tags: 3, repositories: 0 };
+    assert.deepEqual(await sharing(ann), {
+      layers: [layer],
+      bytes: { elsewhere: 0, here: 28, alone: 0 },
+    });
+    assert.deepEqual(await sharing(berth.as("admin")), {
+      layers: [{ ...layer, repositories: 1 }],
+      bytes: { elsewhere: 28, here: 0, alone: 0 },
+    });
+    const alone = await push(ann, "ann/one", "tag=4", "alone");
+    const { body } = await ann.api
+      .get(`${root}/ann/one/-/manifests/${alone.digest}/sharing`)
+      .expect(200);
+    assert.deepEqual((body as { bytes: object }).bytes, { elsewhere: 0, here: 0, alone: 5 });
+    await berth.as("mia").api.get(path).expect(404);
+    const missing = digestOf(Buffer.from("none"));
+    await ann.api.get(`${root}/ann/one/-/manifests/${missing}/sharing`).expect(404);
   });
 });
