@@ -45,6 +45,8 @@ interface RouteOf<Requires, Body> {
   readonly status: number | undefined;
   /** A list or a search: its response is cached until the next write (see `middleware/response-cache.ts`). */
   readonly cacheable: boolean;
+  /** Clients ask it again and again: its response has an `ETag`, as that of a `cacheable` route. */
+  readonly revalidates: boolean;
   /** The request header in lower case on which a cached response depends; `undefined`: on none. */
   readonly varies: string | undefined;
   readonly handle: (request: RouteRequest) => unknown;
@@ -139,6 +141,7 @@ export interface RouteDefinition<R, Q, B, A> {
   /** Default: 200 with `answer`. */
   readonly status?: number;
   readonly cacheable?: boolean;
+  readonly revalidates?: boolean;
   readonly varies?: string;
   readonly handle: (
     request: RequestOf<R, Parsed<Q>, BodyOf<B>>,
@@ -164,6 +167,7 @@ export function route<
     answer: given.answer,
     status: given.status ?? (given.answer === undefined ? undefined : 200),
     cacheable: given.cacheable ?? false,
+    revalidates: given.revalidates ?? false,
     varies: given.varies,
     handle: given.handle as Route["handle"],
   } as Route;

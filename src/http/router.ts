@@ -17,7 +17,12 @@ import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
 import { whenClosed } from "./middleware/early-end.ts";
 import { setErrorFormat } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
-import type { ResponseCache } from "./middleware/response-cache.ts";
+import {
+  taggedResponse,
+  type ResponseCache,
+  type TaggedResponse,
+} from "./middleware/response-cache.ts";
+import { matchesIfNoneMatch, sendNothing } from "./registry/responses.ts";
 import { badRequest } from "./token/errors.ts";
 import { isHubRoute, type Route } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
@@ -101,7 +106,7 @@ async function answer(
       responseKey(route, ctx, client, parts),
       async () => route.handle(requestOf(parsedQuery(), undefined)),
     );
-    return send(route, ctx, response);
+    return sendTagged(route, ctx, response);
   }
   const query = parsedQuery();
   const token = {
@@ -113,7 +118,8 @@ async function answer(
     client = await authorize(ctx, asked, parts, client);
   try {
     const answered = await route.handle(requestOf(query, body));
-    if (route.status !== undefined) send(route, ctx, answered);
+    if (route.revalidates) sendTagged(route, ctx, taggedResponse(answered));
+    else if (route.status !== undefined) send(route, ctx, answered);
   } catch (error) {
     // The command checks the permission again in its transaction.
     if (!(error instanceof NotAuthorizedError) || isHubRoute(route)) throw error;
@@ -202,6 +208,14 @@ const responseKey = (
   ]);
 
 const jsonType = "application/json; charset=utf-8";
+
+/** Sends 304 in place of a response that the client has (RFC 9110, section 13.1.2). */
+function sendTagged(route: Route, ctx: Context, { body, entityTag }: TaggedResponse): void {
+  ctx.res.setHeader("ETag", `"${entityTag}"`);
+  const known = ctx.req.headers["if-none-match"];
+  if (known !== undefined && matchesIfNoneMatch(known, entityTag)) sendNothing(ctx, 304);
+  else send(route, ctx, body);
+}
 
 /** Sends the result of the handler. */
 function send(route: Route, ctx: Context, answered: unknown): void {

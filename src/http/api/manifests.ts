@@ -30,6 +30,7 @@ export function berthManifestRoutes({ catalog, policy }: Parts): readonly Route[
       path: manifestPath,
       requires: seeContents,
       summary: "A manifest with its text, its children, its configuration and its layers",
+      revalidates: true,
       answer: manifestSchema,
       handle: async ({ repository, params, work }) => {
         const digest = parseDigest(params["digest"] ?? "");

@@ -76,6 +76,7 @@ export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
       path: repositoryPath,
       requires: see,
       summary: "A repository",
+      revalidates: true,
       answer: repositorySchema,
       handle: async ({ repository }) => {
         const found = await parts.catalog.repositories.get(repository);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
 
 /**
@@ -7,7 +8,20 @@ import { createVersionedCache } from "../../concurrency/bounded-cache.ts";
  */
 export interface ResponseCache {
   /** The cached JSON for the key; on a miss, the serialized result of `make`. */
-  of(key: string, make: () => Promise<unknown>): Promise<Buffer>;
+  of(key: string, make: () => Promise<unknown>): Promise<TaggedResponse>;
+}
+
+/** The JSON of a response with its entity tag, which is a hash of it. */
+export interface TaggedResponse {
+  readonly body: Buffer;
+  /** Without the quotes of the `ETag` header. */
+  readonly entityTag: string;
+}
+
+/** Serializes a response. The hash of 50 KB takes 0.1 ms. */
+export function taggedResponse(answer: unknown): TaggedResponse {
+  const body = Buffer.from(JSON.stringify(answer));
+  return { body, entityTag: createHash("sha256").update(body).digest("base64url") };
 }
 
 /**
@@ -23,7 +37,7 @@ export function createResponseCache(
   versionOf: () => Promise<string>,
   clock: () => number = Date.now,
 ): ResponseCache {
-  const current = createVersionedCache<{ readonly body: Buffer; readonly atMs: number }>({
+  const current = createVersionedCache<TaggedResponse & { readonly atMs: number }>({
     maxBytes: bytesAtMost,
     sizeOf: ({ body }) => body.length,
   });
@@ -32,11 +46,11 @@ export function createResponseCache(
       // After a write during `make`, the response goes to the cache of the old version.
       const answers = current(await versionOf());
       const held = answers.get(key);
-      if (held !== undefined && clock() - held.atMs <= goodForMs) return held.body;
+      if (held !== undefined && clock() - held.atMs <= goodForMs) return held;
       const atMs = clock();
-      const body = Buffer.from(JSON.stringify(await make()));
-      answers.set(key, { body, atMs });
-      return body;
+      const made = { ...taggedResponse(await make()), atMs };
+      answers.set(key, made);
+      return made;
     },
   };
 }

@@ -91,6 +91,7 @@ function hubOperation(route: HubRoute): Json {
         description: route.summary,
         ...(route.answer === undefined ? {} : { content: answerContent(route.answer) }),
       },
+      ...(route.cacheable || route.revalidates ? { 304: notModified } : {}),
       ...Object.fromEntries(
         refusals.map((status) => [status, { $ref: "#/components/responses/HubError" }]),
       ),
@@ -192,6 +193,9 @@ const errorOf = (schema: string): Json => ({
   content: jsonContent({ $ref: `#/components/schemas/${schema}` }),
 });
 
+const notModified: Json = {
+  description: "If-None-Match has the ETag of this response, so the client knows it",
+};
 const refusals = ["400", "401", "403", "404", "409", "413", "429", "503"];
 
 /** The operation of HEAD: the responses of GET without their bodies. */

@@ -22,14 +22,14 @@ export function sendNotModified(ctx: Context, digest: Digest): boolean {
 const ENTITY_TAG = /(?:W\/)?(?:"([^"]*)"|([^\s,"]+))/g;
 
 /**
- * Whether `If-None-Match` matches this content; then the response is 304 (RFC 9110, section 13.1.2).
- * The entity tag is the digest: `"sha256:…"`, `W/"sha256:…"`, without quotes, in a list, or `*`.
+ * Whether `If-None-Match` has this entity tag, of content its digest; then the response is 304 (RFC 9110, section
+ * 13.1.2): `"sha256:…"`, `W/"sha256:…"`, without quotes, in a list, or `*`.
  */
-export function matchesIfNoneMatch(header: string | undefined, digest: Digest): boolean {
+export function matchesIfNoneMatch(header: string | undefined, entityTag: string): boolean {
   if (header === undefined) return false;
   if (header.trim() === "*") return true;
   for (const [, quoted, bare] of header.matchAll(ENTITY_TAG)) {
-    if ((quoted ?? bare) === digest) return true;
+    if ((quoted ?? bare) === entityTag) return true;
   }
   return false;
 }

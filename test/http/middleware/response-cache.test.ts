@@ -103,9 +103,9 @@ describe("the response cache", () => {
       version += 1;
       return "old";
     });
-    assert.equal(String(await old), '"old"');
-    assert.equal(String(await kept.of("a", async () => "new")), '"new"');
-    assert.equal(String(await kept.of("a", async () => "newer")), '"new"');
+    assert.equal(String((await old).body), '"old"');
+    assert.equal(String((await kept.of("a", async () => "new")).body), '"new"');
+    assert.equal(String((await kept.of("a", async () => "newer")).body), '"new"');
   });
 
   test("computes an answer again after 60 seconds, or after 9 MiB of other answers evicted it", async () => {
@@ -114,11 +114,57 @@ describe("the response cache", () => {
       () => Promise.resolve("1"),
       () => nowMs,
     );
-    const ask = async (key: string, text: string) => String(await kept.of(key, async () => text));
+    const ask = async (key: string, text: string) =>
+      String((await kept.of(key, async () => text)).body);
     await ask("a", "1");
     nowMs = 60_001;
     assert.equal(await ask("a", "2"), '"2"');
     for (let number = 0; number < 9; number += 1) await ask(`big ${number}`, "x".repeat(2 ** 20));
     assert.equal(await ask("a", "3"), '"3"');
+  });
+});
+
+describe("a response with an ETag", async () => {
+  const berth = await startClosedBerth();
+  await berth.addUser("ann");
+  await berth.addUser("mia");
+  const ann = berth.as("ann");
+  await berth.pushImage("ann/app", "ann", "private");
+
+  for (const path of [
+    "/api/berth/v1/repositories",
+    "/api/berth/v1/search?query=app",
+    "/api/berth/v1/repositories/ann/app",
+    "/api/berth/v1/repositories/ann/app/-/tags",
+    "/api/berth/v1/repositories/ann/app/-/tags/1",
+    "/api/berth/v1/repositories/ann/app/-/tags/1/history",
+    "/v2/namespaces/ann/repositories/app/tags",
+  ])
+    test(`is 304 until it changes, for ${path}`, async () => {
+      const { headers, text } = await ann.api.get(path).expect(200);
+      const etag = headers["etag"] ?? "";
+      assert.match(etag, /^"[\w-]{43}"$/);
+      for (const known of [etag, `W/${etag}`, `"other", ${etag}`]) {
+        const same = await ann.api.get(path).set("If-None-Match", known).expect(304);
+        assert.deepEqual([same.text, same.headers["etag"]], ["", etag]);
+      }
+      await ann.api.head(path).set("If-None-Match", etag).expect(304);
+      const other = await ann.api.get(path).set("If-None-Match", '"other"').expect(200);
+      assert.equal(other.text, text);
+      await berth.pushImage(`ann/app-${Date.now()}`, "ann", "private");
+      await berth.exec(
+        "UPDATE repositories SET star_count = star_count + 1 WHERE name = 'ann/app'",
+      );
+      await berth.exec("UPDATE tags SET updated_at = updated_at + 1000");
+      await berth.exec("UPDATE tag_history SET changed_at = changed_at + 1000");
+      const changed = await ann.api.get(path).set("If-None-Match", etag).expect(200);
+      assert.notEqual(changed.headers["etag"], etag);
+    });
+
+  test("is not for a caller without the permission, whatever ETag the request has", async () => {
+    const path = "/api/berth/v1/repositories/ann/app";
+    const { headers } = await ann.api.get(path).expect(200);
+    for (const known of [headers["etag"] ?? "", "*"])
+      await berth.as("mia").api.get(path).set("If-None-Match", known).expect(404);
   });
 });
