@@ -1,10 +1,19 @@
+import {
+  accountCalls,
+  browserSessionsCall,
+  namespacesCall,
+  ownInvitesCall,
+  ownTokensCall,
+  profileCall,
+  root,
+} from "./account-calls.ts";
+
 /*
  * The addresses of the pages and the API calls of their first view. The browser uses them to show a page; the server
  * uses them to send the answers of these calls with the HTML (`src/http/web/pages.ts`). Both must write the same URLs.
  */
 
-/** Root of Berth's own API. */
-export const api = "/api/berth/v1";
+export const api = root;
 
 /** Path of each page. Pages of one noun share a script: `fileOf`. */
 const patterns = {
@@ -54,7 +63,6 @@ export type PageName = keyof typeof patterns;
 /** The file in `web/pages` that shows a page, without its ending. */
 export function fileOf(page: PageName): string {
   if (page.startsWith("admin")) return "admin";
-  if (page.startsWith("account")) return "account";
   return files[page] ?? page;
 }
 
@@ -65,7 +73,13 @@ const files: Partial<Record<PageName, string>> = {
   profile: "settings",
   password: "settings",
   sessions: "settings",
-  tokens: "settings",
+  accountMembers: "members",
+  accountTeams: "teams",
+  accountTeam: "teams",
+  accountInvites: "invites",
+  accountTokens: "organisation-tokens",
+  accountAudit: "audit",
+  accountSettings: "organisation-settings",
   tagReferrers: "referrers",
   tagManifest: "manifest",
   compareStart: "compare",
@@ -181,6 +195,11 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
   const { name, tag } = params;
   if (page === "home") return [recentCall, popularCall];
   if (page === "explore") return [searchCall(query)];
+  if (page === "profile") return [profileCall, ownInvitesCall];
+  if (page === "sessions") return [browserSessionsCall];
+  if (page === "tokens") return [ownTokensCall(query)];
+  if (page === "newRepository") return [namespacesCall];
+  if (page.startsWith("account")) return accountCalls(page, params, query);
   if (name === undefined) return [];
   if (page === "digest") return [repositoryCall(name, `/-/manifests/${params["digest"] ?? ""}`)];
   if (page === "history") return [tagCall(name, tag ?? "", "/history?page_size=50")];
@@ -195,12 +214,13 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
 
 /** The name of a page in the title of its window. */
 export function titleAt({ page, params }: Address): string {
-  const { name, tag, digest, account, namespace } = params;
+  const { name, tag, digest, account, namespace, team } = params;
   if (name !== undefined) {
     if (tag !== undefined) return `${shortName(name)}:${tag}`;
     if (digest !== undefined) return `${shortName(name)}@${digest.slice(0, 19)}`;
     return shortName(name);
   }
+  if (team !== undefined) return `${account ?? ""}: ${team}`;
   return account ?? namespace ?? titles[page] ?? "";
 }
 

@@ -98,3 +98,29 @@ export const visibleText = (text: string): string =>
       ? one
       : `⟨U+${(one.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
   );
+
+/** Of what is in a User-Agent, the first match counts: Chromium calls itself Safari, too. */
+const browsers: readonly (readonly [RegExp, string])[] = [
+  [/\bEdg\//, "Edge"],
+  [/\bOPR\//, "Opera"],
+  [/\bFirefox\//, "Firefox"],
+  [/\b(?:Headless)?Chrome\//, "Chrome"],
+  [/\bSafari\//, "Safari"],
+  [/\bcurl\//, "curl"],
+];
+const systems: readonly (readonly [RegExp, string])[] = [
+  [/\bAndroid\b/, "Android"],
+  [/\b(?:iPhone|iPad)\b/, "iOS"],
+  [/\bWindows\b/, "Windows"],
+  [/\bMac OS X\b/, "macOS"],
+  [/\bCrOS\b/, "ChromeOS"],
+  [/\bLinux\b/, "Linux"],
+];
+
+/** `Firefox, Windows`; `undefined` if the User-Agent names no known browser. */
+export function browserName(agent: string): string | undefined {
+  const found = [browsers, systems].map(
+    (names) => names.find(([expression]) => expression.test(agent))?.[1],
+  );
+  return found[0] === undefined ? undefined : found.filter(Boolean).join(", ");
+}

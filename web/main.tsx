@@ -26,6 +26,8 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   "repository-settings": () => import("./pages/repository-settings.tsx"),
   access: () => import("./pages/access.tsx"),
   mirrors: () => import("./pages/mirrors.tsx"),
+  settings: () => import("./pages/settings.tsx"),
+  tokens: () => import("./pages/tokens.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
 

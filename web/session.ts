@@ -19,3 +19,7 @@ export const unknownSession: SessionAnswer = {
 export const SessionContext = createContext<SessionAnswer>(unknownSession);
 /** Who is signed in, and what the registry is. */
 export const useSession = (): SessionAnswer => useContext(SessionContext);
+
+/** Clients need a setting for a registry without TLS, except on their own machine. */
+export const isPlainHttp = (): boolean =>
+  location.protocol === "http:" && !/^(?:localhost|127\.|\[::1\])/.test(location.host);

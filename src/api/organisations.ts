@@ -70,7 +70,9 @@ export const inviteSchema = z.object({
   role,
   created_at: time,
 });
+export type InviteAnswer = z.output<typeof inviteSchema>;
 export const inviteListSchema = z.object({ data: z.array(inviteSchema) });
+export type InviteListAnswer = z.output<typeof inviteListSchema>;
 export const sendInvitesBody = z.object({
   org: z.string().min(1),
   invitees: z.array(z.string().min(1).max(255)).min(1).max(100),

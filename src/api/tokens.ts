@@ -23,9 +23,11 @@ export const personalTokenSchema = z.object({
   scopes: z.array(personalScope),
   expires_at: time.nullable(),
 });
+export type PersonalTokenAnswer = z.output<typeof personalTokenSchema>;
 export const personalTokenPage = pageSchema(personalTokenSchema).extend({
   active_count: z.number().int(),
 });
+export type PersonalTokenPageAnswer = z.output<typeof personalTokenPage>;
 export const createPersonalTokenBody = z.object({
   token_label: label,
   scopes,

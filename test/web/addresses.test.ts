@@ -28,6 +28,21 @@ describe("addresses of pages", () => {
     );
   });
 
+  test("of an account ask first for the list that only its members may see", () => {
+    const first = (path: string, query = "") => {
+      const address = pageAt(path);
+      assert.ok(address);
+      return firstCalls(address, new URLSearchParams(query))[0];
+    };
+    assert.equal(first("/u/team"), "/api/berth/v1/namespaces/team");
+    assert.equal(
+      first("/u/team/-/members", "search=mi&page=2&other=x"),
+      "/v2/orgs/team/members?search=mi&page=2&page_size=25",
+    );
+    assert.equal(first("/u/team/-/teams/devs"), "/v2/orgs/team/groups/devs");
+    assert.equal(first("/u/a%2Fb/-/invites"), "/v2/orgs/a%2Fb/invites");
+  });
+
   test("of Docker Hub lead to the same page here, and paths of the API to none", () => {
     assert.equal(redirectAt("/_/alpine"), "/r/alpine");
     assert.equal(redirectAt("/r/team/app/tags"), "/r/team/app/-/tags");

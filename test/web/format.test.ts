@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
+  browserName,
   roughCount,
   shortDigest,
   since,
@@ -52,5 +53,22 @@ describe("text of the pages", () => {
   test("writes out characters that hide or reorder text", () => {
     assert.equal(visibleText("a\u202eb\u200bc"), "a⟨U+202E⟩b⟨U+200B⟩c");
     assert.equal(visibleText("two\nlines"), "two\nlines");
+  });
+
+  test("names browser and system of a User-Agent", () => {
+    const chrome = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+    for (const [agent, text] of [
+      ["Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox, Windows"],
+      [`Mozilla/5.0 (X11; Linux x86_64) ${chrome}`, "Chrome, Linux"],
+      [`Mozilla/5.0 (Linux; Android 15) ${chrome}`, "Chrome, Android"],
+      [`Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${chrome} Edg/140.0`, "Edge, Windows"],
+      [
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) AppleWebKit/605.1 Version/18.0 Safari/605.1",
+        "Safari, macOS",
+      ],
+      ["docker/27.1", undefined],
+      ["", undefined],
+    ] as const)
+      assert.equal(browserName(agent), text);
   });
 });

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { fullName, shortName } from "../addresses.ts";
-import { useSession } from "../session.ts";
+import { isPlainHttp, useSession } from "../session.ts";
+import { parts } from "../words/frame.ts";
 import { pull } from "../words/repository.ts";
 import { Block, Prompt } from "./copy.tsx";
 
@@ -58,8 +59,7 @@ export function PullCard({
   const clients = clientsFor(type);
   const [chosen, setChosen] = useState<Client>(clients[0] ?? "docker");
   const client = clients.includes(chosen) ? chosen : (clients[0] ?? "docker");
-  const isPlainHttp =
-    location.protocol === "http:" && !/^(?:localhost|127\.|\[::1\])/.test(location.host);
+  const isPlain = isPlainHttp();
   return (
     <section class="card pull o1" aria-labelledby="pull">
       <header>
@@ -86,7 +86,7 @@ export function PullCard({
           const isShort = client === "docker";
           const at = reference.slice(name.length);
           const full = `${host}/${isShort ? shortName(name) : fullName(name)}${at}`;
-          const text = pullText(client, full, isPlainHttp);
+          const text = pullText(client, full, isPlain);
           return client === "Kubernetes" ? (
             <Block key={reference} text={text} />
           ) : (
@@ -101,7 +101,7 @@ export function PullCard({
             </a>
           </p>
         )}
-        {isPlainHttp && client === "docker" && <p class="sub">{pull.plainHttp(host)}</p>}
+        {isPlain && client === "docker" && <p class="sub">{parts.plainHttp(host)}</p>}
       </div>
     </section>
   );

@@ -55,6 +55,8 @@ export const parts = {
   mirrorOf: (host: string) => `Mirror of ${host}`,
   immutable: "Immutable",
   typeToConfirm: (name: string) => `Type ${name} to confirm`,
+  plainHttp: (host: string) =>
+    `This registry uses plain HTTP. Add "${host}" to insecure-registries in the settings of the Docker daemon.`,
   live: "live",
   signed: "signed",
 };

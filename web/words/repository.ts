@@ -8,8 +8,6 @@ export const pull = {
   tag: "Tag",
   loginFirst: "Private: log in first.",
   makeToken: "Create an access token for this machine",
-  plainHttp: (host: string) =>
-    `This registry uses plain HTTP. Add "${host}" to insecure-registries in the settings of the Docker daemon.`,
   byDigest: "By digest, it never changes:",
 };
 

@@ -1,0 +1,130 @@
+import { count, many } from "../format.ts";
+
+/* Sentences of the pages of the signed-in user: profile, password, sessions, access tokens. A second language is a second folder. */
+
+export const settings = {
+  title: "Settings",
+  tabs: {
+    profile: "Profile",
+    password: "Password",
+    sessions: "Sessions",
+    tokens: "Access tokens",
+  },
+  signInFirst: "Sign in to see your settings.",
+  open: "This registry is open: it has no accounts.",
+};
+
+export const profile = {
+  title: "Profile",
+  name: "User name",
+  nameHint: "It is the name of your namespace, and cannot be changed.",
+  fullName: "Full name",
+  fullNameHint: "Other users see it beside your user name.",
+  email: "Email address",
+  emailHint: "Owners of your organisations and administrators see it. Berth sends no mail.",
+  invites: "Invites",
+  noInvites: "No open invites. An invite of an organisation appears here.",
+  invited: (by: string, role: string) => `${by} invites you as ${role}`,
+  intoTeam: (team: string) => `, into the team ${team}`,
+  accept: "Accept",
+  decline: "Decline",
+  declineTitle: (organisation: string) => `Decline the invite to ${organisation}?`,
+  declineHint: "You do not become a member. An owner can invite you again.",
+  accepted: (organisation: string) => `You are a member of ${organisation}.`,
+  organisations: "Organisations",
+  noOrganisations: "You are not a member of an organisation.",
+};
+
+export const roles = { owner: "Owner", editor: "Editor", member: "Member" };
+
+export const password = {
+  title: "Password",
+  current: "Current password",
+  new: "New password",
+  rule: "8 to 1024 characters.",
+  effect:
+    "A new password signs you out in all other browsers. Access tokens stay valid; clients that use the password need the new one.",
+  show: "Show the passwords",
+  change: "Change password",
+  changed: "The password is changed. Your other browsers are signed out.",
+};
+
+export const sessions = {
+  title: "Browsers in which you are signed in",
+  browser: "Browser",
+  unknownBrowser: "Unknown browser",
+  address: "Address",
+  started: "Signed in",
+  lastSeen: "Last request",
+  isThisOne: "this browser",
+  end: "Sign out",
+  endTitle: (browser: string) => `Sign out ${browser}?`,
+  endHint: "The browser must sign in again. Access tokens and other clients are not affected.",
+  endOthers: "Sign out all others",
+  endOthersTitle: (n: number) => `Sign out ${many(n, "other browser", "other browsers")}?`,
+  ended: (n: number) => `${many(n, "browser is", "browsers are")} signed out.`,
+};
+
+export const tokens = {
+  intro:
+    "A client logs in with an access token in place of your password. A token can do less than you, and can be deleted alone.",
+  new: "New access token",
+  label: "Label",
+  labelHint: "Where the token is used, such as laptop or ci.",
+  labelFor: (name: string) => `pull ${name}`,
+  scope: "What the token may do",
+  scopes: {
+    "repo:read": "Pull everything that I may pull",
+    "repo:write": "Pull and push what I may pull and push",
+    "repo:admin": "Everything that I may do with repositories, also delete",
+    "repo:public_read": "Pull public repositories only",
+  },
+  scopesShort: {
+    "repo:read": "pull",
+    "repo:write": "pull, push",
+    "repo:admin": "pull, push, delete",
+    "repo:public_read": "pull public",
+  },
+  expires: "Expires",
+  lifetimes: {
+    "30": "In 30 days",
+    "90": "In 90 days",
+    "365": "In a year",
+    "": "Never",
+  },
+  create: "Create token",
+  list: "Access tokens",
+  none: "No access tokens yet.",
+  active: (n: number) => `${count(n)} active`,
+  columns: {
+    label: "Token",
+    scope: "May",
+    lastUsed: "Last used",
+    expires: "Expires",
+    active: "Active",
+    createdBy: "Created by",
+  },
+  never: "never",
+  expired: "expired",
+  isActive: (label: string) => `${label} is active`,
+  delete: "Delete",
+  deleteTitle: (label: string) => `Delete the token ${label}?`,
+  deleteHint: "Clients with this token can no longer log in. This cannot be undone.",
+  deleteUnused: "No client has used it.",
+  deleteUsed: "A client used it last",
+};
+
+export const issued = {
+  title: "The new access token",
+  once: "Copy it now. It is not shown again.",
+  copy: "Copy token",
+  client: "Where the token is used",
+  close: "Close",
+  notCopied: "The token has not been copied. After closing it is not shown again.",
+  closeAnyway: "Close without copying",
+  pull: "Then pull:",
+  kubernetes: "Create a secret, and name it in the pod or in the service account:",
+  github: "Store the token as the secret BERTH_TOKEN of the GitHub repository:",
+  githubStep: "Log in, in a step of the workflow:",
+  gitlab: "Store the token as a masked variable BERTH_TOKEN: Settings, CI/CD, Variables. Then:",
+};
