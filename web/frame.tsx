@@ -207,14 +207,16 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       </a>
       <Header />
       {isOpen && (
-        <div class="offline">
+        <aside class="offline" aria-label={frame.notice}>
           <div class="wrap">{frame.open}</div>
-        </div>
+        </aside>
       )}
       {sinceMs !== undefined && (
-        <div class="offline" role="status">
-          <div class="wrap">{frame.offline(clock(sinceMs || Date.now()))}</div>
-        </div>
+        <aside class="offline" aria-label={frame.notice}>
+          <div class="wrap" role="status">
+            {frame.offline(clock(sinceMs || Date.now()))}
+          </div>
+        </aside>
       )}
       {children}
       <Footer onKeys={() => setShowsKeys(true)} />

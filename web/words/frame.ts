@@ -24,6 +24,7 @@ export const frame = {
   shortcuts: "Keyboard shortcuts",
   ready: "Ready",
   notReady: "Not ready",
+  notice: "Notice",
   open: "Open registry: everybody who reaches this address may do everything.",
   offline: (time: string) =>
     `The registry does not answer. You see data from ${time}. The page asks again by itself.`,
