@@ -2,6 +2,7 @@ import type { Database } from "../database/contract.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { PullCounts } from "./pull-counters.ts";
 import { createLayerSharingReports, type LayerSharingReports } from "./layer-sharing.ts";
+import { createActivity, type Activity } from "./activity.ts";
 import { createManifestInspector, type ManifestInspector } from "./manifest-inspector.ts";
 import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
@@ -20,6 +21,7 @@ export interface Catalog {
   readonly layerSharing: LayerSharingReports;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
+  readonly activity: Activity;
 }
 
 export function createCatalog(parts: {
@@ -38,6 +40,7 @@ export function createCatalog(parts: {
     tagRemoval: createTagRemoval(parts),
     layerSharing: createLayerSharingReports(parts),
     diffs: createTagDiffs(parts),
+    activity: createActivity(parts),
     storageUsage: createStorageUsageReports(parts),
   };
 }

@@ -39,6 +39,11 @@ export interface Dialect {
    * has a limit. The database runs the subquery once per outer row, and finds the column's rows by an index.
    */
   isInLimited(column: string, subquery: RawBuilder<unknown>): RawBuilder<boolean>;
+  /**
+   * The name of the repository in the column `subject` of an audit row: the text before the first `:` or `@`. An index
+   * has this expression.
+   */
+  readonly repositoryOfSubject: RawBuilder<string>;
   /** The query, which also locks rows until the transaction ends. See `locks.ts`. */
   locked<Tables, Table extends keyof Tables, Row>(
     query: SelectQueryBuilder<Tables, Table, Row>,

@@ -20,6 +20,7 @@ import { createTagPageReads } from "./catalog/tag-pages.ts";
 import { createTagRemovalReads } from "./catalog/tag-removal.ts";
 import { createTagRelationReads } from "./catalog/tag-relations.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
+import { createActivityReads } from "./events/activity.ts";
 import { createAuditReads } from "./events/audit.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
@@ -100,6 +101,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     mirrorTags: createMirrorTagReads(db),
     mirrorUses: createMirrorUseReads(db),
     audit: createAuditReads(lists),
+    activity: createActivityReads(lists),
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     jobs: createJobReads(db),

@@ -221,6 +221,10 @@ const logs: Row = () =>
     `&name=${"n".repeat(400)}`,
     "&from=2020-01-01T00:00:00Z",
   ].map((query) => ({ path: `/v2/auditlogs/mia?page_size=100${query}` }));
+const activities: Row = (world, route) =>
+  ["", "&actor=none", "&action=none", "&action=repo.tag&actor=mia", "&before=1"].map((query) => ({
+    path: `${pathOf(world, route)}?page_size=100${query}`,
+  }));
 const lists: Row = (world, route) =>
   ["?n=100000", "?n=1000&last=t", `?last=${"z".repeat(10_000)}`, "?n=0"].map((query) => ({
     path: pathOf(world, route) + query,
@@ -266,6 +270,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /.well-known/jwks.json": once,
   "GET /v2/auditlogs/:account": logs,
   "GET /api/berth/v1/session": (world, route) => [...usual(world, route), ...cookies(world, route)],
+  "GET /api/berth/v1/repositories/*repository/-/activity": activities,
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest": inspections,
   "GET /api/berth/v1/repositories/*repository/-/manifests/:digest/sharing": (world, route) => [

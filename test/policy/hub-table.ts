@@ -152,6 +152,7 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`GET ${berth}/repositories`]: "open",
   [`GET ${berth}/namespaces/:namespace/sizes`]: "open",
   [`GET ${berth}/repositories/*repository`]: "read",
+  [`GET ${berth}/repositories/*repository/-/activity`]: "read",
   [`GET ${berth}/repositories/*repository/-/access`]: "admin",
   [`GET ${berth}/repositories/*repository/-/access/:user`]: "admin",
   [`PUT ${berth}/repositories/*repository/-/collaborators/:user`]: "admin",

@@ -1,3 +1,4 @@
+import { sql, type RawBuilder } from "kysely";
 import type { Actor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
 
@@ -125,13 +126,7 @@ export function createAuditReads(db: Db) {
       if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
       if (toMs !== undefined) rows = rows.where("at", "<", toMs);
       if (action !== undefined) {
-        rows = rows.where((where) =>
-          where.or([
-            where("action", "=", action),
-            // "/" is the character after "." in ASCII.
-            where.and([where("action", ">=", `${action}.`), where("action", "<", `${action}/`)]),
-          ]),
-        );
+        rows = rows.where(isAction(action));
       }
       const found = await rows
         .orderBy("at", "desc")
@@ -147,6 +142,11 @@ export function createAuditReads(db: Db) {
     },
   };
 }
+
+/** SQL condition: the action of a row, or a prefix of it before a dot. */
+export const isAction = (action: string): RawBuilder<boolean> =>
+  // "/" is the character after "." in ASCII.
+  sql`(action = ${action} OR (action >= ${`${action}.`} AND action < ${`${action}/`}))`;
 
 /** Writes the audit rows of a command in the command's own transaction: a command that rolls back leaves no row. */
 export async function writeAudit(tx: Db, ...rows: readonly NewAuditRow[]): Promise<void> {

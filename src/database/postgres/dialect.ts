@@ -21,6 +21,7 @@ const dialect: Dialect = {
   },
   // ARRAY() makes PostgreSQL run the subquery once per outer row, and not as a join.
   isInLimited: (column, subquery) => sql`${sql.ref(column)} = ANY(ARRAY(${subquery}))`,
+  repositoryOfSubject: sql`split_part(replace(subject, '@', ':'), ':', 1)`,
   locked: (query, ...locks) =>
     locks.reduce((rows, { mode, table, skipLocked }) => {
       const skip = skipLocked === true ? sql` SKIP LOCKED` : sql``;

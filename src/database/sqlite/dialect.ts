@@ -13,6 +13,7 @@ const dialect: Dialect = {
   containsText: (column, text) =>
     sql`${sql.ref(column)} LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`,
   isInLimited: (column, subquery) => sql`${sql.ref(column)} IN (${subquery})`,
+  repositoryOfSubject: sql`substr(subject, 1, instr(replace(subject, '@', ':') || ':', ':') - 1)`,
   // A transaction that writes is alone.
   locked: (query) => query,
   lockName: async () => undefined,

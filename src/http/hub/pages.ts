@@ -19,7 +19,8 @@ export type Pager = ReturnType<typeof createPager>;
 
 /** Links are absolute and keep all other query parameters. */
 export function createPager(clientInfo: ClientInfo) {
-  const linkTo = (ctx: Context, key: "page" | "last", value: string): string => {
+  /** The URL of the request with another value of the parameter. */
+  const linkTo = (ctx: Context, key: "page" | "last" | "before", value: string): string => {
     const url = new URL(ctx.URL.pathname + ctx.URL.search, clientInfo.originOf(ctx.req));
     url.searchParams.set(key, value);
     return url.href;
@@ -43,6 +44,7 @@ export function createPager(clientInfo: ClientInfo) {
 
   return {
     numbered,
+    linkTo,
 
     /** A page by its number of a list that is in memory as a whole. */
     numberedOf<T>(ctx: Context, query: PageQuery, all: readonly T[]): Page<T> {

@@ -16,6 +16,7 @@ import { jobRoutes } from "../api/admin/jobs.ts";
 import { mirrorRoutes } from "../api/mirrors.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { accessRoutes } from "../api/access.ts";
+import { activityRoutes } from "../api/activity.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
 import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
@@ -73,6 +74,7 @@ export function hubRoutes(
     ...profileRoutes(parts),
     ...namespaceRoutes(parts),
     ...accessRoutes(parts),
+    ...activityRoutes(parts),
     ...userRoutes(parts),
     ...personalTokenRoutes(parts),
     ...organisationTokenRoutes(parts),

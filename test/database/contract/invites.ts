@@ -118,6 +118,29 @@ export const invitesSteps: readonly Step[] = [
     ],
   ],
   [
+    (db) => db.activity.page({ repository: app, except: "repo.collaborator", limit: 5 }),
+    {
+      entries: [
+        {
+          ...{ id: 9, atMs: 1_000, actor: "admin", peer: "::1" },
+          ...{ action: "repo.create", subject: "team/app", data: { visibility: "private" } },
+        },
+      ],
+      next: undefined,
+    },
+  ],
+  [
+    (db) =>
+      db.activity
+        .page({ repository: app, action: "repo", limit: 1 })
+        .then(({ entries, next }) => [entries.map(({ id, action }) => [id, action]), next]),
+    [[[12, "repo.collaborator"]], 12],
+  ],
+  [
+    (db) => db.activity.page({ repository: app, actor: "ann", before: 7, limit: 1 }),
+    { entries: [], next: undefined },
+  ],
+  [
     (db) =>
       db.audit.list({
         account: "ann",

@@ -22,6 +22,7 @@ import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { SqliteSearchIndex } from "../../../src/database/sqlite/search-index.ts";
 import { createSearchReads } from "../../../src/database/catalog/search.ts";
 import { createStorageUsageReads } from "../../../src/database/catalog/storage-usage.ts";
+import { createActivityReads } from "../../../src/database/events/activity.ts";
 import { createTagHistoryReads } from "../../../src/database/registry/tag-history.ts";
 import { createTagReads } from "../../../src/database/registry/tags.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -96,6 +97,7 @@ describe("reads", () => {
     }
     await search.facetsOf([1]);
     await createTagHistoryReads(db).list({ id: 1, name }, parseTag("1"), { skip: 0, limit: 10 });
+    await createActivityReads(db).page({ repository: name, action: "repo.tag", limit: 10 });
     await createTagHistoryReads(db).count(1, parseTag("1"));
     await createRepositoryReads(db).registrations([name]);
     await createImageReads(db).manifests(1, [digest]);
