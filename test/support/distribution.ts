@@ -73,7 +73,7 @@ async function pushBlob(url: string, name: string, bytes: Uint8Array): Promise<D
   const digest = digestOf(bytes);
   place.searchParams.set("digest", digest);
   const headers = { "Content-Type": "application/octet-stream" };
-  const { status } = await fetch(place, { method: "PUT", body: bytes, headers });
+  const { status } = await fetch(place, { method: "PUT", body: Uint8Array.from(bytes), headers });
   if (status !== 201) throw new Error(`a blob was answered ${status}`);
   return digest;
 }

@@ -8,7 +8,6 @@ import {
 } from "../addresses.ts";
 import { ask, useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";
-import { AttachedContent } from "../parts/attached-content.tsx";
 import { Configuration } from "../parts/configuration.tsx";
 import { Layers } from "../parts/layers.tsx";
 import { ManifestText } from "../parts/manifest-text.tsx";
@@ -58,7 +57,6 @@ export function Page() {
               isPrivate={false}
               type={data.kind === "image" && data.config === null ? "unrecognized" : "image"}
             />
-            <AttachedContent name={name} manifest={data} />
             {data.config !== null && <Layers name={name} manifest={data} />}
             <Configuration manifest={data} />
             <ManifestText name={name} digest={digest} />

@@ -1,4 +1,4 @@
-import type { ManifestAnswer } from "../../src/api/manifests.ts";
+import type { LayerSharingAnswer, ManifestAnswer } from "../../src/api/manifests.ts";
 import { repositoryCall } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
@@ -6,22 +6,13 @@ import { tag as words } from "../words/tag.ts";
 import { LayerBar, Swatch, type LayerKind } from "./charts.tsx";
 import { Size } from "./text.tsx";
 
-interface Sharing {
-  readonly layers: readonly {
-    readonly digest: string;
-    readonly tags: number;
-    readonly repositories: number;
-  }[];
-  readonly bytes: { readonly elsewhere: number; readonly here: number; readonly alone: number };
-}
-
-type LayerUse = Sharing["layers"][number];
+type LayerUse = LayerSharingAnswer["layers"][number];
 
 const kindOf = (use: LayerUse | undefined): LayerKind =>
-  use === undefined ? "shared" : use.repositories > 1 ? "base" : use.tags > 1 ? "shared" : "own";
+  use === undefined ? "shared" : use.repositories > 0 ? "base" : use.tags > 1 ? "shared" : "own";
 
 const useText = ({ repositories, tags }: LayerUse): string => {
-  if (repositories > 1) return words.inRepositories(repositories);
+  if (repositories > 0) return words.inRepositories(repositories);
   return tags > 1 ? words.inTags(tags) : words.onlyHere;
 };
 
@@ -51,7 +42,7 @@ export function Layers({
 }) {
   const { steps } = manifest;
   const layers = steps.flatMap(({ layer }) => (layer === null ? [] : [layer]));
-  const { data } = useAnswer<Sharing>(
+  const { data } = useAnswer<LayerSharingAnswer>(
     layers.length === 0
       ? undefined
       : repositoryCall(name, `/-/manifests/${manifest.digest}/sharing`),

@@ -22,7 +22,7 @@ export const tag = {
   layerCount: (n: number, bytes: number) => `${many(n, "layer", "layers")}, ${size(bytes)} to pull`,
   columns: { number: "#", createdBy: "Created by", alsoIn: "Also in", size: "Size" },
   noBytes: "no bytes",
-  inRepositories: (n: number) => many(n, "repository", "repositories"),
+  inRepositories: (n: number) => many(n, "other repository", "other repositories"),
   inTags: (n: number) => `${many(n, "tag", "tags")} here`,
   onlyHere: "only here",
   elsewhere: (bytes: number) => `${size(bytes)} in other repositories too`,

@@ -51,7 +51,7 @@ async function send(
     path.startsWith("http") ? path : `${client.url}/v2/${repository}${path}`,
     {
       method: init.method,
-      body: init.body === undefined ? null : new Uint8Array(Buffer.from(init.body)),
+      body: init.body === undefined ? null : Uint8Array.from(Buffer.from(init.body)),
       headers: {
         ...(authorization === undefined ? {} : { authorization }),
         "content-type": init.type ?? "application/octet-stream",
