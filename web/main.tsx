@@ -24,6 +24,7 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   compare: () => import("./pages/compare.tsx"),
   digest: () => import("./pages/digest.tsx"),
   "repository-settings": () => import("./pages/repository-settings.tsx"),
+  activity: () => import("./pages/activity.tsx"),
   access: () => import("./pages/access.tsx"),
   mirrors: () => import("./pages/mirrors.tsx"),
   settings: () => import("./pages/settings.tsx"),
