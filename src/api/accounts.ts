@@ -109,3 +109,11 @@ export const namespaceSchema = z.object({
 });
 export type NamespaceAnswer = z.output<typeof namespaceSchema>;
 export const changeOrganisationBody = z.object({ full_name: fullName });
+export const createOrganisationBody = z.object({
+  name: z.string().max(255),
+  full_name: fullName.default(""),
+  /** A user; without an owner only administrators manage the organisation. */
+  owner: z.string().max(255).optional(),
+  /** The organisation gets the repositories of its namespace that no account has. */
+  take_over: z.boolean().default(false),
+});

@@ -206,6 +206,8 @@ export const rows: Readonly<
   [`DELETE ${api}/*repository/-/collaborators/:user`]: [
     bare(`${api}/team/app/-/collaborators/mia`),
   ],
+  [`POST ${berthApi}/organisations`]: admin(json(`${berthApi}/organisations`, { name: "made" })),
+  [`DELETE ${berthApi}/organisations/:org`]: admin(bare(`${berthApi}/organisations/other`)),
   [`POST ${berthApi}/mirrors/:namespace/warm`]: admin(json(`${mirrored}/warm`, image)),
   [`POST ${berthApi}/mirrors/:namespace/pin`]: admin(json(`${mirrored}/pin`, image)),
   [`POST ${berthApi}/mirrors/:namespace/unpin`]: admin(json(`${mirrored}/unpin`, image)),

@@ -148,6 +148,8 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`GET ${berth}/users`]: "user",
   [`GET ${berth}/namespaces/:namespace`]: "open",
   [`PATCH ${berth}/organisations/:org`]: "owner",
+  [`POST ${berth}/organisations`]: "administrator",
+  [`DELETE ${berth}/organisations/:org`]: "administrator",
   [`GET ${berth}/search`]: "open",
   [`GET ${berth}/repositories`]: "open",
   [`GET ${berth}/namespaces/:namespace/sizes`]: "open",

@@ -1,6 +1,7 @@
 import type { Accounts } from "../../accounts/accounts.ts";
 import {
   changeOrganisationBody,
+  createOrganisationBody,
   namespaceSchema,
   type NamespaceAnswer,
 } from "../../api/accounts.ts";
@@ -15,7 +16,7 @@ import { root } from "./repositories.ts";
 
 interface Parts {
   readonly hub: Pick<HubCatalog, "accounts" | "repositories">;
-  readonly accounts: Pick<Accounts, "profiles">;
+  readonly accounts: Pick<Accounts, "organisations" | "profiles">;
   readonly policy: HubPolicy;
   readonly quotas: Pick<Quotas, "find">;
   /** The namespaces of mirrors. */
@@ -32,6 +33,29 @@ export function namespaceRoutes(parts: Parts): readonly Route[] {
       summary: "A namespace, with the number of repositories that the caller sees",
       answer: namespaceSchema,
       handle: ({ session, namespace }) => describe(parts, session, parseNamespace(namespace)),
+    }),
+    route({
+      method: "post",
+      path: `${root}/organisations`,
+      requires: { of: "administrator" },
+      summary: "Creates an organisation",
+      body: createOrganisationBody,
+      answer: namespaceSchema,
+      status: 201,
+      handle: async ({ session, actor, body }) => {
+        const { full_name: fullName, take_over: takeOver } = body;
+        const [name, owner] = [body.name.toLowerCase(), body.owner?.toLowerCase()];
+        await parts.accounts.organisations.add(actor, { name, fullName, owner, takeOver });
+        return describe(parts, session, name);
+      },
+    }),
+    route({
+      method: "delete",
+      path: `${root}/organisations/:org`,
+      requires: { of: "administrator" },
+      summary: "Deletes an organisation without repositories",
+      status: 204,
+      handle: ({ actor, namespace }) => parts.accounts.organisations.delete(actor, namespace),
     }),
     route({
       method: "patch",

@@ -70,6 +70,51 @@ describe("a namespace", async () => {
   });
 });
 
+describe("an organisation", async () => {
+  const berth = await startClosedBerth();
+  for (const name of ["mia", "tom"]) await berth.addUser(name);
+  await berth.addUser("root", { is_admin: 1 });
+  const organisations = "/api/berth/v1/organisations";
+  const root = await hubAs(berth, "root");
+
+  test("is created by an administrator, with an owner or without one", async () => {
+    const mia = await hubAs(berth, "mia");
+    assert.equal((await mia("post", organisations, { name: "team" })).status, 403);
+    const body = { name: "Team", full_name: "The Team", owner: "Mia" };
+    const made = await root("post", organisations, body);
+    assert.equal(made.status, 201, made.text);
+    const { name, kind, full_name: fullName } = made.body;
+    assert.deepEqual([name, kind, fullName], ["team", "organisation", "The Team"]);
+    const owner = await mia("patch", `${organisations}/team`, { full_name: "Team" });
+    assert.equal(owner.status, 200);
+    assert.equal((await root("post", organisations, { name: "ops" })).status, 201);
+  });
+
+  test("is not created with a name that is taken or reserved, or with an unknown owner", async () => {
+    for (const [body, status] of [
+      [{ name: "mia" }, 409],
+      [{ name: "berth" }, 400],
+      [{ name: "a name" }, 400],
+      [{ name: "other", owner: "nobody" }, 404],
+      [{}, 400],
+    ] as const)
+      assert.equal((await root("post", organisations, body)).status, status, JSON.stringify(body));
+  });
+
+  test("is deleted by an administrator once nothing is in it, and the answer says what prevents it", async () => {
+    await berth.pushImage("team/app", "mia", "private");
+    const full = await root("delete", `${organisations}/team`);
+    assert.equal(full.status, 400);
+    assert.match(full.text, /team has repositories \(1\): delete them first/);
+    assert.equal((await (await hubAs(berth, "mia"))("delete", `${organisations}/ops`)).status, 403);
+    assert.equal((await root("delete", `${organisations}/ops`)).status, 204);
+    assert.equal((await root("delete", `${organisations}/ops`)).status, 404);
+    assert.equal((await root("delete", `${organisations}/mia`)).status, 404);
+    const library = await root("delete", `${organisations}/library`);
+    assert.match(library.text, /library belongs to the administrators/);
+  });
+});
+
 describe("the namespace of a mirror", () => {
   test("says that it is a mirror, also before its first repository", async () => {
     const berth = await startClosedBerth({
