@@ -218,5 +218,8 @@ export const rows: Readonly<
   [`DELETE ${berthApi}/admin/jobs/:id`]: admin(bare(`${berthApi}/admin/jobs/running`)),
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],
+  [`POST ${api}/*repository/-/tag-deletions`]: [
+    json(`${api}/team/app/-/tag-deletions`, { tags: ["1"] }),
+  ],
   [`POST ${api}/*repository/-/tags/:tag/rollback`]: [json(`${api}/team/app/-/tags/1/rollback`, {})],
 };
