@@ -76,13 +76,11 @@ function mayImport(from: string, to: string): boolean {
   return rowOf(from) !== -1 && rowOf(from) < rowOf(to);
 }
 
-/** The server and the pages share the addresses of the pages. */
-const shared = "web/addresses.ts";
+/** The server and the pages share the addresses of the pages and their API calls. */
+const shared = /\/web\/(?:addresses|first-calls)\.ts$/;
 
 const ownImports = imports
-  .filter(
-    ({ from, target }) => !(from.startsWith("src/http/web/") && target.endsWith(`/${shared}`)),
-  )
+  .filter(({ from, target }) => !(from.startsWith("src/http/web/") && shared.test(target)))
   .filter(({ target }) => target.startsWith("."))
   .map(({ from, target }) => ({ from, to: path.posix.join(path.posix.dirname(from), target) }));
 

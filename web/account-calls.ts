@@ -1,7 +1,6 @@
-/* The API calls of the pages of accounts and of the signed-in user. The server asks them, too: see `addresses.ts`. */
+import { api } from "./addresses.ts";
 
-/** Root of Berth's own API. */
-export const root = "/api/berth/v1";
+/* The API calls of the pages of accounts and of the signed-in user. The server uses them, too: see `first-calls.ts`. */
 
 /** Rows on one page of a list. */
 export const listPageSize = 25;
@@ -20,9 +19,9 @@ function listCall(path: string, query: URLSearchParams, taken: readonly string[]
   return `${path}?${asked.toString()}`;
 }
 
-export const profileCall = `${root}/user`;
-export const passwordCall = `${root}/user/password`;
-export const browserSessionsCall = `${root}/sessions`;
+export const profileCall = `${api}/user`;
+export const passwordCall = `${api}/user/password`;
+export const browserSessionsCall = `${api}/sessions`;
 export const ownInvitesCall = "/v2/user/invites";
 export const tokensPath = "/v2/access-tokens";
 export const ownTokensCall = (query: URLSearchParams): string => listCall(tokensPath, query, []);
@@ -30,7 +29,11 @@ export const ownTokensCall = (query: URLSearchParams): string => listCall(tokens
 export const namespacesCall = "/v2/repositories/namespaces";
 
 export const namespaceCall = (name: string): string =>
-  `${root}/namespaces/${encodeURIComponent(name)}`;
+  `${api}/namespaces/${encodeURIComponent(name)}`;
+export const usageCall = (name: string): string => `${namespaceCall(name)}/sizes`;
+/** The first repositories by name. */
+export const firstRepositoriesCall = (namespace: string, rows: number): string =>
+  `${api}/repositories?namespace=${encodeURIComponent(namespace)}&page_size=${rows}`;
 export const repositoriesPath = (namespace: string): string =>
   `/v2/namespaces/${encodeURIComponent(namespace)}/repositories`;
 /** The repositories of the account page, with its search and order. */
@@ -39,6 +42,8 @@ export const repositoriesCall = (namespace: string, query: URLSearchParams): str
 
 export const organisationPath = (organisation: string, suffix: string): string =>
   `/v2/orgs/${encodeURIComponent(organisation)}${suffix}`;
+export const changeOrganisationPath = (organisation: string): string =>
+  `${api}/organisations/${encodeURIComponent(organisation)}`;
 export const membersCall = (organisation: string, query: URLSearchParams): string =>
   listCall(organisationPath(organisation, "/members"), query, ["search", "role"]);
 export const teamsCall = (organisation: string, query: URLSearchParams): string =>
@@ -50,36 +55,29 @@ export const teamMembersCall = (
   team: string,
   query: URLSearchParams,
 ): string => listCall(teamPath(organisation, team, "/members"), query, ["search"]);
+/** `last`: the last name of the previous page. */
+export const teamRepositoriesCall = (
+  organisation: string,
+  team: string,
+  last: string | null,
+): string =>
+  `${api}/organisations/${encodeURIComponent(organisation)}/teams/${encodeURIComponent(team)}/repositories?page_size=${listPageSize}${last === null ? "" : `&last=${encodeURIComponent(last)}`}`;
 export const invitesCall = (organisation: string): string =>
   organisationPath(organisation, "/invites");
 export const organisationTokensCall = (organisation: string, query: URLSearchParams): string =>
   listCall(organisationPath(organisation, "/access-tokens"), query, []);
-/**
- * The API calls of the first view of a page of an account. The first one decides the status of the HTML: it is the list
- * that the page shows, because the caller may see the account but not this list.
- */
-export function accountCalls(
-  page: string,
-  { account = "", team = "" }: Readonly<Record<string, string>>,
-  query: URLSearchParams,
-): readonly string[] {
-  const namespace = namespaceCall(account);
-  switch (page) {
-    case "accountMembers":
-      return [membersCall(account, query), namespace];
-    case "accountTeams":
-      return [teamsCall(account, query), namespace];
-    case "accountTeam":
-      return [teamPath(account, team), namespace, teamMembersCall(account, team, query)];
-    case "accountInvites":
-      return [invitesCall(account), namespace];
-    case "accountTokens":
-      return [organisationTokensCall(account, query), namespace];
-    // The time zone of the browser decides which rows its list has.
-    case "accountAudit":
-    case "accountSettings":
-      return [namespace];
-    default:
-      return [namespace, repositoriesCall(account, query)];
+export const auditPath = (account: string, suffix = ""): string =>
+  `/v2/auditlogs/${encodeURIComponent(account)}${suffix}`;
+/** A day of the address is a day of the browser; the API takes times. `to` is inclusive in the address. */
+export function auditCall(account: string, query: URLSearchParams): string {
+  const asked = new URLSearchParams(query);
+  for (const [key, days] of [
+    ["from", 0],
+    ["to", 1],
+  ] as const) {
+    const day = new Date(`${query.get(key) ?? ""}T00:00:00`);
+    if (Number.isNaN(day.getTime())) asked.delete(key);
+    else asked.set(key, new Date(day.setDate(day.getDate() + days)).toISOString());
   }
+  return listCall(auditPath(account), asked, ["action", "name", "actor", "from", "to"]);
 }

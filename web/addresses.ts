@@ -1,19 +1,7 @@
-import {
-  accountCalls,
-  browserSessionsCall,
-  namespacesCall,
-  ownInvitesCall,
-  ownTokensCall,
-  profileCall,
-  root,
-} from "./account-calls.ts";
+/* The addresses of the pages, and the API calls of the pages of repositories. The server uses them, too. */
 
-/*
- * The addresses of the pages and the API calls of their first view. The browser uses them to show a page; the server
- * uses them to send the answers of these calls with the HTML (`src/http/web/pages.ts`). Both must write the same URLs.
- */
-
-export const api = root;
+/** Root of Berth's own API. */
+export const api = "/api/berth/v1";
 
 /** Path of each page. Pages of one noun share a script: `fileOf`. */
 const patterns = {
@@ -186,31 +174,6 @@ export const historyCall = (name: string, tag: string): string =>
   tagCall(name, tag, "/history?page_size=4");
 export const recentCall = `${api}/search?sort=updated_at&page_size=8`;
 export const popularCall = `${api}/search?sort=pull_count&page_size=8`;
-
-/**
- * The API calls of the first view of a page. The first one decides the status of the HTML: an unknown repository is a
- * 404. Every answer is small; calls whose cost grows with the content are made after the first view.
- */
-export function firstCalls({ page, params }: Address, query: URLSearchParams): readonly string[] {
-  const { name, tag } = params;
-  if (page === "home") return [recentCall, popularCall];
-  if (page === "explore") return [searchCall(query)];
-  if (page === "profile") return [profileCall, ownInvitesCall];
-  if (page === "sessions") return [browserSessionsCall];
-  if (page === "tokens") return [ownTokensCall(query)];
-  if (page === "newRepository") return [namespacesCall];
-  if (page.startsWith("account")) return accountCalls(page, params, query);
-  if (name === undefined) return [];
-  if (page === "digest") return [repositoryCall(name, `/-/manifests/${params["digest"] ?? ""}`)];
-  if (page === "history") return [tagCall(name, tag ?? "", "/history?page_size=50")];
-  const repository = repositoryCall(name);
-  if (page === "tag")
-    return [tagCall(name, tag ?? ""), historyCall(name, tag ?? ""), repository, hubCall(name)];
-  if (tag !== undefined) return [tagCall(name, tag), hubCall(name)];
-  if (page === "repository") return [repository, newestTagsCall(name), hubCall(name)];
-  if (page === "tags") return [repository, tagListCall(name, query), hubCall(name)];
-  return [repository];
-}
 
 /** The name of a page in the title of its window. */
 export function titleAt({ page, params }: Address): string {

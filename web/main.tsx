@@ -29,6 +29,13 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   mirrors: () => import("./pages/mirrors.tsx"),
   settings: () => import("./pages/settings.tsx"),
   tokens: () => import("./pages/tokens.tsx"),
+  account: () => import("./pages/account.tsx"),
+  members: () => import("./pages/members.tsx"),
+  teams: () => import("./pages/teams.tsx"),
+  invites: () => import("./pages/invites.tsx"),
+  "organisation-tokens": () => import("./pages/organisation-tokens.tsx"),
+  audit: () => import("./pages/audit.tsx"),
+  "organisation-settings": () => import("./pages/organisation-settings.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
 

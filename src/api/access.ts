@@ -45,3 +45,4 @@ export const setAccessBody = z.object({ permission });
 
 export const teamRepositoriesQuery = z.object(followingFields);
 export const teamRepositorySchema = z.object({ name: z.string(), level: permission });
+export type TeamRepositoryAnswer = z.output<typeof teamRepositorySchema>;

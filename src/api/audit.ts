@@ -24,6 +24,7 @@ export const auditLogSchema = z.object({
     }),
   ),
 });
+export type AuditLogAnswer = z.output<typeof auditLogSchema>;
 /** The actions of the log, by group. */
 export const auditActionsSchema = z.object({
   actions: z.record(
@@ -34,3 +35,4 @@ export const auditActionsSchema = z.object({
     }),
   ),
 });
+export type AuditActionsAnswer = z.output<typeof auditActionsSchema>;

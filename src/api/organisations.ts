@@ -16,6 +16,7 @@ export const memberSchema = userSchema.extend({
   last_seen_at: time.nullable(),
   last_desktop_version: z.string(),
 });
+export type MemberAnswer = z.output<typeof memberSchema>;
 export const memberListQuery = z.object({
   ...pageFields,
   search: z.string().max(255).optional(),
@@ -40,6 +41,7 @@ export const teamSchema = z.object({
   description: z.string(),
   member_count: z.number().int(),
 });
+export type TeamAnswer = z.output<typeof teamSchema>;
 export const teamListQuery = z.object({
   ...pageFields,
   search: z.string().max(255).optional(),
@@ -89,3 +91,4 @@ export const sentInvitesSchema = z.object({
     }),
   ),
 });
+export type SentInvitesAnswer = z.output<typeof sentInvitesSchema>;

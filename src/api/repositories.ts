@@ -30,6 +30,7 @@ export const hubRepositoryItemSchema = z.object({
   can_edit: z.boolean(),
 });
 
+export type HubRepositoryItemAnswer = z.output<typeof hubRepositoryItemSchema>;
 export const hubRepositorySchema = hubRepositoryItemSchema.extend({
   collaborator_count: z.number().int(),
   hub_user: z.string(),
@@ -143,3 +144,4 @@ export const namespaceUsageSchema = storageUsageSchema.extend({
   namespace: z.string(),
   repository_count: z.int(),
 });
+export type NamespaceUsageAnswer = z.output<typeof namespaceUsageSchema>;

@@ -63,10 +63,12 @@ export const listedOrganisationTokenSchema = z.object({
 export const organisationTokenPage = pageSchema(listedOrganisationTokenSchema)
   .omit({ count: true })
   .extend({ total: z.number().int() });
+export type OrganisationTokenPageAnswer = z.output<typeof organisationTokenPage>;
 export const organisationTokenSchema = listedOrganisationTokenSchema.extend({
   resources: z.array(resource),
 });
 export const issuedOrganisationTokenSchema = organisationTokenSchema.extend({ token: z.string() });
+export type IssuedOrganisationTokenAnswer = z.output<typeof issuedOrganisationTokenSchema>;
 export const createOrganisationTokenBody = z.object({
   label,
   description: description.default(""),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { firstCalls, pageAt, redirectAt, tagAddress } from "../../web/addresses.ts";
+import { pageAt, redirectAt, tagAddress } from "../../web/addresses.ts";
+import { firstCalls } from "../../web/first-calls.ts";
 import { pastedAddress } from "../../web/pasted.ts";
 
 describe("addresses of pages", () => {

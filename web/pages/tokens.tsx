@@ -1,16 +1,15 @@
 import { useState } from "preact/hooks";
 import type { PersonalTokenAnswer, PersonalTokenPageAnswer } from "../../src/api/tokens.ts";
-import { listPageSize, ownTokensCall, pageIn, tokensPath } from "../account-calls.ts";
+import { ownTokensCall, tokensPath } from "../account-calls.ts";
 import { shortName } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { browserName } from "../format.ts";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
-import { IssuedToken } from "../parts/issued-token.tsx";
-import { Pager } from "../parts/pager.tsx";
+import { Pages } from "../parts/list-tools.tsx";
 import { SettingsPage } from "../parts/settings-head.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Since } from "../parts/text.tsx";
-import { ExpirySelect, expiryOf, TokenTable } from "../parts/token-table.tsx";
+import { ExpirySelect, expiryOf, IssuedToken, TokenTable } from "../parts/token-table.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { tokens as words } from "../words/settings.ts";
@@ -105,7 +104,6 @@ function List() {
   const { url } = usePlace();
   const call = ownTokensCall(url.searchParams);
   const answer = useAnswer<PersonalTokenPageAnswer>(call, { live: true });
-  const page = pageIn(url.searchParams);
   return (
     <section class="card" aria-labelledby="tokens">
       <header>
@@ -124,11 +122,7 @@ function List() {
                 detail={words.columns.scope}
                 tokens={results.map(rowOf)}
               />
-              {count > listPageSize && (
-                <div class="body">
-                  <Pager page={page} pageSize={listPageSize} all={count} shown={results.length} />
-                </div>
-              )}
+              <Pages all={count} shown={results.length} />
             </>
           )
         }

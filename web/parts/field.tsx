@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import type { Failure, Result } from "../answers.ts";
 import { parts } from "../words/frame.ts";
 import { Failed } from "./states.tsx";
@@ -12,6 +12,7 @@ export function Field({
   value,
   onValue,
   type = "text",
+  suggest,
   ...input
 }: {
   readonly label: string;
@@ -26,8 +27,11 @@ export function Field({
   readonly maxLength?: number;
   readonly placeholder?: string;
   readonly disabled?: boolean;
+  /** Values that the browser proposes for what is typed. */
+  readonly suggest?: (text: string) => Promise<readonly string[]>;
 }) {
   const id = useId();
+  const suggestions = useSuggestions(value, suggest);
   const hasError = errors !== undefined && errors.length > 0;
   return (
     <div class="field">
@@ -40,8 +44,16 @@ export function Field({
         value={value}
         aria-invalid={hasError}
         aria-describedby={`${id}-hint`}
+        list={suggest && `${id}-list`}
         onInput={({ currentTarget }) => onValue(currentTarget.value)}
       />
+      {suggest && (
+        <datalist id={`${id}-list`}>
+          {suggestions.map((one) => (
+            <option key={one} value={one} />
+          ))}
+        </datalist>
+      )}
       <span id={`${id}-hint`}>
         {hint !== undefined && <span class="hint">{hint}</span>}
         {hasError && (
@@ -52,6 +64,29 @@ export function Field({
       </span>
     </div>
   );
+}
+
+/** Asks 150 ms after the last key, from the second letter on. */
+function useSuggestions(
+  text: string,
+  suggest: ((text: string) => Promise<readonly string[]>) | undefined,
+): readonly string[] {
+  const [found, setFound] = useState<readonly string[]>([]);
+  useEffect(() => {
+    if (suggest === undefined || text.length < 2) return undefined;
+    let isOld = false;
+    const timer = setTimeout(async () => {
+      const values = await suggest(text);
+      if (!isOld) setFound(values);
+    }, 150);
+    return () => {
+      isOld = true;
+      clearTimeout(timer);
+    };
+    // The function is a new one at each rendering.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [text]);
+  return found;
 }
 
 /** A form that sends one change: while it runs, its failure, and "Saved" where the button is. */

@@ -3,9 +3,15 @@ import { useId, useState } from "preact/hooks";
 import { send } from "../answers.ts";
 import { tokens as words } from "../words/settings.ts";
 import { Confirm } from "./dialog.tsx";
+import { lazy } from "./lazy.tsx";
 import { messageOf } from "./states.tsx";
 import { Since, Text } from "./text.tsx";
 import { showToast } from "./toast.tsx";
+
+/** The secret of a new token, in a dialog. */
+export const IssuedToken = lazy(
+  async () => (await import("../dialogs/issued-token.tsx")).IssuedToken,
+);
 
 /** What the lists of both kinds of access tokens show. */
 export interface TokenRow {

@@ -1,13 +1,13 @@
 import type { Context, Middleware } from "koa";
 import {
   fileOf,
-  firstCalls,
   pageAt,
   redirectAt,
   sessionCall,
   titleAt,
   type Address,
 } from "../../../web/addresses.ts";
+import { firstCalls } from "../../../web/first-calls.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import type { Subrequest } from "./subrequest.ts";
 import type { Assets } from "./assets.ts";

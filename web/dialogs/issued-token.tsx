@@ -3,9 +3,9 @@ import { useEffect, useReducer, useState } from "preact/hooks";
 import { askBeforeLeaving } from "../router.ts";
 import { isPlainHttp, useSession } from "../session.ts";
 import { parts } from "../words/frame.ts";
-import { issued as words } from "../words/settings.ts";
-import { Block, CopyButton, Prompt } from "./copy.tsx";
-import { Dialog } from "./dialog.tsx";
+import { issued as words } from "../words/issued-token.ts";
+import { Block, CopyButton, Prompt } from "../parts/copy.tsx";
+import { Dialog } from "../parts/dialog.tsx";
 
 const clients = ["docker", "podman", "Kubernetes", "GitHub", "GitLab"] as const;
 type Client = (typeof clients)[number];

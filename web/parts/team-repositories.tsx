@@ -1,0 +1,172 @@
+import { useState } from "preact/hooks";
+import type { TeamRepositoryAnswer } from "../../src/api/access.ts";
+import type { TeamAnswer } from "../../src/api/organisations.ts";
+import { repositoriesPath, teamRepositoriesCall } from "../account-calls.ts";
+import { hubCall, repositoryAddress } from "../addresses.ts";
+import { get, send, useAnswer } from "../answers.ts";
+import { setQuery, usePlace } from "../router.ts";
+import { teams as words } from "../words/account.ts";
+import { useAccount } from "./account-page.tsx";
+import { Confirm } from "./dialog.tsx";
+import { Field, Submit, useSubmit } from "./field.tsx";
+import { Loaded, messageOf } from "./states.tsx";
+import { showToast } from "./toast.tsx";
+
+type Level = keyof typeof words.levels;
+const levels = Object.keys(words.levels) as Level[];
+
+interface RepositoryPage {
+  readonly next: string | null;
+  readonly results: readonly TeamRepositoryAnswer[];
+}
+
+/** The repositories on which a team has a permission. The list has no page numbers: each page follows a name. */
+export function TeamRepositories({ team }: { readonly team: TeamAnswer }) {
+  const { account } = useAccount();
+  const { url } = usePlace();
+  const call = teamRepositoriesCall(account, team.name, url.searchParams.get("last"));
+  const answer = useAnswer<RepositoryPage>(call, { live: true });
+  const [removed, setRemoved] = useState<string>();
+  return (
+    <section class="card" aria-labelledby="repositories">
+      <header>
+        <h3 id="repositories">{words.repositories}</h3>
+      </header>
+      <Loaded answer={answer} url={call}>
+        {({ results, next }) => (
+          <>
+            {results.length === 0 && <p class="empty-state">{words.noRepositories}</p>}
+            <ul class="list">
+              {results.map((one) => (
+                <Repository
+                  key={one.name}
+                  team={team}
+                  repository={one}
+                  onRemove={() => setRemoved(one.name)}
+                />
+              ))}
+            </ul>
+            {next !== null && (
+              <div class="body">
+                <button
+                  type="button"
+                  class="btn small"
+                  onClick={() => setQuery({ last: results.at(-1)?.name })}
+                >
+                  {words.moreRepositories}
+                </button>
+              </div>
+            )}
+          </>
+        )}
+      </Loaded>
+      <Give team={team} />
+      {removed !== undefined && (
+        <Confirm
+          title={words.takeTitle(removed)}
+          action={words.remove}
+          isDangerous
+          onClose={() => setRemoved(undefined)}
+          onConfirm={async () => {
+            const result = await send("DELETE", hubCall(removed, `/groups/${team.id}`));
+            return result.ok ? undefined : result.failure;
+          }}
+        >
+          <p>{words.takeHint}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+const LevelSelect = ({
+  label,
+  level,
+  onLevel,
+}: {
+  readonly label: string;
+  readonly level: Level;
+  readonly onLevel: (level: Level) => void;
+}) => (
+  <select
+    class="select"
+    aria-label={label}
+    value={level}
+    onChange={({ currentTarget }) => onLevel(currentTarget.value as Level)}
+  >
+    {levels.map((one) => (
+      <option key={one} value={one}>
+        {words.levels[one]}
+      </option>
+    ))}
+  </select>
+);
+
+function Repository({
+  team,
+  repository: { name, level },
+  onRemove,
+}: {
+  readonly team: TeamAnswer;
+  readonly repository: TeamRepositoryAnswer;
+  readonly onRemove: () => void;
+}) {
+  const { isOwner } = useAccount();
+  const change = async (permission: Level) => {
+    const result = await send("PATCH", hubCall(name, `/groups/${team.id}`), { permission });
+    if (!result.ok) showToast({ text: messageOf(result.failure) });
+  };
+  return (
+    <li>
+      <a href={repositoryAddress(name)}>{name}</a>
+      {isOwner ? (
+        <span class="end actions">
+          <LevelSelect
+            label={words.permissionOn(name)}
+            level={level}
+            onLevel={(next) => void change(next)}
+          />
+          <button type="button" class="btn small" onClick={onRemove}>
+            {words.remove}
+            <span class="sr"> {name}</span>
+          </button>
+        </span>
+      ) : (
+        <span class="end chip">{words.levels[level]}</span>
+      )}
+    </li>
+  );
+}
+
+function Give({ team }: { readonly team: TeamAnswer }) {
+  const { account, isOwner } = useAccount();
+  const [name, setName] = useState("");
+  const [permission, setPermission] = useState<Level>("read");
+  const full = name.includes("/") ? name.trim() : `${account}/${name.trim()}`;
+  const form = useSubmit(
+    () => send("POST", hubCall(full, "/groups"), { group_id: team.id, permission }),
+    () => setName(""),
+  );
+  if (!isOwner) return null;
+  return (
+    <form class="body form" onSubmit={form.onSubmit}>
+      <Field
+        label={words.repository}
+        value={name}
+        onValue={setName}
+        placeholder={`${account}/app`}
+        autocomplete="off"
+        suggest={async (text) => {
+          const part = encodeURIComponent(text.replace(`${account}/`, ""));
+          const found = await get<{ readonly results: readonly { readonly name: string }[] }>(
+            `${repositoriesPath(account)}?name=${part}&page_size=10&ordering=name`,
+          );
+          return found.ok ? found.data.results.map((one) => `${account}/${one.name}`) : [];
+        }}
+        required
+      />
+      <LevelSelect label={words.permission} level={permission} onLevel={setPermission} />
+      <Submit action={words.give} form={form} />
+    </form>
+  );
+}
