@@ -264,6 +264,36 @@ describe("the session of a browser", async () => {
   });
 });
 
+describe("the row of a session", () => {
+  test("is shared by all worker processes: a session that one ends has ended for the other", async () => {
+    const berth = await startClosedBerth({ workers: "2" });
+    await berth.addUser("mia");
+    const [one, two] = [browserOf(berth), browserOf(berth)];
+    for (const browser of [one, two]) await browser.signIn("mia");
+    // The requests go to the processes in turn.
+    for (let count = 0; count < 4; count += 1)
+      for (const browser of [one, two])
+        assert.equal(userOf(await browser.send("get", session).expect(200)), "mia");
+    await one.send("delete", sessions).expect(204);
+    for (let count = 0; count < 4; count += 1)
+      assert.equal(userOf(await two.send("get", session).expect(200)), undefined);
+  });
+
+  test("is deleted by maintenance after it has ended", async () => {
+    const berth = await startClosedBerth();
+    await berth.addUser("mia");
+    for (let count = 0; count < 2; count += 1) await browserOf(berth).signIn("mia");
+    const week = 7 * 24 * 3_600_000;
+    await berth.exec(`UPDATE browser_sessions SET seen_at = seen_at - ${week}
+      WHERE id = (SELECT min(id) FROM browser_sessions)`);
+    await berth.restart();
+    await waitUntil("the row is deleted", async () => {
+      const count = await berth.tables.value("SELECT count(*) FROM browser_sessions");
+      return Number(count) === 1;
+    });
+  });
+});
+
 describe("behind a proxy with TLS", async () => {
   const berth = await startClosedBerth({ publicUrl: "https://registry.example.com" });
   await berth.addUser("mia");
