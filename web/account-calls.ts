@@ -25,8 +25,6 @@ export const browserSessionsCall = `${api}/sessions`;
 export const ownInvitesCall = "/v2/user/invites";
 export const tokensPath = "/v2/access-tokens";
 export const ownTokensCall = (query: URLSearchParams): string => listCall(tokensPath, query, []);
-/** The namespaces in which the user may create repositories. */
-export const namespacesCall = "/v2/repositories/namespaces";
 
 export const namespaceCall = (name: string): string =>
   `${api}/namespaces/${encodeURIComponent(name)}`;

@@ -3,7 +3,6 @@ import {
   invitesCall,
   membersCall,
   namespaceCall,
-  namespacesCall,
   organisationTokensCall,
   ownInvitesCall,
   ownTokensCall,
@@ -42,7 +41,6 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
   if (page === "profile") return [profileCall, ownInvitesCall];
   if (page === "sessions") return [browserSessionsCall];
   if (page === "tokens") return [ownTokensCall(query)];
-  if (page === "newRepository") return [namespacesCall];
   if (page.startsWith("account")) return accountCalls(page, params, query);
   if (name === undefined) return [];
   if (page === "digest") return [repositoryCall(name, `/-/manifests/${params["digest"] ?? ""}`)];

@@ -36,6 +36,8 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   "organisation-tokens": () => import("./pages/organisation-tokens.tsx"),
   audit: () => import("./pages/audit.tsx"),
   "organisation-settings": () => import("./pages/organisation-settings.tsx"),
+  new: () => import("./pages/new.tsx"),
+  welcome: () => import("./pages/welcome.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
 

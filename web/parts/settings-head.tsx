@@ -22,7 +22,9 @@ export function SettingsPage({
   if (user === null)
     return (
       <main id="main" class="wrap page narrow">
-        <h1>{words.title}</h1>
+        <div class="plain-head">
+          <h1>{words.title}</h1>
+        </div>
         {isOpen ? (
           <p>{words.open}</p>
         ) : (
