@@ -13,13 +13,7 @@ const ownHeaders = ["if-none-match", "if-modified-since", "range"];
 /** @param handle answers a request, errors included */
 export function createSubrequest(app: Koa, handle: Middleware): Subrequest {
   return async (ctx, url) => {
-    const headers = { ...ctx.req.headers };
-    for (const name of ownHeaders) delete headers[name];
-    const request = Object.create(ctx.req, {
-      method: { value: "GET" },
-      url: { value: url, writable: true },
-      headers: { value: headers },
-    }) as IncomingMessage;
+    const request = getOf(ctx.req, url);
     const response = new ServerResponse(request);
     const inner = app.createContext(request, response) as Context;
     setPeer(inner, peerOf(ctx));
@@ -31,6 +25,17 @@ export function createSubrequest(app: Koa, handle: Middleware): Subrequest {
       response.emit("close");
     }
   };
+}
+
+/** A GET without a body, on the connection of the request for the page. */
+function getOf(page: IncomingMessage, url: string): IncomingMessage {
+  const headers = { ...page.headers };
+  for (const name of ownHeaders) delete headers[name];
+  return Object.create(page, {
+    method: { value: "GET" },
+    url: { value: url, writable: true },
+    headers: { value: headers },
+  }) as IncomingMessage;
 }
 
 function jsonOf(body: unknown): string {

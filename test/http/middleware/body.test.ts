@@ -134,7 +134,7 @@ test("only middleware/body.ts and middleware/early-end.ts read bytes from a requ
       const text = readFileSync(path.join(root, file), "utf8");
       // Other files may read only the headers of a request, its address and whether it is complete.
       const allowed =
-        /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf|isFromOwnPage|isHttps)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
+        /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf|isFromOwnPage|isHttps|getOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
       const rest = text.replaceAll(allowed, "");
       return /\bctx\.req\b|\{ req\b|\brequest\.(?:on|once|iterator|read|pipe)\(|\bfrom "(?:node:)?stream/.test(
         rest,
