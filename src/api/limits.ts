@@ -46,3 +46,5 @@ export const pinsAtMost = 1_000;
 export const schedulesAtMost = 1_000;
 /** Tags that one request deletes. */
 export const deletedTagsAtMost = 1_000;
+/** Repositories of a namespace whose pulls are added up. */
+export const addedRepositoriesAtMost = 10_000;

@@ -59,6 +59,7 @@ const noPullCounters: OpenPullCounters = {
     of: () => Promise.resolve(new Map()),
     ofTags: () => Promise.resolve(new Map()),
     scanTags: () => Promise.resolve([]),
+    days: () => Promise.resolve([]),
   },
   version: () => Promise.resolve(0),
   close: () => Promise.resolve(),

@@ -4,6 +4,7 @@ import type { PullCounts } from "./pull-counters.ts";
 import { createLayerSharingReports, type LayerSharingReports } from "./layer-sharing.ts";
 import { createActivity, type Activity } from "./activity.ts";
 import { createManifestInspector, type ManifestInspector } from "./manifest-inspector.ts";
+import { createPullHistory, type PullHistory } from "./pull-history.ts";
 import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
 import { createStorageUsageReports, type StorageUsageReports } from "./storage-usage.ts";
@@ -19,6 +20,7 @@ export interface Catalog {
   readonly manifests: ManifestInspector;
   readonly tagRemoval: TagRemoval;
   readonly layerSharing: LayerSharingReports;
+  readonly pulls: PullHistory;
   readonly diffs: TagDiffs;
   readonly storageUsage: StorageUsageReports;
   readonly activity: Activity;
@@ -39,6 +41,7 @@ export function createCatalog(parts: {
     manifests: createManifestInspector(parts),
     tagRemoval: createTagRemoval(parts),
     layerSharing: createLayerSharingReports(parts),
+    pulls: createPullHistory(parts),
     diffs: createTagDiffs(parts),
     activity: createActivity(parts),
     storageUsage: createStorageUsageReports(parts),

@@ -158,15 +158,18 @@ export interface PullCounts {
   ofTags(repository: Registration, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, PullCount>>;
   /** The counters of the tags of a repository, by tag, after `last`. */
   scanTags: PullCounterStore["scanTags"];
+  /** The pulls of at most 100 repositories together, or of one tag, by day. */
+  days: PullCounterStore["days"];
 }
 
 export function createPullCounts(
-  store: Pick<PullCounterStore, "of" | "ofTags" | "scanTags">,
+  store: Pick<PullCounterStore, "of" | "ofTags" | "scanTags" | "days">,
 ): PullCounts {
   return {
     of: async (repositories) => counted(await store.of(repositories)),
     ofTags: async (repository, tags) => counted(await store.ofTags(repository, tags)),
     scanTags: (repository, page) => store.scanTags(repository, page),
+    days: (repositories, wanted) => store.days(repositories, wanted),
   };
 }
 

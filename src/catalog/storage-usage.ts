@@ -101,7 +101,7 @@ async function* blobsOf(
 }
 
 /** Yields the visible repository names of a namespace, sorted. */
-async function* namesIn(
+export async function* namesIn(
   database: Pick<Database, "catalog">,
   namespace: string,
   visibility: VisibilityFilter,

@@ -15,7 +15,7 @@ export const copiedTables = [
   ...["audit_log", "repository_descriptions", "stars", "namespace_counts"],
   ...["mirror_fetches", "mirror_tags", "mirror_uses", "mirror_pins", "mirror_counters"],
   ...["mirror_states", "schedules", "search_star_changes", "repository_facets"],
-  ...["repository_counts", "tag_counts", "search_documents"],
+  ...["repository_counts", "tag_counts", "repository_days", "tag_days", "search_documents"],
 ] as const;
 
 /** The tables that are not copied, and why. */

@@ -17,6 +17,7 @@ import {
   change,
   digest,
   manifest,
+  named,
   parseReference,
   reference,
   tag,
@@ -159,6 +160,42 @@ describe("the stored pull counters", () => {
     assert.deepEqual(await store.add(first), [{ repositoryId: 2, pullBucket: 8 }]);
     assert.deepEqual(await store.add([counted("1", { ...of, pushes: 5 })]), []);
     assert.deepEqual(await store.add([]), []);
+  });
+
+  test("of a day are added up for the repository and for each of its tags, and kept for 400 days", async () => {
+    const { database, store } = opened;
+    const daily = named("team/daily");
+    await database.commands.createRepository({
+      ...change,
+      repository: daily,
+      visibility: "public",
+    });
+    await database.commands.putManifest(
+      manifest("daily", [], { repository: daily, tags: ["a", "b"] }),
+    );
+    const of = { repository: daily };
+    const at = (day: number) => day * 86_400_000 + 5;
+    await store.add([
+      counted("a", { ...of, pulls: 2, at: at(1_000) }),
+      counted(digest("daily"), { ...of, pulls: 3, at: at(1_000) }),
+      counted("b", { ...of, pulls: 1, pushes: 7, at: at(1_001) }),
+      counted("a", { ...of, pushes: 9, at: at(1_001) }),
+    ]);
+    await store.add([counted("a", { ...of, pulls: 4, at: at(1_000) })]);
+    const home = { name: daily, createdAtMs: change.nowMs };
+    const days = async (fromDay: number, name?: string) => {
+      const wanted = { fromDay, tag: name === undefined ? undefined : tag(name) };
+      const rows = await store.days([home], wanted);
+      return Object.fromEntries(rows.map(({ day, pulls }) => [day, pulls]));
+    };
+    assert.deepEqual(await days(0), { 1_000: 9, 1_001: 1 });
+    assert.deepEqual(await days(1_001), { 1_001: 1 });
+    assert.deepEqual(await days(0, "a"), { 1_000: 9 });
+    assert.deepEqual(await days(0, "b"), { 1_000: 3, 1_001: 1 });
+    assert.deepEqual(await store.days([{ ...home, createdAtMs: 7 }], { fromDay: 0 }), []);
+    await store.add([counted("a", { ...of, pulls: 1, at: at(1_400) })]);
+    assert.deepEqual(await days(0), { 1_001: 1, 1_400: 1 });
+    assert.deepEqual(await days(0, "a"), { 1_400: 1 });
   });
 
   test("of a deleted repository are discarded, and those of a new one of its name begin at 0", async () => {

@@ -162,6 +162,8 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`GET ${berth}/organisations/:org/teams/:team/repositories`]: "member",
   [`DELETE ${berth}/repositories/*repository`]: "admin",
   [`GET ${berth}/repositories/*repository/-/sizes`]: "read",
+  [`GET ${berth}/repositories/*repository/-/pulls`]: "read",
+  [`GET ${berth}/namespaces/:namespace/pulls`]: "open",
   [`GET ${berth}/repositories/*repository/-/diff`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest/sharing`]: "read",

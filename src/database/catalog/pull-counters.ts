@@ -37,6 +37,13 @@ export interface TagPulls {
   readonly lastPulledAtMs: number | null;
 }
 
+/** Pulls of one day. */
+export interface PullsOfDay {
+  /** Days since the epoch, in UTC. */
+  readonly day: number;
+  readonly pulls: number;
+}
+
 /** Identifies one of the repositories that have had this name, by its creation time. */
 export interface Registration {
   readonly name: RepositoryName;
@@ -54,6 +61,14 @@ export interface PullCounterStore {
     repository: Registration,
     page: { readonly last: string; readonly limit: number },
   ): Promise<readonly TagPulls[]>;
+  /**
+   * The pulls of repositories together, or of one tag, by day since `fromDay`; days without a pull are missing. At most
+   * 100 repositories, since each may have 400 rows.
+   */
+  days(
+    repositories: readonly Registration[],
+    wanted: { readonly fromDay: number; readonly tag?: Tag | undefined },
+  ): Promise<readonly PullsOfDay[]>;
   /** Another value after each commit, of any process. */
   version(): Promise<unknown>;
   close(): Promise<void>;
@@ -68,3 +83,10 @@ export const fallbackTag = /^sha(?:256|512)-[0-9a-f]{64}/;
 /** 4 buckets per doubling of pulls (±19 %), so that a repository's row seldom changes. */
 export const pullBucketOf = (pulls: number): number =>
   Math.min(127, Math.floor(4 * Math.log2(1 + pulls)));
+
+export const dayMs = 24 * 3600 * 1000;
+/** The pulls of earlier days are deleted. */
+export const daysKept = 400;
+
+/** The day of a time: days since the epoch, in UTC. */
+export const dayOf = (ms: number): number => Math.trunc(ms / dayMs);

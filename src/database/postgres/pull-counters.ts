@@ -1,12 +1,15 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import {
+  dayMs,
+  daysKept,
   fallbackTag,
   pullBucketOf,
   type PullBucket,
   type PullCounterChange,
   type PullCounterRow,
   type PullCounterStore,
+  type PullsOfDay,
   type TagPulls,
 } from "../catalog/pull-counters.ts";
 import type { PostgresPool } from "./connection.ts";
@@ -49,6 +52,19 @@ export function createPullCounterStore(
         `SELECT tag, pulls, last_pulled_at AS "lastPulledAtMs" FROM tag_counts
          WHERE repository = $1 AND registered_at = $2 AND tag > $3 ORDER BY tag LIMIT $4`,
         [name, createdAtMs, last, limit],
+      ),
+    days: (repositories, { fromDay, tag }) =>
+      pool.read<PullsOfDay>(
+        `SELECT day, CAST(sum(pulls) AS bigint) AS pulls
+         FROM unnest($1::text[], $2::bigint[]) AS asked (name, created_at)
+         JOIN ${tag === undefined ? "repository_days" : "tag_days"} AS days
+           ON days.repository = asked.name AND registered_at = asked.created_at AND day >= $3
+         ${tag === undefined ? "" : "WHERE tag = $4"} GROUP BY day`,
+        [
+          repositories.map(({ name }) => name),
+          repositories.map(({ createdAtMs }) => createdAtMs),
+          ...[fromDay, ...(tag === undefined ? [] : [tag])],
+        ],
       ),
     close: async () => undefined,
   };
@@ -114,6 +130,10 @@ const onConflict = (() => {
     ${latest("last_pulled_at")}, ${latest("last_pushed_at")}`;
 })();
 
+/** Adds to the pulls of a day. */
+const onDayConflict = `DO UPDATE SET registered_at = excluded.registered_at,
+  pulls = excluded.pulls + CASE WHEN held.registered_at = excluded.registered_at THEN held.pulls ELSE 0 END`;
+
 const sums = `CAST(sum(pulls) AS bigint) AS pulls, CAST(sum(pushes) AS bigint) AS pushes,
   nullif(max(last_pulled_at), 0) AS last_pulled_at, nullif(max(last_pushed_at), 0) AS last_pushed_at`;
 
@@ -143,21 +163,41 @@ const addText = `
     LEFT JOIN manifests ON manifests.repository_id = changed.id AND manifests.digest = changed.digest
     WHERE changed.digest IS NOT NULL
   ), counted AS MATERIALIZED (
-    SELECT id, repository, registered_at, tag, CASE WHEN is_pull AND read > 0 THEN manifest_id END AS manifest_id,
+    SELECT id, repository, registered_at, tag, read_at / ${dayMs} AS day, CASE WHEN is_pull AND read > 0 THEN manifest_id END AS manifest_id,
       CASE WHEN is_pull THEN read ELSE 0 END AS pulls, pushes,
       CASE WHEN is_pull AND read > 0 THEN read_at ELSE 0 END AS last_pulled_at, last_pushed_at
     FROM classified WHERE pushes > 0 OR is_pull AND read > 0
+  ), tags_counted AS MATERIALIZED (
+    SELECT counted.*, tag AS name FROM counted WHERE tag IS NOT NULL
+    UNION ALL
+    SELECT counted.*, tags.name FROM counted JOIN tags ON tags.manifest_id = counted.manifest_id
+    WHERE NOT ${isFallback("tags.name")}
   ), of_tags AS (
     INSERT INTO tag_counts AS held
       (repository, tag, registered_at, pulls, pushes, last_pulled_at, last_pushed_at)
-    SELECT repository, of_tag.name, registered_at, ${sums}
-    FROM (
-      SELECT counted.*, tag AS name FROM counted WHERE tag IS NOT NULL
-      UNION ALL
-      SELECT counted.*, tags.name FROM counted JOIN tags ON tags.manifest_id = counted.manifest_id
-      WHERE NOT ${isFallback("tags.name")}) AS of_tag
-    GROUP BY repository, of_tag.name, registered_at ORDER BY repository, of_tag.name
+    SELECT repository, name, registered_at, ${sums}
+    FROM tags_counted
+    GROUP BY repository, name, registered_at ORDER BY repository, name
     ON CONFLICT (repository, tag) ${onConflict}
+  ), of_tag_days AS (
+    INSERT INTO tag_days AS held (repository, tag, day, registered_at, pulls)
+    SELECT repository, name, day, registered_at, CAST(sum(pulls) AS bigint) FROM tags_counted
+    WHERE pulls > 0 GROUP BY repository, name, day, registered_at ORDER BY repository, name, day
+    ON CONFLICT (repository, tag, day) ${onDayConflict}
+    RETURNING repository, tag, day
+  ), of_days AS (
+    INSERT INTO repository_days AS held (repository, day, registered_at, pulls)
+    SELECT repository, day, registered_at, CAST(sum(pulls) AS bigint) FROM counted
+    WHERE pulls > 0 GROUP BY repository, day, registered_at ORDER BY repository, day
+    ON CONFLICT (repository, day) ${onDayConflict}
+    RETURNING repository, day
+  ), ended_tag_days AS (
+    DELETE FROM tag_days USING of_tag_days
+    WHERE tag_days.repository = of_tag_days.repository AND tag_days.tag = of_tag_days.tag
+      AND tag_days.day <= of_tag_days.day - ${daysKept}
+  ), ended_days AS (
+    DELETE FROM repository_days USING of_days
+    WHERE repository_days.repository = of_days.repository AND repository_days.day <= of_days.day - ${daysKept}
   ), repositories_counted AS MATERIALIZED (
     SELECT id, repository, registered_at, ${sums} FROM counted GROUP BY id, repository, registered_at
   ), of_repositories AS (

@@ -4,6 +4,8 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import {
+  dayOf,
+  daysKept,
   fallbackTag,
   pullBucketOf,
   type PullBucket,
@@ -49,6 +51,18 @@ interface Home {
   readonly registeredAtMs: number;
 }
 
+/** What a batch adds to a repository. */
+interface RepositorySum {
+  readonly home: Home;
+  readonly repository: RepositoryName;
+  pulls: number;
+  pushes: number;
+  lastPulledAtMs: number;
+  lastPushedAtMs: number;
+  /** Pulls by day. */
+  readonly days: Map<number, number>;
+}
+
 /**
  * Decides which reads of a manifest count as pulls, and for which tags. The child of an index is pulled with the index,
  * a signature or attestation with its subject; these do not count. A pull by digest counts for every tag that points at
@@ -61,6 +75,11 @@ class PullCounterUpdates {
   readonly #tagsOf: Statement<[number], Tag>;
   readonly #addToRepository: Statement<unknown[], number>;
   readonly #addToTag: Statement;
+  readonly #addToRepositoryDay: Statement<unknown[], number>;
+  readonly #addToTagDay: Statement<unknown[], number>;
+  /** These delete the days that are not kept; run at the first pull of a day. */
+  readonly #endRepositoryDays: Statement;
+  readonly #endTagDays: Statement;
   readonly #addAll: Transaction<(batch: readonly PullCounterChange[]) => readonly PullBucket[]>;
 
   constructor(counts: SqliteConnection, main: SqliteConnection) {
@@ -86,13 +105,22 @@ class PullCounterUpdates {
       .prepare<unknown[], number>(upsertText("repository_counts", ["repository"]))
       .pluck(true);
     this.#addToTag = counts.prepare(upsertText("tag_counts", ["repository", "tag"]));
+    this.#addToRepositoryDay = counts
+      .prepare<unknown[], number>(dayUpsertText("repository_days", ["repository", "day"]))
+      .pluck(true);
+    this.#addToTagDay = counts
+      .prepare<unknown[], number>(dayUpsertText("tag_days", ["repository", "tag", "day"]))
+      .pluck(true);
+    this.#endRepositoryDays = counts.prepare(
+      "DELETE FROM repository_days WHERE repository = ? AND day <= ?",
+    );
+    this.#endTagDays = counts.prepare(
+      "DELETE FROM tag_days WHERE repository = ? AND tag = ? AND day <= ?",
+    );
     this.#addAll = counts.transaction((batch: readonly PullCounterChange[]) => {
-      const ranks = new Map<number, PullBucket>();
-      for (const counted of batch) {
-        const rank = this.#addOne(counted);
-        if (rank !== undefined) ranks.set(rank.repositoryId, rank);
-      }
-      return [...ranks.values()];
+      const sums = new Map<number, RepositorySum>();
+      for (const counted of batch) this.#addOne(counted, sums);
+      return [...sums.values()].flatMap((sum) => this.#addSum(sum) ?? []);
     });
   }
 
@@ -101,18 +129,44 @@ class PullCounterUpdates {
     return this.#addAll.immediate(batch);
   }
 
-  #addOne(counted: PullCounterChange): PullBucket | undefined {
+  /** Adds a change to the counts of its tags, and to the sum of its repository. */
+  #addOne(counted: PullCounterChange, sums: Map<number, RepositorySum>): void {
     const { repository, reference, pushes, lastPushedAtMs } = counted;
     const home = this.#homeOf.get(repository, counted.removal);
-    if (home === undefined) return undefined;
+    if (home === undefined) return;
     const pulled = counted.pulls === 0 ? undefined : this.#tagsFor(home, counted);
     const pulls = pulled === undefined ? 0 : counted.pulls;
-    if (pulls + pushes === 0) return undefined;
+    if (pulls + pushes === 0) return;
     const lastPulledAtMs = pulls === 0 ? 0 : counted.lastPulledAtMs;
-    const sums = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
-    const total = this.#addToRepository.get(repository, ...sums) as number;
+    const day = dayOf(lastPulledAtMs);
     const tags = pulled ?? (reference.kind === "tag" ? [reference.tag] : []);
-    for (const tag of tags) this.#addToTag.all(repository, tag, ...sums);
+    for (const tag of tags) {
+      const values = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
+      this.#addToTag.all(repository, tag, ...values);
+      if (pulls === 0) continue;
+      const ofDay = this.#addToTagDay.get(repository, tag, day, home.registeredAtMs, pulls);
+      if (ofDay === pulls) this.#endTagDays.run(repository, tag, day - daysKept);
+    }
+    const sum = sums.get(home.id) ?? {
+      ...{ home, repository, pulls: 0, pushes: 0, lastPulledAtMs: 0, lastPushedAtMs: 0 },
+      days: new Map<number, number>(),
+    };
+    sums.set(home.id, sum);
+    sum.pulls += pulls;
+    sum.pushes += pushes;
+    sum.lastPulledAtMs = Math.max(sum.lastPulledAtMs, lastPulledAtMs);
+    sum.lastPushedAtMs = Math.max(sum.lastPushedAtMs, lastPushedAtMs);
+    if (pulls > 0) sum.days.set(day, (sum.days.get(day) ?? 0) + pulls);
+  }
+
+  #addSum(sum: RepositorySum): PullBucket | undefined {
+    const { home, repository, pulls, pushes, lastPulledAtMs, lastPushedAtMs, days } = sum;
+    const values = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
+    const total = this.#addToRepository.get(repository, ...values) as number;
+    for (const [day, ofDay] of days) {
+      const held = this.#addToRepositoryDay.get(repository, day, home.registeredAtMs, ofDay);
+      if (held === ofDay) this.#endRepositoryDays.run(repository, day - daysKept);
+    }
     const pullBucket = pullBucketOf(total);
     return pullBucket === pullBucketOf(total - pulls)
       ? undefined
@@ -148,6 +202,16 @@ function upsertText(table: string, key: readonly string[]): string {
     VALUES (${key.map(() => "?").join(", ")}, ?, ?, ?, nullif(?, 0), nullif(?, 0))
     ON CONFLICT (${key.join(", ")}) DO UPDATE SET registered_at = excluded.registered_at,
       ${sum("pulls")}, ${sum("pushes")}, ${latest("last_pulled_at")}, ${latest("last_pushed_at")}
+    RETURNING pulls`;
+}
+
+/** SQL that adds to the pulls of a day, and returns their sum. */
+function dayUpsertText(table: string, key: readonly string[]): string {
+  return `INSERT INTO ${table} (${key.join(", ")}, registered_at, pulls)
+    VALUES (${key.map(() => "?").join(", ")}, ?, ?)
+    ON CONFLICT (${key.join(", ")}) DO UPDATE SET registered_at = excluded.registered_at,
+      pulls = excluded.pulls
+        + CASE WHEN ${table}.registered_at = excluded.registered_at THEN ${table}.pulls ELSE 0 END
     RETURNING pulls`;
 }
 

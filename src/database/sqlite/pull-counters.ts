@@ -7,6 +7,7 @@ import type {
   PullCounterChange,
   PullCounterRow,
   PullCounterStore,
+  PullsOfDay,
   TagPulls,
 } from "../catalog/pull-counters.ts";
 import { createCacheInvalidation } from "./facts.ts";
@@ -25,6 +26,13 @@ export type PullCounterAnswer =
 
 const columns =
   "pulls, pushes, last_pulled_at AS lastPulledAtMs, last_pushed_at AS lastPushedAtMs, registered_at AS registeredAtMs";
+
+interface DaysQuery {
+  /** JSON: names and times of creation. */
+  readonly repositories: string;
+  readonly fromDay: number;
+  readonly tag: Tag | null;
+}
 
 type Row<Name> = PullCounterRow & { readonly name: Name; readonly registeredAtMs: number };
 
@@ -49,6 +57,17 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
   );
   const scanned = translating((name: RepositoryName, atMs: number, last: string, limit: number) =>
     scan.all(name, atMs, last, limit),
+  );
+  const asked = `FROM json_each(@repositories) AS asked JOIN`;
+  const isAsked = `repository = asked.value ->> 0 AND registered_at = asked.value ->> 1 AND day >= @fromDay`;
+  const byDay = connection.prepare<[DaysQuery], PullsOfDay>(
+    `SELECT day, sum(pulls) AS pulls ${asked} repository_days ON ${isAsked} GROUP BY day`,
+  );
+  const byDayOfTag = connection.prepare<[DaysQuery], PullsOfDay>(
+    `SELECT day, sum(pulls) AS pulls ${asked} tag_days ON ${isAsked} AND tag = @tag GROUP BY day`,
+  );
+  const rowsByDay = translating((query: DaysQuery) =>
+    (query.tag === null ? byDay : byDayOfTag).all(query),
   );
   const rowsByName = translating((names: string) => byName.all(names));
   const rowsByTag = translating((name: RepositoryName, tags: string) => byTag.all(name, tags));
@@ -77,6 +96,13 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
     },
     scanTags: async ({ name, createdAtMs }, { last, limit }) =>
       scanned(name, createdAtMs, last, limit),
+    days: async (repositories, { fromDay, tag = null }) =>
+      rowsByDay({
+        repositories: JSON.stringify(
+          repositories.map(({ name, createdAtMs }) => [name, createdAtMs]),
+        ),
+        ...{ fromDay, tag },
+      }),
     async close() {
       await writer.close();
       connection.close();

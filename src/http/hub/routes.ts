@@ -9,6 +9,7 @@ import type { HubCatalog } from "./hub.ts";
 import type { Quotas } from "../../registry/quotas.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
+import { berthPullRoutes } from "../api/pulls.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import type { Administration } from "../api/admin/administration.ts";
@@ -93,6 +94,7 @@ export function hubRoutes(
     ...berthTagRoutes(parts),
     ...berthTagRemovalRoutes(parts),
     ...berthManifestRoutes(parts),
+    ...berthPullRoutes(parts),
     ...berthRepositoryRoutes(parts),
   ];
 }

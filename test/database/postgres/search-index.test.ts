@@ -124,6 +124,7 @@ const searchTests = (): void => {
       of: async () => new Map(),
       ofTags: async () => new Map(),
       scanTags: async () => [],
+      days: async () => [],
     };
     const [onSqlite, onPostgres] = [sqlite, postgres].map((database) =>
       createSearch({ database, counts }),

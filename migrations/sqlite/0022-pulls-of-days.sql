@@ -1,0 +1,1 @@
+-- Nothing: the pull counters have a file of their own (migrations/counts). With PostgreSQL they are in the database.
