@@ -27,6 +27,7 @@ export const worker = "src/server/cluster/worker.ts";
 export const threads = [
   "src/database/sqlite/writer-thread.ts",
   "src/database/sqlite/pull-counter-thread.ts",
+  "src/app/dry-run-thread.ts",
   "storage/filesystem/durable-file-writer-thread.ts",
 ];
 

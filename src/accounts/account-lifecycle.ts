@@ -1,4 +1,5 @@
 import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
+import type { AccountDependents } from "../database/accounts/account-pages.ts";
 import type { AuditContext } from "../database/events/audit.ts";
 import type { Database } from "../database/contract.ts";
 import { isSystemActorName } from "../database/permissions/authority.ts";
@@ -66,10 +67,25 @@ export async function removeAccount(
     case "last-administrator":
       throw lastAdministrator(name);
     case "has-repositories":
-      throw conflict(`${name} has repositories (${removal.count}): delete them first`);
+      throw conflict(hasRepositories(name, removal.count));
     case "last-owner":
       throw lastOwner(name, removal.organisations);
   }
+}
+
+const hasRepositories = (name: string, count: number): string =>
+  `${name} has repositories (${count}): delete them first`;
+
+/** What prevents the deletion of an account, in sentences. */
+export function dependentsOf(
+  name: string,
+  { repositories, organisations, isLastAdministrator }: AccountDependents,
+): readonly string[] {
+  return [
+    ...(isLastAdministrator ? [lastAdministrator(name).message] : []),
+    ...(repositories > 0 ? [hasRepositories(name, repositories)] : []),
+    ...(organisations.length > 0 ? [lastOwner(name, organisations).message] : []),
+  ];
 }
 
 export function lastAdministrator(name: string): AccountError {

@@ -1,4 +1,5 @@
 import type { Database } from "../database/contract.ts";
+import { createAccountDirectory, type AccountDirectory } from "./account-directory.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { createAuthenticator, type Authenticator } from "../auth/authenticate.ts";
 import { bootstrapAdministrator, createUsers, type Users } from "./users.ts";
@@ -23,6 +24,9 @@ export interface Accounts {
   readonly teams: Teams;
   readonly accessTokens: AccessTokens;
   readonly audit: Database["audit"];
+  /** The same of all accounts, for administrators. */
+  readonly auditLog: Database["auditLog"];
+  readonly directory: AccountDirectory;
   /** Call it before the server accepts requests; see {@link bootstrapAdministrator}. */
   readonly bootstrap: (configuredPassword: string | undefined) => Promise<void>;
 }
@@ -54,6 +58,8 @@ export function createAccounts(parts: {
     teams: createTeams({ database, clock }),
     accessTokens: new AccessTokens({ database, clock }),
     audit: database.audit,
+    auditLog: database.auditLog,
+    directory: createAccountDirectory({ database }),
     bootstrap: (configured) => bootstrapAdministrator({ database, passwords, clock, configured }),
   };
 }

@@ -116,8 +116,10 @@ function memberError(
   }
 }
 
+/** Why the default namespace stays as it is. */
+export const defaultStays = `${defaultNamespace} belongs to the administrators; it has no members and cannot be deleted`;
+
 function rejectDefault(organisation: string): void {
   if (organisation !== defaultNamespace) return;
-  const message = `${defaultNamespace} belongs to the administrators; it has no members and cannot be deleted`;
-  throw new AccountError("conflict", message);
+  throw new AccountError("conflict", defaultStays);
 }

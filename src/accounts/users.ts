@@ -23,6 +23,11 @@ interface NewUser {
   readonly takeOver?: boolean | undefined;
 }
 
+interface UserState {
+  readonly isAdmin?: boolean | undefined;
+  readonly disabled?: boolean | undefined;
+}
+
 /** The first administrator gets the first free name: an organisation may have the others. */
 const administratorNames = ["admin", "administrator", "berth-admin", "berth-administrator"];
 
@@ -81,6 +86,12 @@ export function createUsers(parts: {
       readonly last?: string | undefined;
       readonly limit: number;
     }): Promise<Page<Account>> => database.accounts.list({ kind: "user", ...page }),
+    /** True if the row changed. An absent field stays. */
+    set: (actor: Actor, name: string, { isAdmin, disabled }: UserState): Promise<boolean> =>
+      change(actor, name, {
+        ...(isAdmin !== undefined && { isAdmin }),
+        ...(disabled !== undefined && { disabled }),
+      }),
     setDisabled: (actor: Actor, name: string, disabled: boolean): Promise<boolean> =>
       change(actor, name, { disabled }),
     setAdmin: (actor: Actor, name: string, isAdmin: boolean): Promise<boolean> =>

@@ -1,14 +1,183 @@
-import type { Administration } from "../http/api/admin/administration.ts";
+import { statfs } from "node:fs/promises";
+import process from "node:process";
+import { createCostlyValues } from "../concurrency/costly-value.ts";
+import { createYieldingWork } from "../concurrency/yielding-work.ts";
+import { isLoopback } from "../config/addresses.ts";
+import { packageVersion } from "../config/package-version.ts";
+import type { Config } from "../config/schema.ts";
+import { JobError, type JobTask } from "../coordination/jobs.ts";
+import type { Database } from "../database/contract.ts";
+import type { Administration, BlobSum, ServerFacts } from "../http/api/admin/administration.ts";
+import type { Readiness } from "../http/ops/health.ts";
+import { scrub, withScrubStats } from "../maintenance/scrub.ts";
+import { createOpenUploads } from "../registry/uploads/open-uploads.ts";
+import { collectionJob } from "./collection.ts";
 import type { AppContext } from "./context.ts";
+import { hasDataFolder } from "./data-folder.ts";
+
+/** The most pushes that the overview counts. */
+const pushesAtMost = 10_000;
 
 /** The administration of a server by its API. */
-export async function openAdministration(context: AppContext): Promise<Administration> {
-  const jobs = await context.jobs();
-  const mirrors = await context.mirrors();
+export async function openAdministration(
+  context: AppContext,
+  readiness: () => Promise<Readiness>,
+): Promise<Administration> {
+  const { config, clock } = context;
+  const { gc } = config;
+  const [jobs, mirrors, database, store] = [
+    await context.jobs(),
+    await context.mirrors(),
+    await context.database(),
+    await context.store(),
+  ];
   // Jobs use all other parts, so they end first.
   context.onClose(() => jobs.close());
-  return {
+  const sums = createCostlyValues<BlobSum>();
+  const administration: Administration = {
     jobs,
     mirrors: mirrors && (await (await import("./mirrors.ts")).openMirrorAdministration(context)),
+    keyRing: config.auth.open ? undefined : await context.keyRing(),
+    uploads: createOpenUploads({ store, database }),
+    collectionJob: (options) => collectionJob(context, options),
+    scrubJob: (bytesPerSecond) => scrubJob(context, bytesPerSecond),
+    settings: {
+      gc: {
+        interval: gc.interval,
+        lease: gc.lease,
+        grace: gc.grace,
+        deleteDelay: gc.deleteDelay,
+        deleteUntagged: gc.deleteUntagged,
+      },
+      scrub: config.scrub,
+    },
+    waiting: () => database.collection.waiting(),
+    stored: () => sums("blobs", () => sumBlobs(database)),
+    pushesSince: (sinceMs) => database.auditLog.pushesSince(sinceMs, pushesAtMost),
+    server: () => describeServer(context, readiness, administration),
+    recordChange: (actor, action, subject) =>
+      database.commands.recordServerChange({ actor, action, subject, nowMs: clock() }),
+  };
+  return administration;
+}
+
+/** A scrub as a job. It fails if a blob is wrong or unreadable. */
+function scrubJob(context: AppContext, bytesPerSecond: number | undefined): JobTask {
+  const { clock, config, logger } = context;
+  return {
+    kind: "scrub",
+    async run(job) {
+      const [store, database] = [await context.store(), await context.database()];
+      const work = createYieldingWork(() => job.signal.aborted);
+      const limit = bytesPerSecond ?? config.scrub.bytesPerSecond;
+      const blobs = scrub({ store, database, clock, report: logger, bytesPerSecond: limit });
+      let bad = 0;
+      for await (const { state } of withScrubStats(blobs, job)) {
+        if (job.signal.aborted) return;
+        if (state !== "whole" && state !== "restored") bad += 1;
+        await work.step();
+      }
+      if (bad > 0) throw new JobError(`${bad} blobs are wrong or unreadable`);
+    },
   };
 }
+
+const blobsAtOnce = 5_000;
+
+/** Sums the blobs in steps, between which requests run. */
+async function sumBlobs({ maintenance }: Pick<Database, "maintenance">): Promise<BlobSum> {
+  const work = createYieldingWork(() => false);
+  let [blobs, bytes] = [0, 0];
+  for (let after: number | null = 0; after !== null;) {
+    await work.step();
+    const page = await maintenance.sums({ after, limit: blobsAtOnce });
+    blobs += page.blobs;
+    bytes += page.bytes;
+    after = page.last;
+  }
+  return { blobs, bytes };
+}
+
+async function describeServer(
+  { config, database: open }: AppContext,
+  readiness: () => Promise<Readiness>,
+  administration: Administration,
+): Promise<ServerFacts> {
+  const { coordination } = await open();
+  const { isReady, problems } = await readiness();
+  return {
+    version: packageVersion(),
+    node: process.versions.node,
+    database: coordination === undefined ? "sqlite" : "postgres",
+    storage: config.storage.driver,
+    workers: config.workers,
+    replicas: (await coordination?.listReplicas()) ?? [],
+    isReady,
+    problems,
+    disk: await measureDisk(config),
+    warnings: [...warningsOf(config), ...(await warningsOfParts(administration))],
+  };
+}
+
+async function measureDisk(config: Config): Promise<ServerFacts["disk"]> {
+  if (!hasDataFolder(config) || config.storage.driver === "memory") return undefined;
+  const { blocks, bavail, bsize } = await statfs(config.data);
+  return { total: blocks * bsize, free: bavail * bsize };
+}
+
+/** What in the configuration may surprise clients. */
+function warningsOf({ listen, tls, publicUrl }: Config): ServerFacts["warnings"] {
+  if (isLoopback(listen.host)) return [];
+  const isPlain = tls === undefined && publicUrl?.startsWith("https:") !== true;
+  return [
+    ...(publicUrl === undefined
+      ? [
+          {
+            code: "no_public_url",
+            message:
+              "publicUrl is not set: behind a proxy clients may get addresses that they cannot reach",
+          },
+        ]
+      : []),
+    ...(isPlain
+      ? [
+          {
+            code: "plain_http",
+            message:
+              "passwords and tokens cross the network unencrypted: set tls, or publicUrl with the https address of a proxy",
+          },
+        ]
+      : []),
+  ];
+}
+
+async function warningsOfParts({
+  keyRing,
+  mirrors,
+}: Pick<Administration, "keyRing" | "mirrors">): Promise<ServerFacts["warnings"]> {
+  const keys = (await keyRing?.list()) ?? [];
+  const ended = keys.filter(({ endsAtMs }) => keyRing?.isOver(endsAtMs) === true);
+  const failing: { readonly code: string; readonly message: string }[] = [];
+  for (const { settings } of mirrors?.list ?? []) {
+    const { failure } = (await mirrors?.healthOf(settings.namespace)) ?? {};
+    if (failure !== undefined)
+      failing.push({
+        code: "mirror_failing",
+        message: `the upstream of ${settings.namespace} fails: ${failure.reason}`,
+      });
+  }
+  return [
+    ...(ended.length === 0
+      ? []
+      : [
+          {
+            code: "key_ended",
+            message: `keys have ended and can be removed: ${ended.map(({ id }) => id).join(", ")}`,
+          },
+        ]),
+    ...failing.slice(0, mirrorsWarnedOf),
+  ];
+}
+
+/** Failing mirrors in the warnings. */
+const mirrorsWarnedOf = 10;

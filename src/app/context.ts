@@ -139,9 +139,8 @@ export class AppContext {
   /** The long work of this process. A server closes it before its other parts. */
   readonly jobs = once(async () => {
     const { Jobs } = await import("../coordination/jobs.ts");
-    const { clock, logger } = this;
-    const report = (error: unknown): void => logger.error({ err: error }, "a job failed");
-    return new Jobs({ database: await this.database(), clock, report });
+    const report = (err: unknown): void => this.logger.error({ err }, "a job failed");
+    return new Jobs({ database: await this.database(), clock: this.clock, report });
   });
 
   // Accounts and keys
@@ -190,9 +189,7 @@ export class AppContext {
   readonly mirrors = once(async () => {
     if (this.config.mirrors.length === 0) return undefined;
     const { openConfiguredMirrors } = await import("./mirrors.ts");
-    const mirrors = await openConfiguredMirrors(this);
-    this.onClose(() => mirrors.close());
-    return mirrors;
+    return await openConfiguredMirrors(this);
   });
 
   readonly pullCounters = once(async () => {

@@ -74,7 +74,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     }),
     hub: {
       ...authentication.hub,
-      administration: await openAdministration(context),
+      administration: await openAdministration(context, readiness),
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
     responseCache: createResponseCache(async () =>

@@ -25,11 +25,13 @@ export async function openConfiguredMirrors(context: AppContext): Promise<Mirror
   };
   const leadership = kind === "server" ? await leadershipOf(context) : undefined;
   const areOnOneHost = config.database.url === undefined;
-  return await openMirrors(config.mirrors, parts, {
+  const mirrors = await openMirrors(config.mirrors, parts, {
     leadership,
     jobs: await context.jobs(),
     areOnOneHost,
   });
+  context.onClose(() => mirrors.close());
+  return mirrors;
 }
 
 /** The operations of `berth mirror`, for a command and for the API of a server. */

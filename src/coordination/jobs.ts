@@ -51,7 +51,7 @@ export interface Finding {
 }
 
 interface Parts {
-  readonly database: Pick<Database, "jobs" | "commands" | "unflushedCommands">;
+  readonly database: Pick<Database, "jobs" | "jobPlans" | "commands" | "unflushedCommands">;
   readonly clock: () => number;
   readonly report: (error: unknown) => void;
 }
@@ -110,6 +110,16 @@ export class Jobs {
     const items = await database.jobs.list(query);
     const count = await database.jobs.count(query.kind);
     return { count, items: items.map((job) => ({ ...job, ...stateOf(job, clock()) })) };
+  }
+
+  /** The newest job of a kind without a subject that has ended, without dry runs. */
+  lastEnded(kind: JobKind): Promise<Job | undefined> {
+    return this.#parts.database.jobs.lastEnded(kind, "");
+  }
+
+  /** When the timer of a server runs a kind of job next; `undefined`: no server has planned it. */
+  nextAtMs(kind: JobKind): Promise<number | undefined> {
+    return this.#parts.database.jobPlans.nextAtMs(kind);
   }
 
   /** Asks the process of a job to cancel it. False: no such job runs. */

@@ -12,9 +12,11 @@ import * as users from "./accounts/users.ts";
 import * as repositoryDetails from "./catalog/repository-details.ts";
 import * as searchIndex from "./catalog/search-index.ts";
 import * as stars from "./catalog/stars.ts";
+import * as audit from "./events/audit.ts";
 import * as checks from "./maintenance/checks.ts";
 import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
+import * as jobPlans from "./maintenance/job-plans.ts";
 import * as jobs from "./maintenance/jobs.ts";
 import * as mirrorEviction from "./mirror/eviction.ts";
 import * as mirrorFetches from "./mirror/fetches.ts";
@@ -107,9 +109,11 @@ export const commands = {
   ...pick(mirrors, "alignMirror", "setMirrorState", "addMirrorCounters", "setMirrorGauge"),
   ...pick(mirrorReferences, "setPlatform"),
   ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
+  ...pick(audit, "recordServerChange"),
   ...pick(checks, "quarantineBlob", "restoreBlob", "recordScrub"),
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
-  ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob", "planJob"),
+  ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob"),
+  ...pick(jobPlans, "planJob"),
   ...pick(instance, "claimInstance", "renameInstance", "beginServing", "checkpoint"),
 };
 

@@ -1,4 +1,5 @@
 import { createAccessTokenReads } from "./accounts/access-tokens.ts";
+import { createAccountPageReads } from "./accounts/account-pages.ts";
 import { createAccountReads } from "./accounts/accounts.ts";
 import { createBrowserSessionReads } from "./accounts/browser-sessions.ts";
 import { createCollaboratorReads } from "./accounts/collaborators.ts";
@@ -21,10 +22,12 @@ import { createTagRemovalReads } from "./catalog/tag-removal.ts";
 import { createTagRelationReads } from "./catalog/tag-relations.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
 import { createActivityReads } from "./events/activity.ts";
+import { createAuditLogReads } from "./events/audit-log.ts";
 import { createAuditReads } from "./events/audit.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";
+import { createJobPlanReads } from "./maintenance/job-plans.ts";
 import { createJobReads } from "./maintenance/jobs.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
@@ -73,6 +76,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     uploads: createUploadReads(db),
     quotas: createQuotaReads(db),
     accounts: createAccountReads(db),
+    accountPages: createAccountPageReads(db),
     accessTokens: createAccessTokenReads(db),
     repositoryAccess: createRepositoryAccessReads(db),
     profiles: createProfileReads(db),
@@ -102,9 +106,11 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     mirrorUses: createMirrorUseReads(db),
     audit: createAuditReads(lists),
     activity: createActivityReads(lists),
+    auditLog: createAuditLogReads(lists),
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     jobs: createJobReads(db),
+    jobPlans: createJobPlanReads(db),
     maintenance: createMaintenanceReads(db),
     search: createSearchReads(lists, searchIndex),
   } satisfies Readonly<Record<string, ReadsOfNoun>>;

@@ -1,6 +1,8 @@
 import type { Actor } from "../database/permissions/authority.ts";
 import type { Database } from "../database/contract.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
+import { windowOf, type Listing, type NumberedPage } from "../oci/page.ts";
 import type { Clock } from "./leases.ts";
 
 export interface Use {
@@ -14,8 +16,10 @@ export interface Use {
 
 export type Quotas = ReturnType<typeof createQuotas>;
 
+type QuotaDatabase = Pick<Database, "quotas" | "repositories" | "storageUsage" | "commands">;
+
 export function createQuotas(parts: {
-  readonly database: Pick<Database, "quotas" | "commands">;
+  readonly database: QuotaDatabase;
   readonly clock: Clock;
   readonly rules: Pick<PushRules, "defaultQuotaBytes">;
 }) {
@@ -31,6 +35,23 @@ export function createQuotas(parts: {
         limitBytes: limitBytes ?? rules.defaultQuotaBytes,
         isOwn: limitBytes !== null,
       }));
+    },
+
+    /**
+     * A page of {@link list}. The bytes of a namespace without a row are counted in steps.
+     * Rejects if the client disconnects.
+     */
+    async page(wanted: NumberedPage, work: YieldingWork): Promise<Listing<Use>> {
+      const { count, items } = await database.quotas.page(windowOf(wanted));
+      const uses: Use[] = [];
+      for (const { namespace, usedBytes, limitBytes } of items)
+        uses.push({
+          namespace,
+          usedBytes: usedBytes ?? (await countBytes(database, namespace, work)),
+          limitBytes: limitBytes ?? rules.defaultQuotaBytes,
+          isOwn: limitBytes !== null,
+        });
+      return { count, items: uses };
     },
 
     /** The quota of a namespace; `undefined`: it has no limit, and its bytes are not counted. */
@@ -54,4 +75,37 @@ export function createQuotas(parts: {
     remove: (actor: Actor, namespace: string): Promise<boolean> =>
       database.commands.removeQuota({ actor, namespace, nowMs: clock() }),
   };
+}
+
+const rowsAtOnce = 500;
+
+/** The bytes of the distinct blobs and of the manifests of a namespace. */
+async function countBytes(
+  database: QuotaDatabase,
+  namespace: string,
+  work: YieldingWork,
+): Promise<number> {
+  const seen = new Set<number>();
+  let bytes = 0;
+  for (let lastName = ""; ;) {
+    const page = { last: lastName, limit: rowsAtOnce };
+    const repositories = await database.repositories.ofNamespace(namespace, page);
+    for (const { id } of repositories) {
+      await work.step();
+      bytes += await database.quotas.manifestBytes(id);
+      for (let last = 0; ;) {
+        await work.step();
+        const range = { last, limit: rowsAtOnce };
+        const blobs = await database.storageUsage.blobsOf(id, undefined, range);
+        for (const { blobId, sizeBytes } of blobs) {
+          if (!seen.has(blobId)) bytes += sizeBytes;
+          seen.add(blobId);
+        }
+        if (blobs.length < rowsAtOnce) break;
+        last = blobs.at(-1)?.blobId ?? last;
+      }
+    }
+    if (repositories.length < rowsAtOnce) return bytes;
+    lastName = repositories.at(-1)?.name ?? lastName;
+  }
 }

@@ -41,6 +41,7 @@ function cpuMsSoFar(): number {
 const berth = await startClosedBerth({
   "limits.headerSize": "64KiB",
   "gc.deleteUntagged": "true",
+  mirrors: JSON.stringify([{ namespace: "docker.io", upstream: "https://127.0.0.1:9" }]),
 });
 const world = await buildWorld(berth);
 const delays = monitorEventLoopDelay({ resolution: 5 });

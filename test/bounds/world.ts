@@ -27,6 +27,7 @@ const numbers = (count: number): string =>
  * `team`, which she owns. Rows that need many requests are written directly to the database.
  */
 export async function buildWorld(berth: ClosedBerth): Promise<World> {
+  await berth.addUser("root", { is_admin: 1 });
   const mia = await berth.addUser("mia");
   const team = await berth.addOrganisation("team", "mia");
   const own = berth.as("mia");
@@ -44,6 +45,7 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
   await writePeople(berth, mia, team);
   await writeRepositories(berth, mia);
   await writeContents(berth, image);
+  await writeMirror(berth);
   return { image, imageBytes: bytes.length, config, layer, subject: image, blob, manifests };
 }
 
@@ -195,4 +197,16 @@ async function writeContents(berth: ClosedBerth, image: Digest): Promise<void> {
     INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
       SELECT repositories.id, blobs.id, 0, 0 FROM blobs JOIN repositories
       WHERE storage_key LIKE 'none-%' AND visibility = 'private' AND repositories.id % 100 = 0`);
+}
+
+/** A mirror with all blobs, and 10,000 open uploads. */
+async function writeMirror(berth: ClosedBerth): Promise<void> {
+  await berth.exec(`
+    INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+      VALUES ('docker.io/library/big', 'docker.io', 'public', 0, 0);
+    INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
+      SELECT repositories.id, blobs.id, 0, 0 FROM repositories, blobs
+      WHERE repositories.name = 'docker.io/library/big';
+    ${numbers(10_000)} INSERT INTO uploads (id, repository, storage_reference, started_at, touched_at)
+      SELECT 'upload' || n, 'mia/big', '01ARZ3NDEKTSV4RR' || (1000000000 + n), 0, 0 FROM numbers`);
 }

@@ -38,7 +38,8 @@ const parametersOf = (world: World): Readonly<Record<string, string>> => ({
 
 function pathOf(world: World, { path }: Pick<Route, "path">): string {
   const user = path.startsWith("/v2/users/:name") ? { name: "mia" } : {};
-  const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user };
+  const mirror = path.includes("/mirrors/:namespace") ? { namespace: "docker.io" } : {};
+  const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user, ...mirror };
   return path
     .replace("*repository", "mia/big")
     .replaceAll(/[:*](\w+)/g, (_, name: string) => values[name] ?? name);
@@ -225,6 +226,10 @@ const activities: Row = (world, route) =>
   ["", "&actor=none", "&action=none", "&action=repo.tag&actor=mia", "&before=1"].map((query) => ({
     path: `${pathOf(world, route)}?page_size=100${query}`,
   }));
+const wholeLog: Row = () =>
+  ["", "&actor=none", "&action=none", "&account=mia", "&last=9999999999999-9"].map((query) => ({
+    path: `/api/berth/v1/admin/audit?page_size=100${query}`,
+  }));
 const lists: Row = (world, route) =>
   ["?n=100000", "?n=1000&last=t", `?last=${"z".repeat(10_000)}`, "?n=0"].map((query) => ({
     path: pathOf(world, route) + query,
@@ -269,6 +274,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /openapi.json": once,
   "GET /.well-known/jwks.json": once,
   "GET /v2/auditlogs/:account": logs,
+  "GET /api/berth/v1/admin/audit": wholeLog,
   "GET /api/berth/v1/session": (world, route) => [...usual(world, route), ...cookies(world, route)],
   "GET /api/berth/v1/repositories/*repository/-/activity": activities,
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,

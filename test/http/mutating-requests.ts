@@ -63,6 +63,7 @@ await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHER
   INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app';
   INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
     WHERE repositories.name = 'team/app' AND accounts.name = 'mia';
+  INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('eve', 5000000, 0);
   INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
     VALUES ('running', 'sync', '', 0, 'adam', 'running', 0, 0)`);
 
@@ -137,6 +138,33 @@ const legacy = "/v2/repositories/:namespace/:repository";
 const berthApi = "/api/berth/v1";
 const image = { image: "library/app:1" };
 const mirrored = `${berthApi}/mirrors/docker.io`;
+const ofAdmin = `${berthApi}/admin`;
+const administration = {
+  [`POST ${ofAdmin}/users`]: admin(
+    json(`${ofAdmin}/users`, { username: "new", password: "a long password" }),
+  ),
+  [`PATCH ${ofAdmin}/users/:user`]: admin(json(`${ofAdmin}/users/mia`, { is_admin: true })),
+  [`POST ${ofAdmin}/users/:user/password`]: admin(
+    json(`${ofAdmin}/users/mia/password`, { password: "a long password" }),
+  ),
+  [`DELETE ${ofAdmin}/users/:user`]: admin(bare(`${ofAdmin}/users/mia`)),
+  [`PUT ${ofAdmin}/organisations/:org/members/:user`]: admin(
+    json(`${ofAdmin}/organisations/team/members/tom`, { role: "owner" }),
+  ),
+  [`POST ${ofAdmin}/accounts/:account/tokens`]: admin(
+    json(`${ofAdmin}/accounts/mia/tokens`, { label: "x", scope: "repo:admin" }),
+  ),
+  [`DELETE ${ofAdmin}/accounts/:account/tokens/:id`]: admin(
+    bare(`${ofAdmin}/accounts/eve/tokens/of-eve`),
+  ),
+  [`PUT ${ofAdmin}/quotas/:namespace`]: admin(json(`${ofAdmin}/quotas/team`, { limit: 1 })),
+  [`DELETE ${ofAdmin}/quotas/:namespace`]: admin(bare(`${ofAdmin}/quotas/eve`)),
+  [`POST ${ofAdmin}/gc`]: admin(json(`${ofAdmin}/gc`, {})),
+  [`POST ${ofAdmin}/scrub`]: admin(json(`${ofAdmin}/scrub`, {})),
+  [`DELETE ${ofAdmin}/uploads/:id`]: admin(bare(`${ofAdmin}/uploads/none`)),
+  [`POST ${ofAdmin}/keys`]: admin(bare(`${ofAdmin}/keys`)),
+  [`DELETE ${ofAdmin}/keys/:id`]: admin(bare(`${ofAdmin}/keys/none`)),
+};
 const api = "/api/berth/v1/repositories";
 const orgTokens = "/v2/orgs/team/access-tokens";
 const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
@@ -215,6 +243,7 @@ export const rows: Readonly<
   [`POST ${berthApi}/mirrors/:namespace/sync`]: admin(
     json(`${mirrored}/sync`, { schedule: "docker.io/library/app" }),
   ),
+  ...administration,
   [`DELETE ${berthApi}/admin/jobs/:id`]: admin(bare(`${berthApi}/admin/jobs/running`)),
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],

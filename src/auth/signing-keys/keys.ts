@@ -163,6 +163,8 @@ export interface KeyRing {
   list(): Promise<readonly ListedKey[]>;
   isOver(endsAtMs: number | undefined): boolean;
   rotate(): Promise<SigningKey>;
+  /** The result that {@link remove} would have now. */
+  check(id: string, force: boolean): Promise<KeyRemoval>;
   /** @param force removes the key also while its tokens are valid */
   remove(id: string, force: boolean): Promise<KeyRemoval>;
   /** As in {@link KeyStore}. */
@@ -178,7 +180,17 @@ export function createKeyRing(parts: {
   const isOver = (endsAtMs: number | undefined): boolean =>
     endsAtMs !== undefined && endsAtMs <= clock();
 
+  const check = async (id: string, force: boolean): Promise<KeyRemoval> => {
+    const keys = await store.list();
+    const key = keys.find((candidate) => candidate.id === id);
+    if (key === undefined) return { kind: "unknown" };
+    const endsAtMs = endOf(keys, key);
+    if (endsAtMs === undefined) return { kind: "signs" };
+    return isOver(endsAtMs) || force ? { kind: "removed" } : { kind: "in use", endsAtMs };
+  };
+
   return {
+    check,
     async list() {
       const keys = await store.list();
       return keys.map((key) => {
@@ -189,14 +201,9 @@ export function createKeyRing(parts: {
     isOver,
     rotate: () => rotateKeys(store, algorithm, clock()),
     async remove(id, force) {
-      const keys = await store.list();
-      const key = keys.find((candidate) => candidate.id === id);
-      if (key === undefined) return { kind: "unknown" };
-      const endsAtMs = endOf(keys, key);
-      if (endsAtMs === undefined) return { kind: "signs" };
-      if (!isOver(endsAtMs) && !force) return { kind: "in use", endsAtMs };
-      await store.remove(id);
-      return { kind: "removed" };
+      const outcome = await check(id, force);
+      if (outcome.kind === "removed") await store.remove(id);
+      return outcome;
     },
     reseal: () => store.reseal(),
   };

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { AppContext } from "../../app/context.ts";
 import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
 import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
@@ -23,35 +24,35 @@ export function uploadCommand(): Command {
   ]);
 }
 
-const listedAtMost = 1_000_000;
+const listedAtOnce = 500;
 
 function list(options: DataFolderOptions): Promise<void> {
   return withDataFolder(options, async (context, say) => {
-    const store = await context.store();
-    const { uploads } = await context.database();
-    for (const row of await uploads.idleSince(Infinity, listedAtMost)) {
-      const { id, repository } = row;
-      const bytes = await store.uploadSize(row.storage_reference);
-      const touchedAt = new Date(row.touched_at).toISOString();
-      say(
-        { id, repository, bytes, touchedAt },
-        `${id}  ${repository}  ${formatBytes(bytes)}  last used ${touchedAt}`,
-      );
+    const uploads = await openUploads(context);
+    for (let offset = 0; ; offset += listedAtOnce) {
+      const page = await uploads.list({ limit: listedAtOnce, offset });
+      for (const { id, repository, bytes, touchedAtMs } of page) {
+        const touchedAt = new Date(touchedAtMs).toISOString();
+        say(
+          { id, repository, bytes, touchedAt },
+          `${id}  ${repository}  ${formatBytes(bytes)}  last used ${touchedAt}`,
+        );
+      }
+      if (page.length < listedAtOnce) return;
     }
   });
+}
+
+async function openUploads(context: AppContext) {
+  const { createOpenUploads } = await import("../../registry/uploads/open-uploads.ts");
+  return createOpenUploads({ store: await context.store(), database: await context.database() });
 }
 
 /** Ends an upload and deletes its bytes; its client gets BLOB_UPLOAD_UNKNOWN. */
 function remove(id: string, options: DataFolderOptions): Promise<void> {
   return withDataFolder(options, async (context, say) => {
-    const store = await context.store();
-    const database = await context.database();
-    const row = await database.uploads.find(id);
-    if (row === undefined)
+    if (!(await (await openUploads(context)).delete(id)))
       throw new CliError(`there is no upload ${id}; "berth upload list" lists all`);
-    // The bytes first: on a full disk the change of the row needs their space.
-    await store.abort(row.storage_reference);
-    await database.commands.endUpload({ id });
     say({ id, deleted: true }, `deleted ${id}`);
   });
 }

@@ -24,7 +24,7 @@ export interface Login {
   readonly passwordHash: string | null;
 }
 
-const columns = [
+export const accountColumns = [
   "id",
   "name",
   "kind",
@@ -42,7 +42,7 @@ export function createAccountReads(db: Db) {
     async login(name: string): Promise<Login | undefined> {
       const row = await db
         .selectFrom("accounts")
-        .select([...columns, "password_hash"])
+        .select([...accountColumns, "password_hash"])
         .where("name", "=", name)
         .executeTakeFirst();
       return row && { account: accountOf(row), passwordHash: row.password_hash };
@@ -56,7 +56,7 @@ export function createAccountReads(db: Db) {
     }): Promise<Page<Account>> {
       const rows = await db
         .selectFrom("accounts")
-        .select(columns)
+        .select(accountColumns)
         .where("kind", "=", page.kind)
         .where("name", ">", page.last ?? "")
         .orderBy("name")
@@ -68,7 +68,7 @@ export function createAccountReads(db: Db) {
 }
 
 const selectAccount = (db: Db, name: string) =>
-  db.selectFrom("accounts").select(columns).where("name", "=", name);
+  db.selectFrom("accounts").select(accountColumns).where("name", "=", name);
 
 export async function findAccount(db: Db, name: string): Promise<Account | undefined> {
   const row = await selectAccount(db, name).executeTakeFirst();
@@ -93,7 +93,7 @@ interface AccountRow {
   readonly created_at: number;
 }
 
-function accountOf(row: AccountRow): Account {
+export function accountOf(row: AccountRow): Account {
   return {
     id: row.id,
     name: row.name,
@@ -208,7 +208,10 @@ async function lockWithOrganisations(tx: Db, name: string): Promise<void> {
 }
 
 /** Names of the organisations that the user alone owns. */
-async function organisationsWithoutOtherOwner(tx: Db, userId: number): Promise<readonly string[]> {
+export async function organisationsWithoutOtherOwner(
+  tx: Db,
+  userId: number,
+): Promise<readonly string[]> {
   const owned = await tx
     .selectFrom("members as own")
     .innerJoin("accounts", "accounts.id", "own.organisation_id")
@@ -224,7 +227,7 @@ async function organisationsWithoutOtherOwner(tx: Db, userId: number): Promise<r
   return owned.map((row) => row.name);
 }
 
-async function countRepositories(tx: Db, namespace: string): Promise<number> {
+export async function countRepositories(tx: Db, namespace: string): Promise<number> {
   const { count } = await tx
     .selectFrom("repositories")
     .select(({ fn }) => fn.countAll<number>().as("count"))

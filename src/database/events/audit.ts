@@ -103,22 +103,23 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+export const entryColumns = [
+  "id",
+  "at",
+  "actor",
+  "account",
+  "action",
+  "subject",
+  "data",
+  "peer",
+] as const;
+
 export function createAuditReads(db: Db) {
   return {
     /** Newest first. */
     async list(query: AuditQuery): Promise<readonly AuditEntry[]> {
       const { account, accountId, actor, action, subject, fromMs, toMs } = query;
-      const columns = [
-        "id",
-        "at",
-        "actor",
-        "account",
-        "action",
-        "subject",
-        "data",
-        "peer",
-      ] as const;
-      let rows = db.selectFrom("audit_log").select(columns);
+      let rows = db.selectFrom("audit_log").select(entryColumns);
       if (account !== undefined) rows = rows.where("account", "=", account);
       if (accountId !== undefined) rows = rows.where("account_id", "=", accountId);
       if (actor !== undefined) rows = rows.where("actor", "=", actor);
@@ -134,11 +135,7 @@ export function createAuditReads(db: Db) {
         .limit(query.limit)
         .offset(query.skip ?? 0)
         .execute();
-      return found.map(({ at, data, ...row }) => ({
-        ...row,
-        atMs: at,
-        data: JSON.parse(data) as Record<string, string>,
-      }));
+      return found.map(entryOf);
     },
   };
 }
@@ -147,6 +144,14 @@ export function createAuditReads(db: Db) {
 export const isAction = (action: string): RawBuilder<boolean> =>
   // "/" is the character after "." in ASCII.
   sql`(action = ${action} OR (action >= ${`${action}.`} AND action < ${`${action}/`}))`;
+
+export function entryOf({
+  at,
+  data,
+  ...row
+}: Omit<AuditEntry, "atMs" | "data"> & { readonly at: number; readonly data: string }): AuditEntry {
+  return { ...row, atMs: at, data: JSON.parse(data) as Record<string, string> };
+}
 
 /** Writes the audit rows of a command in the command's own transaction: a command that rolls back leaves no row. */
 export async function writeAudit(tx: Db, ...rows: readonly NewAuditRow[]): Promise<void> {
@@ -171,4 +176,22 @@ export async function writeAudit(tx: Db, ...rows: readonly NewAuditRow[]): Promi
 export interface AuditContext {
   readonly actor: Actor;
   readonly nowMs: number;
+}
+
+/**
+ * Records a change of the server that is no row of the database, such as a new signing key. The authority of the actor is
+ * checked with it, so the caller changes nothing before.
+ */
+export async function recordServerChange(
+  tx: Db,
+  {
+    actor,
+    nowMs,
+    ...row
+  }: AuditContext & {
+    readonly action: Extract<AuditAction, `server.${string}`>;
+    readonly subject: string;
+  },
+): Promise<void> {
+  await writeAudit(tx, { nowMs, actor, account: "berth", ...row });
 }

@@ -80,6 +80,30 @@ function createBlobCheckReads(db: Db) {
       return new Set(rows.map((row) => row.storage_key));
     },
 
+    /** The sums of the blobs with the next `limit` ids after `after`, in any state, and the last of these ids. */
+    async sums({ after, limit }: { readonly after: number; readonly limit: number }): Promise<{
+      readonly blobs: number;
+      readonly bytes: number;
+      /** `null`: there are no more. */
+      readonly last: number | null;
+    }> {
+      const page = db
+        .selectFrom("blobs")
+        .select(["id", "size_bytes"])
+        .where("id", ">", after)
+        .orderBy("id")
+        .limit(limit)
+        .as("page");
+      return db
+        .selectFrom(page)
+        .select(({ fn }) => [
+          fn.countAll<number>().as("blobs"),
+          sumOfSizes.as("bytes"),
+          fn.max<number | null>("id").as("last"),
+        ])
+        .executeTakeFirstOrThrow();
+    },
+
     /** All blobs, in any state. */
     async counts(): Promise<{
       readonly blobs: number;

@@ -1,6 +1,7 @@
+import type { Selectable } from "kysely";
 import { writeAudit, type AuditAction, type AuditContext } from "../events/audit.ts";
 import { lockName } from "../locks.ts";
-import type { Db, JobKind, JobState } from "../schema.ts";
+import type { Db, JobKind, JobState, Schema } from "../schema.ts";
 
 /*
  * Jobs: long work of a server, such as a collection. The process that runs a job writes its row every few seconds, so that
@@ -92,32 +93,10 @@ export function createJobReads(db: Db) {
         .executeTakeFirst();
       return row && jobOf(row);
     },
-
-    /** When a server will run this kind of job next; `undefined`: no server has planned it. */
-    async nextAtMs(kind: JobKind): Promise<number | undefined> {
-      const row = await db
-        .selectFrom("job_plans")
-        .select("next_at")
-        .where("kind", "=", kind)
-        .executeTakeFirst();
-      return row?.next_at;
-    },
   };
 }
 
-interface JobRow {
-  readonly id: string;
-  readonly kind: JobKind;
-  readonly subject: string;
-  readonly dry_run: 0 | 1;
-  readonly actor: string;
-  readonly state: JobState;
-  readonly started_at: number;
-  readonly seen_at: number;
-  readonly ended_at: number | null;
-  readonly counts: string;
-  readonly reason: string | null;
-}
+type JobRow = Omit<Selectable<Schema["jobs"]>, "findings" | "unwanted">;
 
 const jobOf = (row: JobRow): Job => ({
   id: row.id,
@@ -268,16 +247,4 @@ export async function cancelJob(
     .where("state", "=", "running")
     .executeTakeFirst();
   return marked.numUpdatedRows > 0n;
-}
-
-/** Records when a server will run a kind of job next. */
-export async function planJob(
-  tx: Db,
-  { kind, nextAtMs }: { readonly kind: JobKind; readonly nextAtMs: number },
-): Promise<void> {
-  await tx
-    .insertInto("job_plans")
-    .values({ kind, next_at: nextAtMs })
-    .onConflict((conflict) => conflict.column("kind").doUpdateSet({ next_at: nextAtMs }))
-    .execute();
 }

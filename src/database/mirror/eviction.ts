@@ -1,6 +1,5 @@
 import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
-import type { RepositoryName } from "../../oci/name.ts";
 import { markUnlinkedDeleting } from "../maintenance/gc-candidates.ts";
 import { dialectOf } from "../dialect.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
@@ -56,20 +55,6 @@ export interface CachedBlob {
 
 export function createMirrorUseReads(db: Db) {
   return {
-    /** The repositories of a mirror by name, after `last`. */
-    repositories: (
-      namespace: string,
-      { last, limit }: { readonly last: string; readonly limit: number },
-    ): Promise<readonly { readonly id: number; readonly name: RepositoryName }[]> =>
-      db
-        .selectFrom("repositories")
-        .select(["id", "name"])
-        .where("namespace", "=", namespace)
-        .where("name", ">", last as RepositoryName)
-        .orderBy("name")
-        .limit(limit)
-        .execute(),
-
     /** The blobs of a repository by id, after `last`. */
     async cachedBlobs(
       { namespace, repositoryId }: { readonly namespace: string; readonly repositoryId: number },

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { dialectOf } from "../dialect.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
+import { sumOfSizes } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /*
@@ -25,6 +26,32 @@ interface NamespaceUse extends Quota {
 export function createQuotaReads(db: Db) {
   return {
     find: (namespace: string): Promise<Quota | undefined> => findQuota(db, namespace),
+
+    /** A page of the namespaces with repositories or a quota, in order. `usedBytes` is `null` for those without a row. */
+    async page({ limit, offset }: { readonly limit: number; readonly offset: number }) {
+      const names = sql`(SELECT namespace FROM repositories UNION SELECT namespace FROM quotas)`;
+      const counted = await sql<{ readonly count: number }>`
+        SELECT count(*) AS count FROM ${names} AS names`.execute(db);
+      const { rows } = await sql<{
+        readonly namespace: string;
+        readonly limitBytes: number | null;
+        readonly usedBytes: number | null;
+      }>`
+        SELECT names.namespace AS namespace, quotas.limit_bytes AS "limitBytes", quotas.used_bytes AS "usedBytes"
+        FROM ${names} AS names LEFT JOIN quotas ON quotas.namespace = names.namespace
+        ORDER BY names.namespace LIMIT ${limit} OFFSET ${offset}`.execute(db);
+      return { count: counted.rows[0]?.count ?? 0, items: rows };
+    },
+
+    /** The bytes of the manifests of a repository. */
+    async manifestBytes(repositoryId: number): Promise<number> {
+      const { bytes } = await db
+        .selectFrom("manifests")
+        .select(sumOfSizes.as("bytes"))
+        .where("repository_id", "=", repositoryId)
+        .executeTakeFirstOrThrow();
+      return bytes;
+    },
 
     /** Every namespace with repositories or a quota, in order, with its bytes counted now. */
     async list(): Promise<readonly NamespaceUse[]> {

@@ -26,6 +26,20 @@ export function createRepositoryReads(db: Db) {
         .select(["name", "created_at as createdAtMs"])
         .where(dialectOf(db).isOneOf("name", names))
         .execute(),
+
+    /** The repositories of a namespace by name, after `last`. */
+    ofNamespace: (
+      namespace: string,
+      { last, limit }: { readonly last: string; readonly limit: number },
+    ): Promise<readonly Pick<Repository, "id" | "name">[]> =>
+      db
+        .selectFrom("repositories")
+        .select(["id", "name"])
+        .where("namespace", "=", namespace)
+        .where("name", ">", last as RepositoryName)
+        .orderBy("name")
+        .limit(limit)
+        .execute(),
   };
 }
 

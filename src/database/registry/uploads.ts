@@ -38,6 +38,31 @@ export function createUploadReads(db: Db) {
         .limit(limit)
         .execute(),
 
+    /** All sessions by their last activity, the oldest first. */
+    page: ({
+      limit,
+      offset,
+    }: {
+      readonly limit: number;
+      readonly offset: number;
+    }): Promise<readonly UploadRow[]> =>
+      db
+        .selectFrom("uploads")
+        .select(columns)
+        .orderBy("touched_at")
+        .orderBy("id")
+        .limit(limit)
+        .offset(offset)
+        .execute(),
+
+    async count(): Promise<number> {
+      const { count } = await db
+        .selectFrom("uploads")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+
     /** Number of open sessions of an account (`null`: of clients without an account), counted up to `limit`. */
     async countOf(accountId: number | null, limit: number): Promise<number> {
       const { rows } = await sql<{ readonly count: number }>`

@@ -43,8 +43,9 @@ export function createPager(clientInfo: ClientInfo) {
   };
 
   return {
-    numbered,
     linkTo,
+
+    numbered,
 
     /** A page by its number of a list that is in memory as a whole. */
     numberedOf<T>(ctx: Context, query: PageQuery, all: readonly T[]): Page<T> {

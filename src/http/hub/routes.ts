@@ -13,6 +13,13 @@ import { berthPullRoutes } from "../api/pulls.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import type { Administration } from "../api/admin/administration.ts";
+import { adminAuditRoutes } from "../api/admin/audit.ts";
+import { adminOrganisationRoutes } from "../api/admin/organisations.ts";
+import { quotaRoutes } from "../api/admin/quotas.ts";
+import { adminTokenRoutes } from "../api/admin/tokens.ts";
+import { adminUserRoutes } from "../api/admin/users.ts";
+import { keyRoutes } from "../api/admin/keys.ts";
+import { maintenanceRoutes } from "../api/admin/maintenance.ts";
 import { jobRoutes } from "../api/admin/jobs.ts";
 import { mirrorRoutes } from "../api/mirrors.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
@@ -51,7 +58,7 @@ export interface HubParts {
   /** `repositories.defaultVisibility`. */
   readonly defaultVisibility: "private" | "public";
   readonly sessionFacts: SessionFacts;
-  readonly quotas: Pick<Quotas, "find">;
+  readonly quotas: Quotas;
   readonly access: RepositoryAccess;
   readonly collaborators: Pick<Collaborators, "set">;
   /** The namespaces of mirrors. */
@@ -89,6 +96,13 @@ export function hubRoutes(
     ...hubTagRoutes(parts),
     ...hubRepositoryRoutes(parts),
     ...hubSearchRoutes({ ...parts, search: parts.catalog.search }),
+    ...adminUserRoutes(parts),
+    ...adminOrganisationRoutes(parts),
+    ...adminTokenRoutes(parts),
+    ...quotaRoutes(parts),
+    ...adminAuditRoutes(parts),
+    ...maintenanceRoutes(parts),
+    ...keyRoutes(parts),
     ...jobRoutes(parts),
     ...mirrorRoutes(parts),
     ...berthTagRoutes(parts),

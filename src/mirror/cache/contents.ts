@@ -1,5 +1,5 @@
 import { evictedNextAtMost } from "../../api/limits.ts";
-import { createSingleFlight } from "../../concurrency/single-flight.ts";
+import { createCostlyValues } from "../../concurrency/costly-value.ts";
 import { createYieldingWork } from "../../concurrency/yielding-work.ts";
 import type { Database } from "../../database/contract.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -23,34 +23,19 @@ export interface CacheContents {
   readonly evictedNext: readonly EvictableBlob[];
 }
 
+type CountedDatabase = Pick<Database, "mirrorUses" | "repositories">;
+
 const repositoriesAtOnce = 100;
 const blobsAtOnce = 100;
-/** A count reads every blob. It is repeated after 20 times its duration, so that it takes at most 5 % of a core. */
-const keptForDurations = 20;
 
-/** Counts the blobs of mirrors, in steps between which requests run. Concurrent callers share a count. */
-export function createCacheCounter(database: Pick<Database, "mirrorUses">) {
-  const singleFlight = createSingleFlight<CacheContents>();
-  const known = new Map<string, { readonly contents: CacheContents; readonly untilMs: number }>();
-
-  return async (namespace: string): Promise<CacheContents> => {
-    const before = known.get(namespace);
-    if (before !== undefined && performance.now() < before.untilMs) return before.contents;
-    return singleFlight(namespace, async () => {
-      const beganAtMs = performance.now();
-      const contents = await count(database, namespace);
-      const endedAtMs = performance.now();
-      const untilMs = endedAtMs + keptForDurations * (endedAtMs - beganAtMs);
-      known.set(namespace, { contents, untilMs });
-      return contents;
-    });
-  };
+/** Counts the blobs of mirrors, in steps between which requests run. A count reads every blob. */
+export function createCacheCounter(database: CountedDatabase) {
+  const counts = createCostlyValues<CacheContents>();
+  return (namespace: string): Promise<CacheContents> =>
+    counts(namespace, () => count(database, namespace));
 }
 
-async function count(
-  database: Pick<Database, "mirrorUses">,
-  namespace: string,
-): Promise<CacheContents> {
+async function count(database: CountedDatabase, namespace: string): Promise<CacheContents> {
   const pinned = await database.mirrorUses.pinnedDigests(namespace);
   const seen = new Set<number>();
   let bytes = 0;
@@ -67,16 +52,16 @@ async function count(
   return { blobs: seen.size, bytes, evictedNext: inOrder() };
 }
 
-async function* blobsOf({ mirrorUses }: Pick<Database, "mirrorUses">, namespace: string) {
+async function* blobsOf(database: CountedDatabase, namespace: string) {
   const work = createYieldingWork(() => false);
   for (let lastName = ""; ;) {
     const page = { last: lastName, limit: repositoriesAtOnce };
-    const repositories = await mirrorUses.repositories(namespace, page);
+    const repositories = await database.repositories.ofNamespace(namespace, page);
     for (const { id: repositoryId, name: repository } of repositories) {
       for (let last = 0; ;) {
         await work.step();
         const range = { last, limit: blobsAtOnce };
-        const blobs = await mirrorUses.cachedBlobs({ namespace, repositoryId }, range);
+        const blobs = await database.mirrorUses.cachedBlobs({ namespace, repositoryId }, range);
         for (const blob of blobs) yield { ...blob, repository };
         if (blobs.length < blobsAtOnce) break;
         last = blobs.at(-1)?.id ?? last;

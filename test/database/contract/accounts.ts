@@ -85,6 +85,57 @@ export const accountsSteps: readonly Step[] = [
       more: false,
     },
   ],
+  [
+    (db) => db.accountPages.page({ kind: "user", search: "N É", limit: 5, offset: 0 }),
+    { count: 1, items: [ann] },
+  ],
+  [
+    (db) => db.accountPages.page({ kind: "user", search: "EXAMPLE.com", limit: 5, offset: 0 }),
+    { count: 1, items: [ann] },
+  ],
+  [
+    (db) => db.accountPages.page({ kind: "user", search: "%", limit: 5, offset: 0 }),
+    { count: 0, items: [] },
+  ],
+  [
+    (db) => db.accountPages.page({ kind: "user", search: "", limit: 1, offset: 1 }),
+    { count: 3, items: [bob] },
+  ],
+  [
+    (db) => db.accountPages.dependents("root", "user"),
+    { repositories: 0, organisations: [], isLastAdministrator: true },
+  ],
+  [(db) => db.accountPages.dependents("team", "user"), undefined],
+  [
+    (db) =>
+      db.commands.recordServerChange({
+        ...change,
+        action: "server.key.create",
+        subject: "keys",
+      }),
+    undefined,
+  ],
+  [
+    (db) => db.auditLog.list({ account: "berth" }, { before: undefined, window: 5 }),
+    {
+      entries: [
+        {
+          ...{ id: 5, atMs: 1000, actor: "admin", account: "berth", action: "server.key.create" },
+          ...{ subject: "keys", data: {}, peer: "::1" },
+        },
+      ],
+      last: undefined,
+    },
+  ],
+  [
+    (db) =>
+      db.auditLog.list(
+        { action: "user", actor: "nobody", fromMs: 0, toMs: 5_000 },
+        { before: { atMs: 1_000, id: 3 }, window: 1 },
+      ),
+    { entries: [], last: { atMs: 1000, id: 2 } },
+  ],
+  [(db) => db.auditLog.pushesSince(0, 5), 0],
   [(db) => db.commands.changeUser({ ...change, name: "bob", isAdmin: true }), "changed"],
   [
     (db) =>

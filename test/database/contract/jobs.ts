@@ -59,8 +59,8 @@ export const jobSteps: readonly Step[] = [
     (db) => db.commands.beginJob({ ...begin, id: "e", isDryRun: true, aliveSinceMs: 1_200 }),
     { id: "e", isNew: true },
   ],
-  [(db) => db.jobs.nextAtMs("scrub"), undefined],
+  [(db) => db.jobPlans.nextAtMs("scrub"), undefined],
   [(db) => db.commands.planJob({ kind: "scrub", nextAtMs: 5_000 }), undefined],
   [(db) => db.commands.planJob({ kind: "scrub", nextAtMs: 6_000 }), undefined],
-  [(db) => db.jobs.nextAtMs("scrub"), 6000],
+  [(db) => db.jobPlans.nextAtMs("scrub"), 6000],
 ];

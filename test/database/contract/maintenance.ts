@@ -47,6 +47,8 @@ export const maintenanceSteps: readonly Step[] = [
     [{ id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" }],
   ],
   [(db) => db.maintenance.counts(), { blobs: 3, bytes: 16, missing: 1 }],
+  [(db) => db.maintenance.sums({ after: 1, limit: 1 }), { blobs: 1, bytes: 5, last: 2 }],
+  [(db) => db.maintenance.sums({ after: 3, limit: 5 }), { blobs: 0, bytes: 0, last: null }],
   [(db) => db.commands.restoreBlob({ storageKey: "key of layer" }), true],
   [(db) => db.commands.recordScrub({ ids: [ids.config, ids.layer], nowMs: 1_500 }), undefined],
   [(db) => db.commands.recordScrub({ ids: [ids.config], nowMs: 1_550 }), undefined],

@@ -195,10 +195,10 @@ export const mirrorSteps: readonly Step[] = [
   ],
   [(db) => db.mirrorUses.stock("team"), { blobs: 3, bytes: 16 }],
   [
-    (db) => db.mirrorUses.repositories("team", { last: "team/ap", limit: 1 }),
+    (db) => db.repositories.ofNamespace("team", { last: "team/ap", limit: 1 }),
     [{ id: 1, name: "team/app" }],
   ],
-  [(db) => db.mirrorUses.repositories("team", { last: "team/base", limit: 5 }), []],
+  [(db) => db.repositories.ofNamespace("team", { last: "team/base", limit: 5 }), []],
   [
     (db) =>
       db.mirrorUses.cachedBlobs({ namespace: "team", repositoryId: 1 }, { last: 2, limit: 5 }),

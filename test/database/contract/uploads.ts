@@ -19,6 +19,11 @@ export const uploadsSteps: readonly Step[] = [
     },
   ],
   [(db) => db.commands.recountQuota({ namespace: "team" }), undefined],
+  [
+    (db) => db.quotas.page({ limit: 5, offset: 0 }),
+    { count: 1, items: [{ namespace: "team", limitBytes: 60, usedBytes: 31 }] },
+  ],
+  [(db) => db.quotas.manifestBytes(1), 20],
   [(db) => db.quotas.list(), [{ namespace: "team", limitBytes: 60, keptBytes: 31, usedBytes: 31 }]],
   [
     (db) =>
@@ -44,6 +49,21 @@ export const uploadsSteps: readonly Step[] = [
       account_id: null,
       held_until: null,
     },
+  ],
+  [(db) => db.uploads.count(), 1],
+  [
+    (db) => db.uploads.page({ limit: 5, offset: 0 }),
+    [
+      {
+        id: "upload",
+        repository: "team/app",
+        storage_reference: "file",
+        started_at: 1000,
+        touched_at: 1500,
+        account_id: null,
+        held_until: null,
+      },
+    ],
   ],
   [
     (db) => db.uploads.idleSince(2_000, 5),

@@ -1,9 +1,69 @@
-import type { Jobs } from "../../../coordination/jobs.ts";
+import type { KeyRing } from "../../../auth/signing-keys/keys.ts";
+import type { Jobs, JobTask } from "../../../coordination/jobs.ts";
+import type { Actor } from "../../../database/permissions/authority.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";
+import type { createOpenUploads } from "../../../registry/uploads/open-uploads.ts";
 
 /** What administrators do with a server, as the command line does with a data folder. */
 export interface Administration {
   readonly jobs: Jobs;
   /** `undefined`: the configuration has no mirrors. */
   readonly mirrors: MirrorAdministration | undefined;
+  /** `undefined` in open mode. */
+  readonly keyRing: KeyRing | undefined;
+  readonly uploads: ReturnType<typeof createOpenUploads>;
+  collectionJob(options: { readonly isDryRun: boolean; readonly deletesNow: boolean }): JobTask;
+  /** @param bytesPerSecond 0: no limit; `undefined`: `scrub.bytesPerSecond` */
+  scrubJob(bytesPerSecond: number | undefined): JobTask;
+  readonly settings: MaintenanceSettings;
+  /** Blobs whose bytes are deleted after `gc.deleteDelay`. */
+  waiting(): Promise<BlobSum>;
+  /** All distinct blobs, counted in steps. */
+  stored(): Promise<BlobSum>;
+  pushesSince(sinceMs: number): Promise<number>;
+  server(): Promise<ServerFacts>;
+  /**
+   * Records a change that is no row of the database. Throws NotAuthorizedError, so the caller changes nothing before.
+   */
+  recordChange(
+    actor: Actor,
+    action: "server.key.create" | "server.key.delete" | "server.upload.delete",
+    subject: string,
+  ): Promise<void>;
+}
+
+export interface BlobSum {
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+/** Times in milliseconds. */
+export interface MaintenanceSettings {
+  readonly gc: {
+    readonly interval: number;
+    readonly lease: number;
+    readonly grace: number;
+    readonly deleteDelay: number;
+    readonly deleteUntagged: boolean;
+  };
+  readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
+}
+
+export interface ServerFacts {
+  readonly version: string;
+  readonly node: string;
+  readonly database: "sqlite" | "postgres";
+  readonly storage: "filesystem" | "memory" | "s3";
+  readonly workers: number;
+  readonly replicas: readonly {
+    readonly id: string;
+    readonly host: string;
+    readonly version: string;
+    readonly startedAtMs: number;
+    readonly unseenMs: number;
+  }[];
+  readonly isReady: boolean;
+  readonly problems: Readonly<Record<string, string>>;
+  readonly disk: { readonly total: number; readonly free: number } | undefined;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }

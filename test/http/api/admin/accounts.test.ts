@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startClosedBerth } from "../../../support/closed.ts";
+import { hubAs, textOf } from "../../hub/support.ts";
+
+const base = "/api/berth/v1/admin";
+const organisations = "/api/berth/v1/organisations";
+
+describe("the administration of accounts", async () => {
+  const berth = await startClosedBerth();
+  await berth.addUser("root", { is_admin: 1 });
+  await berth.addUser("mia");
+  await berth.addUser("tom");
+  await berth.addOrganisation("team", "mia");
+  await berth.pushImage("tom/app", "tom", "private");
+  const root = await hubAs(berth, "root");
+  const mia = await hubAs(berth, "mia");
+  const nobody = await hubAs(berth);
+
+  test("is only for administrators who have signed in with the password", async () => {
+    const secret = await berth.addPersonalToken("root", "repo:admin");
+    const token = await hubAs(berth, "root", secret);
+    for (const noun of ["overview", "users", "organisations", "quotas", "gc", "scrub", "keys"]) {
+      assert.equal((await nobody("get", `${base}/${noun}`)).status, 401);
+      assert.equal((await mia("get", `${base}/${noun}`)).status, 403);
+      assert.equal((await token("get", `${base}/${noun}`)).status, 403);
+      assert.equal((await root("get", `${base}/${noun}`)).status, 200);
+    }
+  });
+
+  test("lists users in pages, and finds them by a part of the name, full name or email", async () => {
+    const user = {
+      ...{ username: "zoe", password: "a long password", full_name: "Zoe Z." },
+      email: "zoe@example.com",
+    };
+    const created = await root("post", `${base}/users`, user);
+    assert.equal(created.status, 201);
+    const { created_at: _, ...rest } = created.body as unknown as Record<string, unknown>;
+    assert.deepEqual(rest, {
+      ...{ username: "zoe", full_name: "Zoe Z.", email: "zoe@example.com" },
+      ...{ is_admin: false, is_disabled: false },
+    });
+    for (const search of ["zo", "oe z", "EXAMPLE.COM"]) {
+      const { body } = await root("get", `${base}/users?search=${encodeURIComponent(search)}`);
+      assert.equal(body["count"], 1);
+      assert.equal(body["results"]?.[0]?.["username"], "zoe");
+    }
+    const first = (await root("get", `${base}/users?page_size=2`)).body;
+    assert.equal(first["count"], 5);
+    assert.equal(first["results"]?.["length"], 2);
+    assert.match(textOf(first["next"]), /page=2/);
+    assert.equal((await root("get", `${base}/users?page=9`)).status, 404);
+  });
+
+  test("rejects a user with a short password, a taken or invalid name, and repositories of nobody", async () => {
+    const post = async (body: object) => (await root("post", `${base}/users`, body)).status;
+    const good = { password: "a long password" };
+    assert.equal(await post({ username: "new", password: "short" }), 400);
+    assert.equal(await post({ username: "mia", ...good }), 409);
+    assert.equal(await post({ username: "UPPER", ...good }), 400);
+    assert.equal(await post({ username: "mirror", ...good }), 400);
+    assert.equal(await post(good), 400);
+  });
+
+  test("disables and promotes a user, says whether that is new, and keeps the last administrator", async () => {
+    const patch = (name: string, body: object) => root("patch", `${base}/users/${name}`, body);
+    const disabled = (await patch("zoe", { is_disabled: true })).body;
+    assert.deepEqual([disabled["is_disabled"], disabled["changed"]], [true, true]);
+    assert.equal((await patch("zoe", { is_disabled: true })).body["changed"], false);
+    const both = (await patch("zoe", { is_disabled: false, is_admin: true })).body;
+    assert.deepEqual([both["is_disabled"], both["is_admin"]], [false, true]);
+    await patch("zoe", { is_admin: false });
+    await berth.exec("UPDATE accounts SET disabled = 1 WHERE name = 'admin'");
+    const last = await patch("root", { is_admin: false });
+    assert.equal(last.status, 400);
+    assert.match(textOf(last.body["message"]), /last administrator/);
+    await berth.exec("UPDATE accounts SET disabled = 0 WHERE name = 'admin'");
+    assert.equal((await patch("none", { is_admin: true })).status, 404);
+  });
+
+  test("sets a password, with which the user logs in", async () => {
+    const set = await root("post", `${base}/users/zoe/password`, { password: "another password" });
+    assert.equal(set.status, 204);
+    await hubAs(berth, "zoe", "another password");
+    const short = await root("post", `${base}/users/zoe/password`, { password: "short" });
+    assert.equal(short.status, 400);
+  });
+
+  test("says what prevents the deletion of a user, and deletes one that nothing depends on", async () => {
+    const prevents = async (name: string) =>
+      (await root("get", `${base}/users/${name}`)).body["prevents_deletion"];
+    assert.deepEqual(await prevents("zoe"), []);
+    assert.deepEqual(await prevents("tom"), ["tom has repositories (1): delete them first"]);
+    const [reason = ""] = (await prevents("mia")) as unknown as string[];
+    assert.equal(reason, "mia is the last owner of team: make another user an owner first");
+    const refused = await root("delete", `${base}/users/mia`);
+    assert.equal(refused.status, 400);
+    assert.equal(refused.body["message"], reason);
+    assert.equal((await root("delete", `${base}/users/zoe`)).status, 204);
+    assert.equal((await root("get", `${base}/users/zoe`)).status, 404);
+  });
+
+  test("creates an organisation with an owner, adds a member without an invite, and deletes it", async () => {
+    const ops = { name: "ops", full_name: "Operations", owner: "tom" };
+    assert.equal((await root("post", organisations, ops)).status, 201);
+    assert.equal((await root("post", organisations, ops)).status, 409);
+    const added = await root("put", `${base}/organisations/ops/members/mia`, { role: "editor" });
+    assert.deepEqual(added.body, { username: "mia", role: "editor" });
+    const members = (await root("get", `${base}/organisations/ops/members`)).body;
+    const names = (members["results"] as unknown as { username: string; role: string }[]).map(
+      ({ username, role }) => `${username} ${role}`,
+    );
+    assert.deepEqual(names, ["mia editor", "tom owner"]);
+    const page = (await root("get", `${base}/organisations/ops/members?page_size=1`)).body;
+    assert.equal(page["last"], "mia");
+    const found = (await root("get", `${base}/organisations?search=OPERA`)).body;
+    assert.equal(found["results"]?.[0]?.["name"], "ops");
+    const library = (await root("get", `${base}/organisations/library`)).body;
+    assert.match(textOf(library["prevents_deletion"]?.[0]), /cannot be deleted/);
+    assert.equal((await root("delete", `${organisations}/ops`)).status, 204);
+    assert.equal((await root("delete", `${organisations}/ops`)).status, 404);
+  });
+
+  test("creates a token of a user or of an organisation, shows its secret once, and revokes it", async () => {
+    const path = `${base}/accounts/tom/tokens`;
+    const issued = await root("post", path, { label: "ci", scope: "repo:read" });
+    assert.equal(issued.status, 201);
+    assert.equal(issued.headers["cache-control"], "no-store");
+    await hubAs(berth, "tom", textOf(issued.body["token"]));
+    const listed = (await root("get", path)).body;
+    assert.equal(listed["count"], 1);
+    assert.equal(listed["results"]?.[0]?.["token"], undefined);
+    const id = textOf(issued.body["id"]);
+    assert.equal((await root("delete", `${path}/${id}`)).status, 204);
+    assert.equal((await root("delete", `${path}/${id}`)).status, 404);
+    const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
+    const robot = await root("post", `${base}/accounts/team/tokens`, { label: "ci", resources });
+    assert.equal(robot.status, 201);
+    assert.equal((await root("post", path, { label: "ci", resources })).status, 400);
+    assert.equal((await root("get", `${base}/accounts/none/tokens`)).status, 404);
+  });
+
+  test("lists the bytes and the quota of each namespace, as the command line counts them", async () => {
+    const before = (await root("get", `${base}/quotas`)).body;
+    const tom = before["results"]?.[0];
+    assert.equal(tom?.["namespace"], "tom");
+    assert.ok(Number(tom?.["used"]) > 0);
+    assert.equal(tom?.["limit"], null);
+    const set = await root("put", `${base}/quotas/tom`, { limit: 1_000_000 });
+    const quota = { namespace: "tom", used: Number(tom?.["used"]), limit: 1_000_000, is_own: true };
+    assert.deepEqual(set.body, quota);
+    assert.deepEqual((await root("get", `${base}/quotas`)).body["results"], [quota]);
+    assert.equal((await root("delete", `${base}/quotas/tom`)).status, 204);
+    assert.equal((await root("delete", `${base}/quotas/tom`)).status, 404);
+    assert.equal((await root("put", `${base}/quotas/tom`, { limit: -1 })).status, 400);
+  });
+
+  test("lists the audit log of all accounts with filters, and each entry on one page", async () => {
+    const { body } = await root("get", `${base}/audit?action=user&actor=root&page_size=3`);
+    const results = body["results"] as unknown as { action: string; actor: string }[];
+    assert.ok(results.every(({ action, actor }) => action.startsWith("user.") && actor === "root"));
+    const all: string[] = [];
+    let next: string | null = `${base}/audit?page_size=4`;
+    for (let page = 0; next !== null; page += 1) {
+      const found: { readonly body: unknown } = await root("get", next);
+      const { results: entries, next: link } = found.body as {
+        results: { at: string; action: string; subject: string }[];
+        next: string | null;
+      };
+      all.push(...entries.map(({ at, action, subject }) => `${at} ${action} ${subject}`));
+      next = link === null ? null : new URL(link).pathname + new URL(link).search;
+      assert.ok(page < 50);
+    }
+    const count = Number(await berth.tables.value("SELECT count(*) FROM audit_log"));
+    assert.equal(all.length, count);
+    const late = (await root("get", `${base}/audit?from=2100-01-01T00:00:00Z`)).body;
+    assert.deepEqual([late["results"], late["next"]], [[], null]);
+  });
+});
