@@ -95,7 +95,7 @@ export const tags = {
     bytes === null
       ? "What it frees is too much to add up here."
       : bytes === 0
-        ? "It frees no space: other tags and repositories use the same layers."
+        ? "It frees no space: other tags or repositories use the layers, or the collector keeps images without a tag (gc.deleteUntagged)."
         : `It frees ${size(bytes)}, after the collector ran.`,
   keeps: (n: number) => `${many(n, "tag is", "tags are")} immutable and stay.`,
   deleted: (n: number) => `${many(n, "tag was", "tags were")} deleted.`,
