@@ -44,6 +44,7 @@ export async function visit(
     /** Messages that the test expects, such as that of a failed request. */
     readonly expected?: readonly RegExp[];
     readonly hostRules?: string;
+    readonly userAgent?: string;
   } = {},
 ): Promise<Visitor> {
   const { width = 1280, expected = [], hostRules } = options;
@@ -54,6 +55,7 @@ export async function visit(
     viewport: { width, height: 900 },
     locale: "en-GB",
     reducedMotion: "reduce",
+    ...(options.userAgent === undefined ? {} : { userAgent: options.userAgent }),
   });
   const problems: string[] = [];
   const note = (problem: string) => {
