@@ -76,7 +76,9 @@ async function startNewerServer() {
     changed_at: "2026-01-02T03:04:05.000Z",
     actor: "eve",
     is_here: true,
-    reason: { policy: "retention" },
+    reason: "delete",
+    tags: [],
+    retention: { policy: "newer" },
   };
   const moved = { name: "1", digest, reason: "newer" };
   const server = createServer(({ method, url }, response) => {
