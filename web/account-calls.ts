@@ -8,7 +8,7 @@ export const pageIn = (query: URLSearchParams): number =>
   Math.max(1, Math.trunc(Number(query.get("page") ?? "1")) || 1);
 
 /** A list with a number of a page and the parameters of its address that the API takes as they are. */
-function listCall(path: string, query: URLSearchParams, taken: readonly string[]): string {
+export function listCall(path: string, query: URLSearchParams, taken: readonly string[]): string {
   const asked = new URLSearchParams();
   for (const key of taken) {
     const value = query.get(key);
@@ -67,7 +67,7 @@ export const organisationTokensCall = (organisation: string, query: URLSearchPar
 export const auditPath = (account: string, suffix = ""): string =>
   `/v2/auditlogs/${encodeURIComponent(account)}${suffix}`;
 /** A day of the address is a day of the browser; the API takes times. `to` is inclusive in the address. */
-export function auditCall(account: string, query: URLSearchParams): string {
+export function dayRange(query: URLSearchParams): URLSearchParams {
   const asked = new URLSearchParams(query);
   for (const [key, days] of [
     ["from", 0],
@@ -77,5 +77,7 @@ export function auditCall(account: string, query: URLSearchParams): string {
     if (Number.isNaN(day.getTime())) asked.delete(key);
     else asked.set(key, new Date(day.setDate(day.getDate() + days)).toISOString());
   }
-  return listCall(auditPath(account), asked, ["action", "name", "actor", "from", "to"]);
+  return asked;
 }
+export const auditCall = (account: string, query: URLSearchParams): string =>
+  listCall(auditPath(account), dayRange(query), ["action", "name", "actor", "from", "to"]);

@@ -48,6 +48,9 @@ const patterns = {
 
 export type PageName = keyof typeof patterns;
 
+/** The path of a page without parameters. */
+export const pageAddress = (page: PageName): string => patterns[page];
+
 /** The file in `web/pages` that shows a page, without its ending. */
 export function fileOf(page: PageName): string {
   if (page.startsWith("admin")) return "admin";

@@ -24,6 +24,7 @@ import {
   tagListCall,
   type Address,
 } from "./addresses.ts";
+import { adminCalls } from "./admin-calls.ts";
 
 /*
  * For the server only: it sends the answers of these calls with the HTML (`src/http/web/pages.ts`), so that the page has
@@ -41,6 +42,7 @@ export function firstCalls({ page, params }: Address, query: URLSearchParams): r
   if (page === "profile") return [profileCall, ownInvitesCall];
   if (page === "sessions") return [browserSessionsCall];
   if (page === "tokens") return [ownTokensCall(query)];
+  if (page.startsWith("admin")) return adminCalls(page, query);
   if (page.startsWith("account")) return accountCalls(page, params, query);
   if (name === undefined) return [];
   if (page === "digest") return [repositoryCall(name, `/-/manifests/${params["digest"] ?? ""}`)];

@@ -38,6 +38,7 @@ const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentTyp
   "organisation-settings": () => import("./pages/organisation-settings.tsx"),
   new: () => import("./pages/new.tsx"),
   welcome: () => import("./pages/welcome.tsx"),
+  admin: () => import("./pages/admin.tsx"),
   "sign-in": () => import("./pages/sign-in.tsx"),
 };
 

@@ -54,6 +54,7 @@ export const collectionSchema = z.object({
   next_at: time.nullable(),
   waiting: sizes,
 });
+export type CollectionAnswer = z.output<typeof collectionSchema>;
 export const startCollectionBody = z.object({
   dry_run: z.boolean().default(false).describe("Lists what would be deleted."),
   now: z.boolean().default(false).describe("Deletes bytes at once, not after gc.deleteDelay."),
@@ -64,6 +65,7 @@ export const scrubSchema = z.object({
   last: jobItemSchema.nullable(),
   next_at: time.nullable(),
 });
+export type ScrubAnswer = z.output<typeof scrubSchema>;
 export const startScrubBody = z.object({
   bytes_per_second: z.int().min(0).optional().describe("0: no limit; default: that of scrub."),
 });
@@ -90,3 +92,4 @@ export const openUploadSchema = z.object({
   started_at: time,
   touched_at: time,
 });
+export type OpenUploadAnswer = z.output<typeof openUploadSchema>;

@@ -1,19 +1,15 @@
-import { useId } from "preact/hooks";
-import type { AuditActionsAnswer, AuditLogAnswer } from "../../src/api/audit.ts";
-import { auditCall, auditPath, listPageSize, pageIn } from "../account-calls.ts";
-import { referenceAddress, repositoryAddress } from "../addresses.ts";
+import type { AuditLogAnswer } from "../../src/api/audit.ts";
+import { auditCall, listPageSize, pageIn } from "../account-calls.ts";
 import { useAnswer } from "../answers.ts";
-import { shortDigest } from "../format.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
-import { SearchInput } from "../parts/list-tools.tsx";
+import { AuditData, AuditFilters, AuditSubject } from "../parts/audit-log.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Since, Text } from "../parts/text.tsx";
 import { setQuery, usePlace } from "../router.ts";
-import { audit as words } from "../words/account.ts";
+import { audit as words } from "../words/audit.ts";
 import { parts } from "../words/frame.ts";
 
 type Entry = AuditLogAnswer["logs"][number];
-const filters = ["action", "actor", "name", "from", "to"];
 
 /** What happened to an account and its repositories, the newest first. */
 export function Page() {
@@ -27,7 +23,7 @@ export function Page() {
         <header>
           <h2 id="audit">{words.title}</h2>
         </header>
-        <Filters />
+        <AuditFilters account={account} texts={{ actor: words.actor, name: words.subject }} />
         <Loaded answer={answer} url={call} lines={12}>
           {({ logs }) =>
             logs.length === 0 ? (
@@ -42,61 +38,6 @@ export function Page() {
         </Loaded>
       </section>
     </AccountPage>
-  );
-}
-
-function Filters() {
-  const { account } = useAccount();
-  const { url } = usePlace();
-  const id = useId();
-  const { data } = useAnswer<AuditActionsAnswer>(auditPath(account, "/actions"));
-  const isFiltered = filters.some((key) => url.searchParams.has(key));
-  return (
-    <div class="toolbar">
-      <select
-        class="select"
-        aria-label={words.action}
-        value={url.searchParams.get("action") ?? ""}
-        onChange={({ currentTarget }) => setQuery({ action: currentTarget.value })}
-      >
-        <option value="">{words.anyAction}</option>
-        {Object.entries(data?.actions ?? {}).map(([prefix, group]) => (
-          <optgroup key={prefix} label={group.label}>
-            <option value={prefix}>{words.allOf(group.label)}</option>
-            {group.actions.map(({ name, label }) => (
-              <option key={name} value={`${prefix}.${name}`}>
-                {label}
-              </option>
-            ))}
-          </optgroup>
-        ))}
-      </select>
-      <SearchInput label={words.actor} parameter="actor" />
-      <SearchInput label={words.subject} parameter="name" />
-      <span class="pair">
-        {(["from", "to"] as const).map((key) => (
-          <label key={key} class="pair" htmlFor={`${id}-${key}`}>
-            {words[key]}
-            <input
-              id={`${id}-${key}`}
-              type="date"
-              class="input"
-              value={url.searchParams.get(key) ?? ""}
-              onChange={({ currentTarget }) => setQuery({ [key]: currentTarget.value })}
-            />
-          </label>
-        ))}
-      </span>
-      {isFiltered && (
-        <button
-          type="button"
-          class="btn small"
-          onClick={() => setQuery(Object.fromEntries(filters.map((key) => [key, undefined])))}
-        >
-          {words.clear}
-        </button>
-      )}
-    </div>
   );
 }
 
@@ -122,40 +63,16 @@ const Table = ({ logs }: { readonly logs: readonly Entry[] }) => (
           </td>
           <td data-label={words.columns.action}>{entry.action.replace(/[._]/g, " ")}</td>
           <td data-label={words.columns.subject}>
-            <Subject entry={entry} />
+            <AuditSubject action={entry.action} subject={entry.name} />
           </td>
           <td class="full sub">
-            {Object.entries(entry.data).map(([key, value]) => (
-              <div key={key}>
-                {key.replace(/[._]/g, " ")}:{" "}
-                <span title={value}>
-                  <Text of={value.startsWith("sha") ? shortDigest(value) : value} />
-                </span>
-              </div>
-            ))}
+            <AuditData data={entry.data} />
           </td>
         </tr>
       ))}
     </tbody>
   </table>
 );
-
-/** The changed object, with a link to its page if it has one. */
-function Subject({ entry: { action, name } }: { readonly entry: Entry }) {
-  const isRepository = action.startsWith("repo.");
-  const address = !isRepository
-    ? undefined
-    : name.includes(":")
-      ? referenceAddress(name)
-      : repositoryAddress(name);
-  return address === undefined ? (
-    <Text of={name} />
-  ) : (
-    <a href={address}>
-      <Text of={name} />
-    </a>
-  );
-}
 
 /** The log does not count its rows: a full page may have a next one. */
 function MoreLogs({ shown }: { readonly shown: number }) {

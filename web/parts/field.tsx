@@ -89,6 +89,31 @@ function useSuggestions(
   return found;
 }
 
+/** A box to check, with its label. */
+export function Check({
+  label,
+  isChecked,
+  onChange,
+}: {
+  readonly label: string;
+  readonly isChecked: boolean;
+  readonly onChange: (isChecked: boolean) => void;
+}) {
+  const id = useId();
+  return (
+    <label class="pair" htmlFor={id}>
+      <input
+        id={id}
+        type="checkbox"
+        class="check"
+        checked={isChecked}
+        onChange={() => onChange(!isChecked)}
+      />
+      {label}
+    </label>
+  );
+}
+
 /** A form that sends one change: while it runs, its failure, and "Saved" where the button is. */
 export function useSubmit<T>(change: () => Promise<Result<T>>, onDone?: (data: T) => void) {
   const [failure, setFailure] = useState<Failure>();

@@ -145,23 +145,6 @@ export const organisationTokens = {
   none: "No access tokens yet.",
 };
 
-export const audit = {
-  title: "Audit log",
-  action: "Action",
-  anyAction: "All actions",
-  allOf: (group: string) => `${group}: all`,
-  actor: "Who",
-  subject: "What",
-  subjectHint: "team/app, team/app:1.4 or a name",
-  from: "From",
-  to: "To",
-  clear: "Clear",
-  none: "Nothing has happened in this time, or nothing matches.",
-  anonymous: "anonymous",
-  columns: { time: "Time", actor: "Who", action: "Action", subject: "What", data: "Details" },
-  page: (n: number) => `Page ${count(n)}`,
-};
-
 export const organisationSettings = {
   fullName: "Full name",
   fullNameHint: "Shown beside the name of the organisation.",

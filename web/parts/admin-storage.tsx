@@ -1,0 +1,212 @@
+import { useState } from "preact/hooks";
+import type { QuotaAnswer } from "../../src/api/administration.ts";
+import { quotaPath, quotasCall } from "../admin-calls.ts";
+import { send, useAnswer } from "../answers.ts";
+import { size } from "../format.ts";
+import { usePlace } from "../router.ts";
+import { quotas as words } from "../words/admin.ts";
+import { parts } from "../words/frame.ts";
+import { AdminPage, Commands } from "./admin-page.tsx";
+import { Meter } from "./charts.tsx";
+import { Confirm, Dialog } from "./dialog.tsx";
+import { Field, Submit, useSubmit } from "./field.tsx";
+import { Pages } from "./list-tools.tsx";
+import { Loaded } from "./states.tsx";
+import { Size } from "./text.tsx";
+
+interface QuotaPage {
+  readonly count: number;
+  readonly results: readonly QuotaAnswer[];
+}
+
+type Asked =
+  | { readonly of: "new" }
+  | { readonly of: "change" | "removal"; readonly quota: QuotaAnswer };
+
+/** The bytes of each namespace, and how many it may have. */
+export function Storage() {
+  const { url } = usePlace();
+  const call = quotasCall(url.searchParams);
+  const answer = useAnswer<QuotaPage>(call);
+  const [asked, setAsked] = useState<Asked>();
+  const close = () => setAsked(undefined);
+  return (
+    <AdminPage first={answer} call={call}>
+      <section class="card" aria-labelledby="quotas">
+        <header>
+          <h2 id="quotas">{words.title}</h2>
+          <span class="end">
+            <button type="button" class="btn small primary" onClick={() => setAsked({ of: "new" })}>
+              {words.set}
+            </button>
+          </span>
+        </header>
+        <Loaded answer={answer} url={call}>
+          {({ results, count }) =>
+            results.length === 0 ? (
+              <p class="empty-state">{words.none}</p>
+            ) : (
+              <>
+                <Table quotas={results} onAsk={setAsked} />
+                <Pages all={count} shown={results.length} />
+              </>
+            )
+          }
+        </Loaded>
+        <footer>
+          <div>
+            <p>{words.hint}</p>
+            <Commands
+              lines={[
+                "berth quota list",
+                "berth quota set NAMESPACE 50GB",
+                "berth quota remove NAMESPACE",
+              ]}
+            />
+          </div>
+        </footer>
+      </section>
+      {asked?.of === "new" && <SetQuota onClose={close} />}
+      {asked?.of === "change" && <SetQuota quota={asked.quota} onClose={close} />}
+      {asked?.of === "removal" && (
+        <Confirm
+          title={words.removeTitle(asked.quota.namespace)}
+          action={words.remove}
+          onClose={close}
+          onConfirm={async () => {
+            const result = await send("DELETE", quotaPath(asked.quota.namespace));
+            return result.ok ? undefined : result.failure;
+          }}
+        >
+          <p>{words.removeHint}</p>
+        </Confirm>
+      )}
+    </AdminPage>
+  );
+}
+
+const Table = ({
+  quotas,
+  onAsk,
+}: {
+  readonly quotas: readonly QuotaAnswer[];
+  readonly onAsk: (asked: Asked) => void;
+}) => (
+  <table class="cards">
+    <thead>
+      <tr>
+        <th>{words.columns.namespace}</th>
+        <th class="r">{words.columns.used}</th>
+        <th>{words.columns.limit}</th>
+        <th>
+          <span class="sr">{words.change}</span>
+        </th>
+      </tr>
+    </thead>
+    <tbody>
+      {quotas.map((quota) => (
+        <tr key={quota.namespace}>
+          <td>
+            <a href={`/u/${quota.namespace}`}>{quota.namespace}</a>
+          </td>
+          <td class="r" data-label={words.columns.used}>
+            <Size bytes={quota.used} />
+          </td>
+          <td data-label={words.columns.limit}>
+            <Limit quota={quota} />
+          </td>
+          <td class="r act">
+            {quota.is_own && (
+              <button
+                type="button"
+                class="btn small"
+                aria-label={words.removeTitle(quota.namespace)}
+                onClick={() => onAsk({ of: "removal", quota })}
+              >
+                {words.remove}
+              </button>
+            )}{" "}
+            <button
+              type="button"
+              class="btn small"
+              aria-label={words.setOf(quota.namespace)}
+              onClick={() => onAsk({ of: "change", quota })}
+            >
+              {words.change}
+            </button>
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+const Limit = ({ quota: { used, limit, is_own: isOwn } }: { readonly quota: QuotaAnswer }) =>
+  limit === null ? (
+    <span class="muted">{words.noLimit}</span>
+  ) : (
+    <span>
+      <Size bytes={limit} /> {!isOwn && <span class="sub">{words.byDefault}</span>}
+      <Meter value={used} limit={limit} label={words.ofLimit(used, limit)} />
+    </span>
+  );
+
+const bytesOf: Readonly<Record<string, number>> = { b: 1 };
+for (const [index, unit] of ["k", "m", "g", "t", "p"].entries())
+  Object.assign(bytesOf, {
+    [`${unit}b`]: 1000 ** (index + 1),
+    [`${unit}ib`]: 1024 ** (index + 1),
+  });
+
+/** `50 GB`, `64 MiB` or a number of bytes; `undefined` for another text. */
+function bytesIn(text: string): number | undefined {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+  const factor = bytesOf[unit.toLowerCase() || "b"];
+  if (number === undefined || factor === undefined) return undefined;
+  const bytes = Math.round(Number(number) * factor);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** @param quota the present one; `undefined`: the namespace is typed */
+function SetQuota({
+  quota,
+  onClose,
+}: {
+  readonly quota?: QuotaAnswer;
+  readonly onClose: () => void;
+}) {
+  const [namespace, setNamespace] = useState(quota?.namespace ?? "");
+  const [text, setText] = useState(quota?.limit == null ? "" : size(quota.limit));
+  const limit = bytesIn(text);
+  const form = useSubmit(() => send("PUT", quotaPath(namespace.trim()), { limit }), onClose);
+  const title = quota === undefined ? words.set : words.setOf(quota.namespace);
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form class="form" onSubmit={form.onSubmit}>
+        {quota === undefined && (
+          <Field
+            label={words.namespace}
+            value={namespace}
+            onValue={setNamespace}
+            autocomplete="off"
+            required
+          />
+        )}
+        <Field
+          label={words.limit}
+          hint={words.limitHint}
+          value={text}
+          onValue={setText}
+          errors={text !== "" && limit === undefined ? [words.wrongSize] : form.errorsOf("limit")}
+          autocomplete="off"
+          required
+        />
+        <Submit action={words.save} form={form}>
+          <button type="button" class="btn" onClick={onClose}>
+            {parts.cancel}
+          </button>
+        </Submit>
+      </form>
+    </Dialog>
+  );
+}
