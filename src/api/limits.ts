@@ -48,3 +48,5 @@ export const schedulesAtMost = 1_000;
 export const deletedTagsAtMost = 1_000;
 /** Repositories of a namespace whose pulls are added up. */
 export const addedRepositoriesAtMost = 10_000;
+/** Namespaces in one search. */
+export const searchedNamespacesAtMost = 100;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { flag, pageSchema, pageFields, time, words } from "./fields.ts";
+import { searchedNamespacesAtMost } from "./limits.ts";
 import { repositoryFields } from "./repositories.ts";
 
 /* The searches: three of Docker Hub (`hub…`), `docker search` (v1), and Berth's own. */
@@ -131,9 +132,15 @@ export const searchQuery = z.object({
   query: text,
   os: words,
   architecture: words,
-  os_version: words,
+  os_version: words.describe("A value with a * at its end matches by prefix: 10.0.20348*"),
   type: words,
   is_official: flag,
+  namespace: words
+    .refine((names) => names.length <= searchedNamespacesAtMost, "too many namespaces")
+    .describe("Only repositories in one of these namespaces"),
+  where: z
+    .preprocess((given) => given || undefined, z.enum(["hosted", "mirrored"]).optional())
+    .describe("Only repositories outside, or inside, the namespaces of mirrors"),
 });
 export const searchResultSchema = z.object({ ...repositoryFields, is_official: z.boolean() });
 export type SearchResultAnswer = z.output<typeof searchResultSchema>;

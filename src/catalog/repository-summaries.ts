@@ -59,7 +59,10 @@ export function createRepositorySummaries(parts: {
       const { items, more } = await database.catalog.list(visibility, { last: begin, limit });
       const names = items.filter((name) => name.startsWith(prefix));
       const none = { words: [], offset: 0, limit: 0 };
-      const { total } = await database.search.find({ visibility, namespace, ...none, countAtMost });
+      const namespaces = namespace === undefined ? undefined : [namespace];
+      const { total } = await database.search.find({
+        ...{ visibility, namespaces, ...none, countAtMost },
+      });
       const isMore = more && names.length === items.length;
       return { items: await show(names, false), total, more: isMore };
     },

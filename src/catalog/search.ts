@@ -12,6 +12,10 @@ export interface SearchRequest {
   readonly text: string;
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
+  /** Only repositories in one of these namespaces. */
+  readonly namespaces?: readonly string[] | undefined;
+  /** No repositories in these namespaces. */
+  readonly withoutNamespaces?: readonly string[] | undefined;
   readonly offset: number;
   readonly limit: number;
 }

@@ -239,6 +239,17 @@ const referrers: Row = ({ subject }) =>
     (query) => ({ path: `/v2/mia/big/referrers/${subject}${query}` }),
   );
 
+const searches: Row = (world, route) =>
+  [
+    "",
+    ...["suggested", "updated_at"].map((sort) => `&query=a b c d m big t 1&sort=${sort}`),
+    `&query=${manyWords(1_000)}&page=2&os=${list(5_000, (at) => at.toString(36))}`,
+    `&os_version=${list(3_000, (at) => `${at.toString(36)}*`)}&where=hosted`,
+    `&os_version=*,${"1".repeat(12_000)}*,${"1".repeat(12_000)}`,
+    `&namespace=mia,${list(99, (at) => `${"n".repeat(100)}${at}`)}&where=hosted`,
+    `&namespace=${"n".repeat(12_000)}&where=mirrored`,
+  ].map((query) => ({ path: encodeURI(`${pathOf(world, route)}?page_size=100${query}`) }));
+
 const once: Row = (world, route) => [{ path: pathOf(world, route) }];
 const uploads: Row = (world, route) => [
   { path: `${pathOf(world, route)}?${list(4_000, (at) => `k${at}=v`).replaceAll(",", "&")}` },
@@ -275,6 +286,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /.well-known/jwks.json": once,
   "GET /v2/auditlogs/:account": logs,
   "GET /api/berth/v1/admin/audit": wholeLog,
+  "GET /api/berth/v1/search": searches,
   "GET /api/berth/v1/session": (world, route) => [...usual(world, route), ...cookies(world, route)],
   "GET /api/berth/v1/repositories/*repository/-/activity": activities,
   "GET /api/berth/v1/repositories/*repository/-/diff": comparisons,

@@ -57,6 +57,7 @@ export abstract class RankedSearchIndex implements SearchIndex {
 
   async find(query: SearchQuery): Promise<SearchMatches> {
     const { visibility, exact, countAtMost, offset, limit } = query;
+    if (query.namespaces?.length === 0) return { ids: [], total: 0 };
     const expression = this.expressionOf(query, await accessOf(this.db, visibility));
     const match = { expression, visibility };
     const total = await this.#count(match, countAtMost);

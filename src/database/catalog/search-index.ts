@@ -16,10 +16,13 @@ export interface SearchQuery {
   readonly words: readonly string[];
   /** This repository comes first if it matches too. */
   readonly exact?: RepositoryName | undefined;
-  /** For each facet, one of the values must match. */
+  /** For each facet, one of the values must match. An `os_version` with a `*` at its end matches by prefix. */
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
-  readonly namespace?: string | undefined;
+  /** Only repositories in one of these namespaces. */
+  readonly namespaces?: readonly string[] | undefined;
+  /** No repositories in these namespaces. */
+  readonly withoutNamespaces?: readonly string[] | undefined;
   readonly offset: number;
   readonly limit: number;
   /** Matches above this number are not counted. */
@@ -31,6 +34,11 @@ export interface SearchMatches {
   readonly ids: readonly number[];
   /** Matches that the principal may read, at most `countAtMost`. */
   readonly total: number;
+}
+
+/** The beginning of the values that a filter matches; `undefined` if it matches one value. */
+export function prefixIn(facet: string, value: string): string | undefined {
+  return facet === "os_version" && value.endsWith("*") ? value.slice(0, -1) : undefined;
 }
 
 /** The full-text index of repositories. */

@@ -5,7 +5,7 @@ import {
   type Match,
   type PageOfMatches,
 } from "../catalog/ranked-search.ts";
-import type { SearchQuery } from "../catalog/search-index.ts";
+import { prefixIn, type SearchQuery } from "../catalog/search-index.ts";
 import type { VisibilityFilter } from "../catalog/visibility-filter.ts";
 import { isNamedBy } from "../query-parts.ts";
 
@@ -42,15 +42,17 @@ export class PostgresSearchIndex extends RankedSearchIndex {
 
   /** A tsquery (https://www.postgresql.org/docs/15/datatype-textsearch.html). */
   protected expressionOf(query: SearchQuery, access: Access | undefined): string {
-    const { words, facets = {}, isOfficial, namespace } = query;
+    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = query;
     const parts = words.map((word) => `${lexeme(foldWord(word))}:*`);
     for (const [facet, values] of Object.entries(facets))
-      if (values.length > 0) parts.push(anyOf(values.map((value) => `@f:${facet}:${value}`)));
+      if (values.length > 0) parts.push(anyOf(values.map((value) => facetLexeme(facet, value))));
     if (access !== undefined) parts.push(anyOf(accessLexemes(access)));
-    if (namespace !== undefined) parts.push(lexeme(`@n:${namespace}`));
+    if (namespaces !== undefined) parts.push(anyOf(namespaces.map(namespaceLexeme)));
     if (isOfficial !== undefined) parts.push(lexeme(isOfficial ? "@o" : "@c"));
     // Every document has one of these two lexemes.
-    if (parts.length === 0) parts.push(anyOf(["@o", "@c"]));
+    if (parts.length === 0) parts.push(anyOf([lexeme("@o"), lexeme("@c")]));
+    if (withoutNamespaces.length > 0)
+      parts.push(`!${anyOf(withoutNamespaces.map(namespaceLexeme))}`);
     return parts.join(" & ");
   }
 }
@@ -77,11 +79,25 @@ const foldWord = (word: string): string =>
 
 const lexeme = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 
-const anyOf = (texts: readonly string[]): string => `(${texts.map(lexeme).join(" | ")})`;
+const anyOf = (lexemes: readonly string[]): string => `(${lexemes.join(" | ")})`;
+
+const namespaceLexeme = (namespace: string): string => lexeme(`@n:${namespace}`);
+
+/** A facet has at most 128 characters. */
+const longestFacet = 128;
+
+function facetLexeme(facet: string, value: string): string {
+  const prefix = prefixIn(facet, value);
+  // PostgreSQL rejects a lexeme of more than 2,046 bytes. A value that is too long matches nothing, and so does its cut.
+  const cut = Array.from(prefix ?? value)
+    .slice(0, longestFacet + 1)
+    .join("");
+  return `${lexeme(`@f:${facet}:${cut}`)}${prefix === undefined ? "" : ":*"}`;
+}
 
 const accessLexemes = ({ namespaces, userIds, teamIds }: Access): readonly string[] => [
-  "@v",
-  ...userIds.map((id) => `@u:${id}`),
-  ...namespaces.map((namespace) => `@n:${namespace}`),
-  ...teamIds.map((id) => `@t:${id}`),
+  lexeme("@v"),
+  ...userIds.map((id) => lexeme(`@u:${id}`)),
+  ...namespaces.map(namespaceLexeme),
+  ...teamIds.map((id) => lexeme(`@t:${id}`)),
 ];

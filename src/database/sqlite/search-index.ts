@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import { RankedSearchIndex, type Access, type Match } from "../catalog/ranked-search.ts";
-import type { SearchQuery } from "../catalog/search-index.ts";
+import { prefixIn, type SearchQuery } from "../catalog/search-index.ts";
 import { isNamedBy } from "../query-parts.ts";
 
 /**
@@ -21,26 +21,38 @@ export class SqliteSearchIndex extends RankedSearchIndex {
 
   /** A query in the syntax of FTS5 (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
   protected expressionOf(query: SearchQuery, access: Access | undefined): string {
-    const { words, facets = {}, isOfficial, namespace } = query;
+    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = query;
     const parts = [
       ...(words.length === 0
         ? []
         : [`{name description readme} : (${words.map((word) => `"${word}" *`).join(" AND ")})`]),
       ...Object.entries(facets).flatMap(([facet, values]) => {
-        const tokens = values.map((value) => `${facet.replace("_", "")}${hex(value)}`);
+        const tokens = values.map((value) => facetToken(facet, value));
         return tokens.length === 0 ? [] : [`facet : (${tokens.join(" OR ")})`];
       }),
     ];
     if (access !== undefined) parts.push(`access : (${accessTokens(access).join(" OR ")})`);
-    if (namespace !== undefined) parts.push(`access : (${namespaceToken(namespace)})`);
+    if (namespaces !== undefined) parts.push(namespaceExpression(namespaces));
     if (isOfficial !== undefined) parts.push(`access : (${isOfficial ? "o" : "c"})`);
     // FTS5 needs an expression. Every document has one of these two tokens.
     if (parts.length === 0) parts.push("access : (o OR c)");
-    return parts.map((part) => `(${part})`).join(" AND ");
+    const all = parts.map((part) => `(${part})`).join(" AND ");
+    return withoutNamespaces.length === 0
+      ? all
+      : `(${all}) NOT (${namespaceExpression(withoutNamespaces)})`;
   }
 }
 
 const hex = (text: string): string => Buffer.from(text).toString("hex");
+
+function facetToken(facet: string, value: string): string {
+  const prefix = prefixIn(facet, value);
+  const name = facet.replace("_", "");
+  return prefix === undefined ? `${name}${hex(value)}` : `${name}${hex(prefix)} *`;
+}
+
+const namespaceExpression = (namespaces: readonly string[]): string =>
+  `access : (${namespaces.map(namespaceToken).join(" OR ")})`;
 
 const namespaceToken = (namespace: string): string => `n${hex(namespace)}`;
 

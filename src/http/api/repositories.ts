@@ -11,7 +11,7 @@ import { searchQuery, searchResultSchema } from "../../api/search.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { RepositorySummary } from "../../catalog/repository-summaries.ts";
-import { shortNameOf, type SearchResult } from "../../catalog/search.ts";
+import { shortNameOf, type SearchRequest, type SearchResult } from "../../catalog/search.ts";
 import type { StorageUsage } from "../../catalog/storage-usage.ts";
 import { parseNamespace } from "../../oci/name.ts";
 import type { Repositories } from "../../registry/repositories.ts";
@@ -24,6 +24,8 @@ interface Parts {
   readonly registry: { readonly repositories: Repositories };
   readonly policy: HubPolicy;
   readonly pager: Pager;
+  /** The namespaces of mirrors. */
+  readonly mirrored: ReadonlySet<string>;
 }
 
 /** Root path of Berth's own API. `/-/` ends the repository name in a path: no name component is a single dash. */
@@ -95,7 +97,7 @@ export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
 }
 
 async function search(
-  { catalog, policy, pager }: Parts,
+  { catalog, policy, pager, mirrored }: Parts,
   { ctx, session, query }: HubRequest<z.output<typeof searchQuery>>,
 ) {
   const { page, page_size: limit, sort, order, is_official: isOfficial } = query;
@@ -106,11 +108,23 @@ async function search(
       text: query.query,
       isOfficial,
       facets: { os, architecture, os_version, type },
+      ...namespacesOf(query, mirrored),
     },
     { sort, order, offset: (page - 1) * limit, limit },
     catalog.search,
   );
   return pager.numbered(ctx, query, total, results.map(presentSearchResult));
+}
+
+/** The namespaces to which `namespace` and `where` restrict a search. */
+function namespacesOf(
+  { namespace, where }: z.output<typeof searchQuery>,
+  mirrored: ReadonlySet<string>,
+): Pick<SearchRequest, "namespaces" | "withoutNamespaces"> {
+  const named = namespace.length === 0 ? undefined : namespace.map(parseNamespace);
+  if (where === "mirrored")
+    return { namespaces: named?.filter((name) => mirrored.has(name)) ?? [...mirrored] };
+  return { namespaces: named, ...(where === "hosted" && { withoutNamespaces: [...mirrored] }) };
 }
 
 async function list(

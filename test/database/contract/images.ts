@@ -197,7 +197,7 @@ export const imagesSteps: readonly Step[] = [
         words: [],
         exact: base,
         isOfficial: false,
-        namespace: "team",
+        namespaces: ["team", "none"],
         offset: 0,
         limit: 5,
         countAtMost: 100,

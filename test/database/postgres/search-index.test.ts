@@ -39,8 +39,8 @@ function worldOf(): readonly string[] {
       `INSERT INTO repositories (id, name, namespace, created_at, updated_at, visibility)
         VALUES (${id}, '${name}', '${namespace}', 0, 0, '${id % 5 === 0 ? "private" : "public"}')`,
       `INSERT INTO repository_descriptions VALUES (${id}, '${text}', '${readme}')`,
-      `INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, os, architecture, pushed_at, leased_until, content)
-        VALUES (${id}, 'sha256:${id}', 'a/b', 'image', 1, '${id % 2 === 0 ? "linux" : "windows"}', 'a"\\''${id % 6}', 0, 0, NO_BYTES)`,
+      `INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, os, os_version, architecture, pushed_at, leased_until, content)
+        VALUES (${id}, 'sha256:${id}', 'a/b', 'image', 1, '${id % 2 === 0 ? "linux" : "windows"}', '10.0.${id % 3}_${id}', 'a"\\''${id % 6}', 0, 0, NO_BYTES)`,
     );
     if (id % 10 === 0) statements.push(`INSERT INTO collaborators VALUES (${id}, 12, 'read')`);
     if (id % 15 === 0) statements.push(`INSERT INTO team_permissions VALUES (5, ${id}, 'read')`);
@@ -101,6 +101,12 @@ const filters = [
   { facets: { os: ["linux", "windows"], architecture: [`a"\\'1`, `a"\\'2`] } },
   { facets: { os: [] }, isOfficial: true },
   { isOfficial: false },
+  { namespaces: ["library", "big", "none"], facets: { os_version: ["10.0.1*", "10.0.2_5"] } },
+  { withoutNamespaces: ["team", "none"], facets: { os_version: ["10.0.2_*", "10.0"] } },
+  { namespaces: ["team", "ann"], withoutNamespaces: ["ann"], isOfficial: false },
+  { namespaces: [] },
+  { facets: { os_version: ["*"] } },
+  { facets: { os: ["x".repeat(3_000)], os_version: [`${"1".repeat(3_000)}*`] } },
 ];
 
 const searchTests = (): void => {
