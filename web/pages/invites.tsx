@@ -163,16 +163,18 @@ function New() {
         </div>
         <p class="sub">{words.sentHint}</p>
         <Submit action={words.send} form={{ ...form, isSaved: false }} />
-        <ul role="status">
-          {sent?.invitees.map(({ invitee, status }) => (
-            <li key={invitee}>
-              <b>
-                <Text of={invitee} />
-              </b>{" "}
-              {words.status[status]}
-            </li>
-          ))}
-        </ul>
+        <div role="status">
+          <ul>
+            {sent?.invitees.map(({ invitee, status }) => (
+              <li key={invitee}>
+                <b>
+                  <Text of={invitee} />
+                </b>{" "}
+                {words.status[status]}
+              </li>
+            ))}
+          </ul>
+        </div>
       </form>
     </section>
   );

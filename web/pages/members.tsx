@@ -5,10 +5,10 @@ import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
 import { Confirm } from "../parts/dialog.tsx";
+import { useChanging } from "../parts/field.tsx";
 import { Pages, SearchInput, SelectInput } from "../parts/list-tools.tsx";
-import { Loaded, messageOf } from "../parts/states.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { Since } from "../parts/text.tsx";
-import { showToast } from "../parts/toast.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { members as words } from "../words/account.ts";
@@ -131,15 +131,12 @@ function Member({
   const { account, isOwner } = useAccount();
   const { user } = useSession();
   const { username: name, groups } = member;
-  const [isRunning, setRunning] = useState(false);
   const role = member.role.toLowerCase() as Role;
-  const change = async (next: Role) => {
+  const { shown, isRunning, change } = useChanging(role);
+  const ask = (next: Role) => {
     const losesOwn = name === user?.username && role === "owner" && !user.is_admin;
-    if (losesOwn) return onAsk({ of: "own role", role: next });
-    setRunning(true);
-    const result = await send("PUT", memberPath(account, name), { role: next });
-    setRunning(false);
-    if (!result.ok) showToast({ text: messageOf(result.failure) });
+    if (losesOwn) onAsk({ of: "own role", role: next });
+    else void change(next, () => send("PUT", memberPath(account, name), { role: next }));
   };
   return (
     <tr>
@@ -157,9 +154,9 @@ function Member({
             class="select"
             aria-label={words.roleOf(name)}
             aria-describedby={isLastOwner ? "last-owner" : undefined}
-            value={role}
+            value={shown}
             disabled={isRunning || isLastOwner}
-            onChange={({ currentTarget }) => void change(currentTarget.value as Role)}
+            onChange={({ currentTarget }) => ask(currentTarget.value as Role)}
           >
             {roles.map((one) => (
               <option key={one} value={one}>

@@ -42,7 +42,7 @@ function FullName({ namespace }: { readonly namespace: NamespaceAnswer }) {
   return (
     <section class="card" aria-labelledby="full-name">
       <header>
-        <h2 id="full-name">{words.fullName}</h2>
+        <h2 id="full-name">{words.title}</h2>
       </header>
       <form class="body form" onSubmit={form.onSubmit}>
         <Field

@@ -170,8 +170,8 @@ const Step = ({
   <li class={isDone ? "done" : undefined}>
     <span class="mark">{isDone && <Icon name="check" />}</span>
     <div class="stack">
-      <h2>
-        {title}{" "}
+      <div class="pair">
+        <h2>{title}</h2>
         <span class="sub" role="status">
           {isDone ? words.done : isNext ? words.waiting : ""}
           {isDone && time !== undefined && (
@@ -181,7 +181,7 @@ const Step = ({
             </>
           )}
         </span>
-      </h2>
+      </div>
       {children}
     </div>
   </li>

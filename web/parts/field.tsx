@@ -2,7 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 import type { Failure, Result } from "../answers.ts";
 import { parts } from "../words/frame.ts";
-import { Failed } from "./states.tsx";
+import { Failed, messageOf } from "./states.tsx";
+import { showToast } from "./toast.tsx";
 
 /** An input with its label, a hint, and the error of the server for this field. */
 export function Field({
@@ -160,3 +161,27 @@ export const Submit = ({
     </div>
   </>
 );
+
+/** The value that a control shows while a change of it runs: the new one, until the data has it or the change fails. */
+export function useChanging<T>(value: T): {
+  readonly shown: T;
+  readonly isRunning: boolean;
+  readonly change: (next: T, send: () => Promise<Result<unknown>>) => Promise<void>;
+} {
+  const [next, setNext] = useState<{ readonly value: T }>();
+  const [isRunning, setRunning] = useState(false);
+  useEffect(() => setNext(undefined), [value]);
+  return {
+    shown: next === undefined ? value : next.value,
+    isRunning,
+    async change(to, send) {
+      setNext({ value: to });
+      setRunning(true);
+      const result = await send();
+      setRunning(false);
+      if (result.ok) return;
+      setNext(undefined);
+      showToast({ text: messageOf(result.failure) });
+    },
+  };
+}

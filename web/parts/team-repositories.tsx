@@ -8,9 +8,8 @@ import { setQuery, usePlace } from "../router.ts";
 import { teams as words } from "../words/account.ts";
 import { useAccount } from "./account-page.tsx";
 import { Confirm } from "./dialog.tsx";
-import { Field, Submit, useSubmit } from "./field.tsx";
-import { Loaded, messageOf } from "./states.tsx";
-import { showToast } from "./toast.tsx";
+import { Field, Submit, useChanging, useSubmit } from "./field.tsx";
+import { Loaded } from "./states.tsx";
 
 type Level = keyof typeof words.levels;
 const levels = Object.keys(words.levels) as Level[];
@@ -112,10 +111,7 @@ function Repository({
   readonly onRemove: () => void;
 }) {
   const { isOwner } = useAccount();
-  const change = async (permission: Level) => {
-    const result = await send("PATCH", hubCall(name, `/groups/${team.id}`), { permission });
-    if (!result.ok) showToast({ text: messageOf(result.failure) });
-  };
+  const { shown, change } = useChanging(level);
   return (
     <li>
       <a href={repositoryAddress(name)}>{name}</a>
@@ -123,8 +119,12 @@ function Repository({
         <span class="end actions">
           <LevelSelect
             label={words.permissionOn(name)}
-            level={level}
-            onLevel={(next) => void change(next)}
+            level={shown}
+            onLevel={(permission) =>
+              void change(permission, () =>
+                send("PATCH", hubCall(name, `/groups/${team.id}`), { permission }),
+              )
+            }
           />
           <button type="button" class="btn small" onClick={onRemove}>
             {words.remove}

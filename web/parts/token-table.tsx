@@ -3,10 +3,9 @@ import { useId, useState } from "preact/hooks";
 import { send } from "../answers.ts";
 import { tokens as words } from "../words/settings.ts";
 import { Confirm } from "./dialog.tsx";
+import { useChanging } from "./field.tsx";
 import { lazy } from "./lazy.tsx";
-import { messageOf } from "./states.tsx";
 import { Since, Text } from "./text.tsx";
-import { showToast } from "./toast.tsx";
 
 /** The secret of a new token, in a dialog. */
 export const IssuedToken = lazy(
@@ -100,13 +99,7 @@ function Row({
   readonly detail: string;
   readonly onDelete: () => void;
 }) {
-  const [isRunning, setRunning] = useState(false);
-  const toggle = async () => {
-    setRunning(true);
-    const result = await send("PATCH", `${path}/${token.id}`, { is_active: !token.isActive });
-    setRunning(false);
-    if (!result.ok) showToast({ text: messageOf(result.failure) });
-  };
+  const { shown, isRunning, change } = useChanging(token.isActive);
   return (
     <tr>
       <td>
@@ -125,9 +118,11 @@ function Row({
           type="checkbox"
           class="check"
           aria-label={words.isActive(token.label)}
-          checked={token.isActive}
+          checked={shown}
           disabled={isRunning}
-          onChange={() => void toggle()}
+          onChange={() =>
+            void change(!shown, () => send("PATCH", `${path}/${token.id}`, { is_active: !shown }))
+          }
         />
       </td>
       <td class="r act">

@@ -146,6 +146,7 @@ export const organisationTokens = {
 };
 
 export const organisationSettings = {
+  title: "Organisation",
   fullName: "Full name",
   fullNameHint: "Shown beside the name of the organisation.",
   storage: "Storage",

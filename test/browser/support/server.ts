@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { run } from "../../clients/support/command.ts";
 import { passwordClient, type Client } from "./content.ts";
 
 export const adminPassword = "correct-horse-1";
@@ -16,6 +17,8 @@ export interface Server {
   readonly admin: Client;
   /** Asks the API as a user with the password, `admin` by default. Throws for a status from 400 on. */
   api(method: string, path: string, body?: unknown, user?: string): Promise<unknown>;
+  /** Runs `berth` on the data folder beside the server, with a text on the standard input. */
+  berth(args: readonly string[], input?: string): Promise<unknown>;
   /** Ends the process with SIGKILL. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -86,6 +89,10 @@ export async function startServer(
       if (response.status >= 400) throw new Error(`${method} ${route}: ${response.status} ${text}`);
       return text === "" ? undefined : JSON.parse(text);
     },
+    berth: (args, input) =>
+      run(process.execPath, [program, ...args, "--data", data], {
+        ...(input === undefined ? {} : { input }),
+      }),
     kill: () => end("SIGKILL"),
     async stop() {
       await end("SIGTERM");
