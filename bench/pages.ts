@@ -136,7 +136,8 @@ if (values.url === undefined) {
         url: `http://127.0.0.1:${portOf(zui)}`,
         pages: {
           explore: ["/explore", "text=service-0"],
-          repository: [`/image/${repository}`, "text=2.7.4"],
+          // Its tags are behind a tab: the heading stands for them.
+          repository: [`/image/${repository}`, "text=service-0"],
           tag: [
             `/image/${encodeURIComponent(repositories[0] ?? "")}/tag/2.8.1`,
             "text=COPY package-lock.json",

@@ -97,7 +97,7 @@ export const tags = {
       : bytes === 0
         ? "It frees no space: other tags or repositories use the layers, or the collector keeps images without a tag (gc.deleteUntagged)."
         : `It frees ${size(bytes)}, after the collector ran.`,
-  keeps: (n: number) => `${many(n, "tag is", "tags are")} immutable and stay.`,
+  keeps: (n: number) => `${many(n, "tag is immutable and stays", "tags are immutable and stay")}.`,
   deleted: (n: number) => `${many(n, "tag was", "tags were")} deleted.`,
   computing: "Computing what this frees …",
   none: "No tag matches.",
