@@ -1,9 +1,14 @@
 import type { ComponentChildren } from "preact";
-import { send, useAnswer } from "../answers.ts";
+import { useEffect, useState } from "preact/hooks";
+import { get, send, type Result } from "../answers.ts";
 import { admin, users as words } from "../words/admin.ts";
 import { Commands } from "./admin-page.tsx";
 import { Confirm, Dialog } from "./dialog.tsx";
-import { Loaded } from "./states.tsx";
+import { Failed, Loading } from "./states.tsx";
+
+interface Details {
+  readonly prevents_deletion: readonly string[];
+}
 
 /** Deletes a user or an organisation, or says what prevents it. */
 export function DeleteAccount({
@@ -26,8 +31,10 @@ export function DeleteAccount({
   /** What is deleted, too. */
   readonly children: ComponentChildren;
 }) {
-  const answer = useAnswer<{ readonly prevents_deletion: readonly string[] }>(details);
-  const reasons = answer.data?.prevents_deletion;
+  const [result, setResult] = useState<Result<Details>>();
+  // Asked at each opening, and not again: after the deletion the account has no details.
+  useEffect(() => void get<Details>(details).then(setResult), [details]);
+  const reasons = result?.ok === true ? result.data.prevents_deletion : undefined;
   if (reasons?.length === 0)
     return (
       <Confirm
@@ -47,20 +54,20 @@ export function DeleteAccount({
     );
   return (
     <Dialog title={title} onClose={onClose}>
-      <Loaded answer={answer} url={details} lines={2}>
-        {() => (
-          <div class="note warn">
-            <div>
-              <p>{words.cannotDelete}</p>
-              <ul>
-                {reasons?.map((reason) => (
-                  <li key={reason}>{reason}</li>
-                ))}
-              </ul>
-            </div>
+      {result === undefined && <Loading lines={2} />}
+      {result?.ok === false && <Failed failure={result.failure} />}
+      {reasons !== undefined && (
+        <div class="note warn">
+          <div>
+            <p>{words.cannotDelete}</p>
+            <ul>
+              {reasons.map((reason) => (
+                <li key={reason}>{reason}</li>
+              ))}
+            </ul>
           </div>
-        )}
-      </Loaded>
+        </div>
+      )}
       <div class="actions">
         <button type="button" class="btn" onClick={onClose}>
           {admin.close}

@@ -71,7 +71,7 @@ export function Storage() {
       {asked?.of === "removal" && (
         <Confirm
           title={words.removeTitle(asked.quota.namespace)}
-          action={words.remove}
+          action={words.removeQuota}
           onClose={close}
           onConfirm={async () => {
             const result = await send("DELETE", quotaPath(asked.quota.namespace));
@@ -120,7 +120,7 @@ const Table = ({
               <button
                 type="button"
                 class="btn small"
-                aria-label={words.removeTitle(quota.namespace)}
+                aria-label={words.removeOf(quota.namespace)}
                 onClick={() => onAsk({ of: "removal", quota })}
               >
                 {words.remove}

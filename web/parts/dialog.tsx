@@ -15,14 +15,20 @@ export function Dialog({
   readonly children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const isShown = useRef(true);
   const id = useId();
   useEffect(() => {
     const { current } = dialog;
     current?.showModal();
-    return () => current?.close();
+    return () => {
+      isShown.current = false;
+      current?.close();
+    };
   }, []);
+  // The event comes later: another dialog may be in the place of this one.
+  const closed = () => isShown.current && onClose();
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby={id} onClose={closed}>
       <div class="dialog">
         <h2 id={id}>{title}</h2>
         {children}

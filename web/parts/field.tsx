@@ -102,16 +102,18 @@ export function Check({
 }) {
   const id = useId();
   return (
-    <label class="pair" htmlFor={id}>
-      <input
-        id={id}
-        type="checkbox"
-        class="check"
-        checked={isChecked}
-        onChange={() => onChange(!isChecked)}
-      />
-      {label}
-    </label>
+    <div class="choices">
+      <label htmlFor={id}>
+        <input
+          id={id}
+          type="checkbox"
+
+          checked={isChecked}
+          onChange={() => onChange(!isChecked)}
+        />
+        {label}
+      </label>
+    </div>
   );
 }
 
