@@ -175,11 +175,15 @@ export async function get<T>(url: string): Promise<Result<T>> {
   return resultOf<T>(response);
 }
 
-/** Sends a change; then everything on screen is asked again. A 401 opens the sign-in dialog. */
+/**
+ * Sends a change; then everything on screen is asked again. A 401 opens the sign-in dialog.
+ * @param options.asksAgain false: what is on screen is gone, and the caller goes to another page
+ */
 export async function send<T = unknown>(
   method: "POST" | "PUT" | "PATCH" | "DELETE",
   url: string,
   body?: unknown,
+  { asksAgain = true }: { readonly asksAgain?: boolean } = {},
 ): Promise<Result<T>> {
   const response = await request(method, url, {
     headers: { "Content-Type": "application/json" },
@@ -188,8 +192,8 @@ export async function send<T = unknown>(
   const result = await resultOf<T>(response);
   // The caller of a sign-in or sign-out loads the page anew.
   if (url === sessionCall) return result;
-  if (result.ok) askVisible();
-  else if (result.failure.status === 401) onSignedOut();
+  if (!result.ok && result.failure.status === 401) onSignedOut();
+  if (result.ok && asksAgain) askVisible();
   return result;
 }
 

@@ -24,7 +24,9 @@ export function DeleteTag({
       isDangerous
       onClose={onClose}
       onConfirm={async () => {
-        const result = await send("DELETE", tagCall(name, tag.name));
+        const result = await send("DELETE", tagCall(name, tag.name), undefined, {
+          asksAgain: false,
+        });
         if (!result.ok) return result.failure;
         go(repositoryAddress(name, "/-/tags"));
         return undefined;

@@ -169,7 +169,9 @@ function Deletion({ repository }: Shown) {
           isDangerous
           onClose={() => setAsked(false)}
           onConfirm={async () => {
-            const result = await send("DELETE", repositoryCall(name));
+            const result = await send("DELETE", repositoryCall(name), undefined, {
+              asksAgain: false,
+            });
             if (!result.ok) return result.failure;
             showToast({ text: `${name}: ${words.deleteNow}` });
             go(`/u/${name.split("/")[0] ?? ""}`);
