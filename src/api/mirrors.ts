@@ -42,6 +42,7 @@ export const mirrorItemSchema = z.object({
   namespace: z.string(),
   upstream: z.string(),
   is_private: z.boolean(),
+  is_root: z.boolean().describe("It answers for names that this registry does not host."),
   health: healthSchema,
   numbers: numbersSchema.nullable().describe("For administrators."),
 });

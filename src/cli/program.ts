@@ -31,6 +31,8 @@ Examples:
   $ berth serve --config berth.yaml         read the settings from a file
   $ berth user password admin               set the administrator's password
   $ berth user add mia                      create a user
+  $ berth user list --host registry.example.com
+                                            the same on a running server
   $ berth token create mia --label ci --scope repo:read
                                             create a token, to use as a password
   $ berth search nginx --host registry.example.com

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
-import { dataFolderCommand, parsePast, type DataFolderOptions } from "../support/options.ts";
+import { serverCommand, parsePast, type ServerOptions } from "../support/options.ts";
 
-interface Options extends DataFolderOptions {
+interface Options extends ServerOptions {
   readonly account?: string;
   readonly actor?: string;
   readonly action?: string;
@@ -21,7 +21,7 @@ Example:
 
 /** `berth audit`: the rows of the audit log. */
 export function auditCommand(): Command {
-  return dataFolderCommand("audit", "list the entries of the audit log")
+  return serverCommand("audit", "list the entries of the audit log")
     .option("--account <name>", "only changes to this user or organisation")
     .option("--actor <name>", "only changes by this account")
     .option("--action <name>", "only this action or group: repo, repo.tag, repo.tag.push")

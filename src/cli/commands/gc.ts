@@ -1,11 +1,16 @@
 import process from "node:process";
 import type { Command } from "commander";
+import { jobSchema, type FindingAnswer } from "../../api/jobs.ts";
+import type { AppContext } from "../../app/context.ts";
 import type { CollectionStats, CollectionStep } from "../../maintenance/collector.ts";
-import { withDataFolder } from "../support/data-folder.ts";
-import { dataFolderCommand, type DataFolderOptions } from "../support/options.ts";
-import { formatBytes } from "../support/output.ts";
+import { onFolderOrServer } from "../support/data-folder.ts";
+import { serverCommand, type ServerOptions } from "../support/options.ts";
+import { CliError } from "../support/failure.ts";
+import { untilEnded } from "../support/jobs.ts";
+import { formatBytes, type Say } from "../support/output.ts";
+import type { Remote } from "../support/remote.ts";
 
-interface Options extends DataFolderOptions {
+interface Options extends ServerOptions {
   readonly dryRun?: true;
   readonly now?: true;
 }
@@ -20,11 +25,13 @@ The bytes of a blob are deleted gc.deleteDelay (10m) after its row is marked,
 because a server may be sending them. A running server or a later "berth gc"
 deletes them. --now deletes them at once; this can break downloads of deleted
 blobs. A server also collects every gc.interval (1h).
+
+With --host the server collects, as a job; the output has its first 1,000 steps.
 `;
 
 /** `berth gc`: deletes manifests and blobs that no tag, index or lease keeps. */
 export function gcCommand(): Command {
-  return dataFolderCommand("gc", "delete manifests and blobs that nothing uses")
+  return serverCommand("gc", "delete manifests and blobs that nothing uses")
     .option("--now", "delete bytes now instead of after gc.deleteDelay, for a full disk")
     .option("--dry-run", "list what would be deleted, and delete nothing")
     .addHelpText("after", notes)
@@ -32,23 +39,62 @@ export function gcCommand(): Command {
 }
 
 function gc(options: Options): Promise<void> {
-  return withDataFolder(options, async (context, say) => {
-    const [{ withStats }, { collectNow, dryRun }] = await Promise.all([
-      import("../../maintenance/collector.ts"),
-      import("../../app/collection.ts"),
-    ]);
-    const isDryRun = options.dryRun === true;
-    const deletesNow = options.now === true;
-    let stats: Readonly<CollectionStats> | undefined;
-    const steps = isDryRun ? dryRun(context, deletesNow) : collectNow(context, deletesNow);
-    for await (const step of withStats(steps, (sums) => (stats = sums))) {
-      const line = lineOf(step, isDryRun);
-      if (line !== undefined) say(step, line);
-    }
-    if (stats === undefined) return;
-    say({ kind: "sum", dryRun: isDryRun, ...stats }, summary(stats, isDryRun));
-    if (stats.failed > 0) process.exitCode = 1;
+  return onFolderOrServer(options, {
+    folder: (context, say) => collectFolder(options, context, say),
+    server: (remote) => collectServer(options, remote),
   });
+}
+
+async function collectFolder(options: Options, context: AppContext, say: Say): Promise<void> {
+  const [{ withStats }, { collectNow, dryRun }] = await Promise.all([
+    import("../../maintenance/collector.ts"),
+    import("../../app/collection.ts"),
+  ]);
+  const isDryRun = options.dryRun === true;
+  const deletesNow = options.now === true;
+  let stats: Readonly<CollectionStats> | undefined;
+  const steps = isDryRun ? dryRun(context, deletesNow) : collectNow(context, deletesNow);
+  for await (const step of withStats(steps, (sums) => (stats = sums))) {
+    const line = lineOf(step, isDryRun);
+    if (line !== undefined) say(step, line);
+  }
+  if (stats !== undefined) saySum(stats, isDryRun, say);
+}
+
+/** The same as a job of a running server, which has the first 1,000 steps. */
+async function collectServer(options: Options, remote: Remote): Promise<void> {
+  const isDryRun = options.dryRun === true;
+  const body = { dry_run: isDryRun, now: options.now === true };
+  const job = await untilEnded(remote, await remote.post(jobSchema, "/admin/gc", body));
+  for (const finding of job.findings) {
+    const step = stepOf(finding);
+    const line = lineOf(step, isDryRun);
+    if (line !== undefined) remote.say(step, line);
+  }
+  const stats = job.counts as unknown as CollectionStats;
+  if (stats.failed === undefined) throw new CliError(job.reason ?? "the collection failed");
+  saySum(stats, isDryRun, remote.say);
+  if (job.state !== "done" && stats.failed === 0)
+    throw new CliError(job.reason ?? `the collection was ${job.state}`);
+}
+
+/** The step of the collector that a finding of a job tells. */
+function stepOf({ kind, subject, digest, size, message }: FindingAnswer): CollectionStep {
+  const [sizeBytes, text] = [size ?? 0, subject ?? ""];
+  const found = {
+    manifest: { kind, repository: text, digest },
+    link: { kind, repository: text, digest },
+    repository: { kind, repository: text },
+    bytes: { kind, digest, sizeBytes },
+    orphan: { kind, key: text, sizeBytes },
+    failed: { kind, digest, error: message },
+  }[kind];
+  return (found ?? { kind: "pause" }) as CollectionStep;
+}
+
+function saySum(stats: Readonly<CollectionStats>, isDryRun: boolean, say: Say): void {
+  say({ kind: "sum", dryRun: isDryRun, ...stats }, summary(stats, isDryRun));
+  if (stats.failed > 0) process.exitCode = 1;
 }
 
 function lineOf(step: CollectionStep, isDryRun: boolean): string | undefined {

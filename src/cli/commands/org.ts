@@ -1,18 +1,18 @@
 import { Argument, Command, Option } from "commander";
-import { everyPage, withAccounts } from "../support/data-folder.ts";
-import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
+import { withAccounts } from "../support/data-folder.ts";
+import { serverCommand, group, type ServerOptions } from "../support/options.ts";
 import type { Say } from "../support/output.ts";
 
 const roles = ["owner", "editor", "member"] as const;
 type Role = (typeof roles)[number];
 
-interface AddOptions extends DataFolderOptions {
+interface AddOptions extends ServerOptions {
   readonly owner?: string;
   readonly fullName?: string;
   readonly takeOver?: true;
 }
 
-interface MemberOptions extends DataFolderOptions {
+interface MemberOptions extends ServerOptions {
   readonly role: Role;
 }
 
@@ -27,14 +27,14 @@ export function orgCommand(): Command {
   return group(
     new Command("org").description("manage organisations: users that share a namespace"),
     [
-      dataFolderCommand("add", "create an organisation")
+      serverCommand("add", "create an organisation")
         .argument("<name>")
         .option("--owner <user>", "its first owner (default: only administrators manage it)")
         .option("--full-name <text>", "the name that pages show")
         .option("--take-over", "take over existing repositories of this namespace")
         .action(add),
-      dataFolderCommand("list", "list all organisations").action(list),
-      dataFolderCommand("delete", "delete an organisation without repositories")
+      serverCommand("list", "list all organisations").action(list),
+      serverCommand("delete", "delete an organisation without repositories")
         .argument("<name>")
         .action(remove),
       memberCommand(),
@@ -44,10 +44,10 @@ export function orgCommand(): Command {
 
 function memberCommand(): Command {
   return group(new Command("member").description("manage the members of an organisation"), [
-    dataFolderCommand("list", "list the members of an organisation")
+    serverCommand("list", "list the members of an organisation")
       .argument("<organisation>")
       .action(listMembers),
-    dataFolderCommand("add", "add a user to an organisation")
+    serverCommand("add", "add a user to an organisation")
       .argument("<organisation>")
       .argument("<user>")
       .addOption(
@@ -55,13 +55,13 @@ function memberCommand(): Command {
       )
       .addHelpText("after", roleNotes)
       .action(addMember),
-    dataFolderCommand("role", "change the role of a member")
+    serverCommand("role", "change the role of a member")
       .argument("<organisation>")
       .argument("<user>")
       .addArgument(new Argument("<role>").choices(roles))
       .addHelpText("after", roleNotes)
       .action(changeRole),
-    dataFolderCommand("remove", "remove a user from an organisation and its teams")
+    serverCommand("remove", "remove a user from an organisation and its teams")
       .argument("<organisation>")
       .argument("<user>")
       .action(removeMember),
@@ -69,17 +69,17 @@ function memberCommand(): Command {
 }
 
 function add(name: string, options: AddOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const { owner, fullName, takeOver } = options;
-    await accounts.organisations.add(actor, { name, fullName, owner, takeOver });
+    await accounts.organisations.add({ name, fullName, owner, takeOver });
     const by = owner === undefined ? "only administrators manage it" : `its owner is ${owner}`;
     say({ kind: "organisation", name, owner }, `organisation ${name} added; ${by}`);
   });
 }
 
-function list(options: DataFolderOptions): Promise<void> {
+function list(options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    for await (const { name, fullName, createdAtMs } of everyPage(accounts.organisations.list)) {
+    for await (const { name, fullName, createdAtMs } of accounts.organisations.list()) {
       const created = new Date(createdAtMs).toISOString();
       const facts = { kind: "organisation", name, fullName, created };
       say(facts, fullName === "" ? name : `${name} (${fullName})`);
@@ -87,16 +87,16 @@ function list(options: DataFolderOptions): Promise<void> {
   });
 }
 
-function remove(name: string, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.organisations.delete(actor, name);
+function remove(name: string, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.organisations.delete(name);
     say({ kind: "organisation", name, deleted: true }, `organisation ${name} deleted`);
   });
 }
 
-function listMembers(organisation: string, options: DataFolderOptions): Promise<void> {
+function listMembers(organisation: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    const members = everyPage((page) => accounts.organisations.members(organisation, page));
+    const members = accounts.organisations.members(organisation);
     for await (const { name, role, sinceMs } of members) {
       const since = new Date(sinceMs).toISOString();
       say({ kind: "member", organisation, user: name, role, since }, `${name} (${role})`);
@@ -105,9 +105,9 @@ function listMembers(organisation: string, options: DataFolderOptions): Promise<
 }
 
 function addMember(organisation: string, user: string, options: MemberOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const { role } = options;
-    await accounts.organisations.addMember(actor, organisation, user, role);
+    await accounts.organisations.addMember(organisation, user, role);
     sayRole(say, organisation, user, role);
   });
 }
@@ -116,10 +116,10 @@ function changeRole(
   organisation: string,
   user: string,
   role: Role,
-  options: DataFolderOptions,
+  options: ServerOptions,
 ): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.organisations.changeRole(actor, organisation, user, role);
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.organisations.changeRole(organisation, user, role);
     sayRole(say, organisation, user, role);
   });
 }
@@ -132,13 +132,9 @@ function sayRole(say: Say, organisation: string, user: string, role: Role): void
   );
 }
 
-function removeMember(
-  organisation: string,
-  user: string,
-  options: DataFolderOptions,
-): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.organisations.removeMember(actor, organisation, user);
+function removeMember(organisation: string, user: string, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.organisations.removeMember(organisation, user);
     say(
       { kind: "member", organisation, user, removed: true },
       `removed ${user} from ${organisation}`,

@@ -1,10 +1,14 @@
 import { Command } from "commander";
+import { quotaSchema } from "../../api/administration.ts";
+import { pageSchema } from "../../api/fields.ts";
+import type { Use } from "../../registry/quotas.ts";
 import { parseSize } from "../../config/values.ts";
 import { namespaceOf, parseRepositoryName } from "../../oci/name.ts";
-import { withDataFolder } from "../support/data-folder.ts";
+import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
-import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
-import { formatBytes } from "../support/output.ts";
+import { serverCommand, group, type ServerOptions } from "../support/options.ts";
+import { formatBytes, type Say } from "../support/output.ts";
+import type { Remote } from "../support/remote.ts";
 
 const notes = `
 Each blob counts once for all repositories of a namespace. A push that exceeds
@@ -24,11 +28,10 @@ export function quotaCommand(): Command {
 }
 
 function list(): Command {
-  return dataFolderCommand("list", "show the usage and the quota of each namespace").action(
-    (options: DataFolderOptions) =>
-      withDataFolder(options, async (context, say) => {
-        const quotas = await context.quotas();
-        for (const use of await quotas.list()) {
+  return serverCommand("list", "show the usage and the quota of each namespace").action(
+    (options: ServerOptions) =>
+      withQuotas(options, async (quotas, say) => {
+        for await (const use of quotas.list()) {
           const { namespace, usedBytes, limitBytes, isOwn } = use;
           const limit =
             limitBytes === null
@@ -41,17 +44,16 @@ function list(): Command {
 }
 
 function set(): Command {
-  return dataFolderCommand("set", "set the quota of a namespace; stored blobs stay")
+  return serverCommand("set", "set the quota of a namespace; stored blobs stay")
     .argument("<namespace>", "a user or an organisation")
     .argument("<size>", "64MiB, 50GB, or bytes")
-    .action((text: string, size: string, options: DataFolderOptions) =>
-      withDataFolder(options, async (context, say) => {
+    .action((text: string, size: string, options: ServerOptions) =>
+      withQuotas(options, async (quotas, say) => {
         const namespace = parseNamespace(text);
         const limitBytes = parseSize(size);
         if (limitBytes === undefined)
           throw new CliError(`${size} is not a size: write 4096 (bytes), 64MiB or 50GB`);
-        const quotas = await context.quotas();
-        const usedBytes = await quotas.set(context.actor, namespace, limitBytes);
+        const usedBytes = await quotas.set(namespace, limitBytes);
         say(
           { namespace, usedBytes, limitBytes },
           `the quota of ${namespace} is ${formatBytes(limitBytes)}; it uses ${formatBytes(usedBytes)}`,
@@ -61,17 +63,68 @@ function set(): Command {
 }
 
 function remove(): Command {
-  return dataFolderCommand("remove", "remove the quota of a namespace; quotas.default applies")
+  return serverCommand("remove", "remove the quota of a namespace; quotas.default applies")
     .argument("<namespace>", "a user or an organisation")
-    .action((text: string, options: DataFolderOptions) =>
-      withDataFolder(options, async (context, say) => {
+    .action((text: string, options: ServerOptions) =>
+      withQuotas(options, async (quotas, say) => {
         const namespace = parseNamespace(text);
-        const quotas = await context.quotas();
-        if (!(await quotas.remove(context.actor, namespace)))
+        if (!(await quotas.remove(namespace)))
           throw new CliError(`${namespace} does not have its own quota`);
         say({ namespace, removed: true }, `removed the quota of ${namespace}`);
       }),
     );
+}
+
+/** What the commands do, on a data folder or on a running server. */
+interface AdministeredQuotas {
+  readonly list: () => AsyncIterable<Use>;
+  /** Resolves with the usage in bytes. */
+  readonly set: (namespace: string, limitBytes: number) => Promise<number>;
+  /** False: the namespace had no own quota. */
+  readonly remove: (namespace: string) => Promise<boolean>;
+}
+
+function withQuotas(
+  options: ServerOptions,
+  work: (quotas: AdministeredQuotas, say: Say) => Promise<void>,
+): Promise<void> {
+  return onFolderOrServer(options, {
+    folder: async (context, say) => {
+      const quotas = await context.quotas();
+      const list = async function* (): AsyncGenerator<Use> {
+        yield* await quotas.list();
+      };
+      const { actor } = context;
+      await work(
+        {
+          list,
+          set: (namespace, limitBytes) => quotas.set(actor, namespace, limitBytes),
+          remove: (namespace) => quotas.remove(actor, namespace),
+        },
+        say,
+      );
+    },
+    server: (remote) => work(remoteQuotas(remote), remote.say),
+  });
+}
+
+function remoteQuotas(remote: Remote): AdministeredQuotas {
+  const path = "/admin/quotas";
+  return {
+    async *list() {
+      for await (const quota of remote.items(pageSchema(quotaSchema), path))
+        yield {
+          namespace: quota.namespace,
+          usedBytes: quota.used,
+          limitBytes: quota.limit,
+          isOwn: quota.is_own,
+        };
+    },
+    set: async (namespace, limit) =>
+      (await remote.put(quotaSchema, `${path}/${namespace}`, { limit })).used,
+    // The error of the server has the message of this command.
+    remove: (namespace) => remote.delete(`${path}/${namespace}`).then(() => true),
+  };
 }
 
 function parseNamespace(text: string): string {

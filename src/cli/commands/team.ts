@@ -1,11 +1,11 @@
 import { Argument, Command } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
-import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
+import { serverCommand, group, type ServerOptions } from "../support/options.ts";
 
 const permissions = ["read", "write", "admin"] as const;
 type Permission = (typeof permissions)[number];
 
-interface AddOptions extends DataFolderOptions {
+interface AddOptions extends ServerOptions {
   readonly description: string;
 }
 
@@ -20,7 +20,7 @@ read: pull. write: pull and push. admin: pull, push and delete.
 
 /** A command for one team. */
 const onTeam = (name: string, description: string): Command =>
-  dataFolderCommand(name, description).argument("<organisation>").argument("<team>");
+  serverCommand(name, description).argument("<organisation>").argument("<team>");
 
 /** `berth team …` */
 export function teamCommand(): Command {
@@ -30,7 +30,7 @@ export function teamCommand(): Command {
       onTeam("add", "create a team")
         .option("--description <text>", "the description that pages show", "")
         .action(add),
-      dataFolderCommand("list", "list the teams of an organisation")
+      serverCommand("list", "list the teams of an organisation")
         .argument("<organisation>")
         .action(list),
       onTeam("show", "list the members and the permissions of a team").action(show),
@@ -40,14 +40,13 @@ export function teamCommand(): Command {
         .addArgument(new Argument("<permission>").choices(permissions))
         .addHelpText("after", permissionNotes)
         .action(
-          (organisation: string, team: string, ...rest: [string, Permission, DataFolderOptions]) =>
+          (organisation: string, team: string, ...rest: [string, Permission, ServerOptions]) =>
             setPermission({ organisation, team }, ...rest),
         ),
       onTeam("revoke", "remove the permission of a team on a repository")
         .argument("<repository>")
-        .action(
-          (organisation: string, team: string, repository: string, options: DataFolderOptions) =>
-            setPermission({ organisation, team }, repository, undefined, options),
+        .action((organisation: string, team: string, repository: string, options: ServerOptions) =>
+          setPermission({ organisation, team }, repository, undefined, options),
         ),
       group(new Command("member").description("add and remove members of a team"), [
         onTeam("add", "add a member of the organisation to a team")
@@ -60,13 +59,13 @@ export function teamCommand(): Command {
 }
 
 function add(organisation: string, team: string, options: AddOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.teams.add(actor, { organisation, team }, options.description);
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.teams.add({ organisation, team }, options.description);
     say({ kind: "team", organisation, team }, `team ${team} of ${organisation} added`);
   });
 }
 
-function list(organisation: string, options: DataFolderOptions): Promise<void> {
+function list(organisation: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
     for (const { name, description, members } of await accounts.teams.list(organisation)) {
       say(
@@ -77,7 +76,7 @@ function list(organisation: string, options: DataFolderOptions): Promise<void> {
   });
 }
 
-function show(organisation: string, team: string, options: DataFolderOptions): Promise<void> {
+function show(organisation: string, team: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
     const name = { organisation, team };
     for (const user of await accounts.teams.members(name))
@@ -87,9 +86,9 @@ function show(organisation: string, team: string, options: DataFolderOptions): P
   });
 }
 
-function remove(organisation: string, team: string, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.teams.delete(actor, { organisation, team });
+function remove(organisation: string, team: string, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.teams.delete({ organisation, team });
     say(
       { kind: "team", organisation, team, deleted: true },
       `team ${team} of ${organisation} deleted`,
@@ -102,10 +101,10 @@ function setPermission(
   team: TeamName,
   repository: string,
   permission: Permission | undefined,
-  options: DataFolderOptions,
+  options: ServerOptions,
 ): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.teams.setPermission(actor, team, repository, permission);
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.teams.setPermission(team, repository, permission);
     say(
       { kind: "permission", ...team, repository, permission: permission ?? null },
       `team ${team.team} has ${permission ?? "no permission"} on ${repository}`,
@@ -117,10 +116,10 @@ function addMember(
   organisation: string,
   team: string,
   user: string,
-  options: DataFolderOptions,
+  options: ServerOptions,
 ): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.teams.addMember(actor, { organisation, team }, user);
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.teams.addMember({ organisation, team }, user);
     say({ kind: "member", organisation, team, user }, `added ${user} to team ${team}`);
   });
 }
@@ -129,10 +128,10 @@ function removeMember(
   organisation: string,
   team: string,
   user: string,
-  options: DataFolderOptions,
+  options: ServerOptions,
 ): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.teams.removeMember(actor, { organisation, team }, user);
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.teams.removeMember({ organisation, team }, user);
     say(
       { kind: "member", organisation, team, user, removed: true },
       `removed ${user} from team ${team}`,

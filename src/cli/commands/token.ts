@@ -1,11 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
-import {
-  dataFolderCommand,
-  group,
-  parseFuture,
-  type DataFolderOptions,
-} from "../support/options.ts";
+import { serverCommand, group, parseFuture, type ServerOptions } from "../support/options.ts";
 import { printError } from "../support/output.ts";
 
 interface Resource {
@@ -13,7 +8,7 @@ interface Resource {
   readonly scopes: readonly string[];
 }
 
-interface CreateOptions extends DataFolderOptions {
+interface CreateOptions extends ServerOptions {
   readonly label: string;
   readonly description?: string;
   readonly scope?: string;
@@ -51,7 +46,7 @@ export function tokenCommand(): Command {
   return group(
     new Command("token").description("manage access tokens of users and organisations"),
     [
-      dataFolderCommand("create", "create an access token and print it once")
+      serverCommand("create", "create an access token and print it once")
         .argument("<account>", "a user or an organisation")
         .requiredOption("--label <text>", "the name of the token")
         .option("--description <text>", "a longer description")
@@ -70,10 +65,10 @@ export function tokenCommand(): Command {
         )
         .addHelpText("after", notes)
         .action(create),
-      dataFolderCommand("list", "list the access tokens of an account")
+      serverCommand("list", "list the access tokens of an account")
         .argument("<account>")
         .action(list),
-      dataFolderCommand("revoke", "revoke an access token")
+      serverCommand("revoke", "revoke an access token")
         .argument("<account>")
         .argument("<id>", "the id in the output of list")
         .action(revoke),
@@ -89,13 +84,13 @@ function collectResource(text: string, before: readonly Resource[] = []): readon
 }
 
 function create(account: string, options: CreateOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
+  return withAccounts(options, async ({ accounts, say }) => {
     const { label, description, scope, expires, resource } = options;
     const resources = resource?.map(({ path, scopes }) => {
       const type = path === account ? ("TYPE_ORG" as const) : ("TYPE_REPO" as const);
       return { type, path, scopes };
     });
-    const { id, secret } = await accounts.accessTokens.issue(actor, {
+    const { id, secret } = await accounts.accessTokens.issue({
       account,
       label,
       description,
@@ -111,7 +106,7 @@ function create(account: string, options: CreateOptions): Promise<void> {
   });
 }
 
-function list(account: string, options: DataFolderOptions): Promise<void> {
+function list(account: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
     const date = (ms: number | null): string | null =>
       ms === null ? null : new Date(ms).toISOString();
@@ -146,9 +141,9 @@ function list(account: string, options: DataFolderOptions): Promise<void> {
   });
 }
 
-function revoke(account: string, id: string, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.accessTokens.revoke(actor, account, id);
+function revoke(account: string, id: string, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.accessTokens.revoke(account, id);
     say({ kind: "token", account, id, revoked: true }, `token ${id} of ${account} revoked`);
   });
 }

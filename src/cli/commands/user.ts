@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { everyPage, withAccounts, type AccountWork } from "../support/data-folder.ts";
-import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
+import { withAccounts, type AccountWork } from "../support/data-folder.ts";
+import { serverCommand, group, type ServerOptions } from "../support/options.ts";
 import { readNewPassword } from "../support/password.ts";
 
-interface PasswordOptions extends DataFolderOptions {
+interface PasswordOptions extends ServerOptions {
   readonly generate?: true;
 }
 
@@ -32,30 +32,30 @@ organisation, or is the last administrator.
 /** `berth user …` */
 export function userCommand(): Command {
   return group(new Command("user").description("manage users; each user has a namespace"), [
-    withPassword(dataFolderCommand("add", "create a user").argument("<name>"))
+    withPassword(serverCommand("add", "create a user").argument("<name>"))
       .option("--admin", "make the user an administrator")
       .option("--full-name <text>", "the name that pages show")
       .option("--email <address>", "the email address of the user")
       .option("--take-over", "take over existing repositories of this namespace")
       .action(add),
-    dataFolderCommand("list", "list all users").action(list),
-    dataFolderCommand("disable", "end the permissions of a user, and keep the data")
+    serverCommand("list", "list all users").action(list),
+    serverCommand("disable", "end the permissions of a user, and keep the data")
       .argument("<name>")
       .addHelpText("after", disableNotes)
-      .action((name: string, options: DataFolderOptions) => setDisabled(name, true, options)),
-    dataFolderCommand("enable", "give a disabled user the permissions back")
+      .action((name: string, options: ServerOptions) => setDisabled(name, true, options)),
+    serverCommand("enable", "give a disabled user the permissions back")
       .argument("<name>")
-      .action((name: string, options: DataFolderOptions) => setDisabled(name, false, options)),
-    withPassword(
-      dataFolderCommand("password", "set the password of a user").argument("<name>"),
-    ).action(setPassword),
-    dataFolderCommand("promote", "make a user an administrator")
+      .action((name: string, options: ServerOptions) => setDisabled(name, false, options)),
+    withPassword(serverCommand("password", "set the password of a user").argument("<name>")).action(
+      setPassword,
+    ),
+    serverCommand("promote", "make a user an administrator")
       .argument("<name>")
-      .action((name: string, options: DataFolderOptions) => setAdmin(name, true, options)),
-    dataFolderCommand("demote", "make an administrator an ordinary user")
+      .action((name: string, options: ServerOptions) => setAdmin(name, true, options)),
+    serverCommand("demote", "make an administrator an ordinary user")
       .argument("<name>")
-      .action((name: string, options: DataFolderOptions) => setAdmin(name, false, options)),
-    dataFolderCommand("delete", "delete a user without repositories")
+      .action((name: string, options: ServerOptions) => setAdmin(name, false, options)),
+    serverCommand("delete", "delete a user without repositories")
       .argument("<name>")
       .addHelpText("after", deleteNotes)
       .action(remove),
@@ -80,10 +80,10 @@ async function newPassword(name: string, { generate }: PasswordOptions) {
 const beforeFirstStart = { isNewAllowed: true };
 
 function add(name: string, options: AddOptions): Promise<void> {
-  const work = async ({ accounts, actor, say }: AccountWork) => {
+  const work = async ({ accounts, say }: AccountWork) => {
     const { password, facts, text } = await newPassword(name, options);
     const { admin, fullName, email, takeOver } = options;
-    await accounts.users.add(actor, { name, password, isAdmin: admin, fullName, email, takeOver });
+    await accounts.users.add({ name, password, isAdmin: admin, fullName, email, takeOver });
     say(
       { kind: "user", name, admin: admin === true, ...facts },
       `${admin ? "administrator" : "user"} ${name} added${text}`,
@@ -92,9 +92,9 @@ function add(name: string, options: AddOptions): Promise<void> {
   return withAccounts(options, work, beforeFirstStart);
 }
 
-function list(options: DataFolderOptions): Promise<void> {
+function list(options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    for await (const user of everyPage(accounts.users.list)) {
+    for await (const user of accounts.users.list()) {
       const { name, isAdmin: admin, disabled, fullName, email, createdAtMs } = user;
       const created = new Date(createdAtMs).toISOString();
       const notes = [
@@ -111,9 +111,9 @@ function list(options: DataFolderOptions): Promise<void> {
   });
 }
 
-function setDisabled(name: string, disabled: boolean, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    const changed = await accounts.users.setDisabled(actor, name, disabled);
+function setDisabled(name: string, disabled: boolean, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    const changed = await accounts.users.setDisabled(name, disabled);
     const state = disabled ? "disabled" : "enabled";
     say(
       { kind: "user", name, disabled, changed },
@@ -122,26 +122,26 @@ function setDisabled(name: string, disabled: boolean, options: DataFolderOptions
   });
 }
 
-function setAdmin(name: string, admin: boolean, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    const changed = await accounts.users.setAdmin(actor, name, admin);
+function setAdmin(name: string, admin: boolean, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    const changed = await accounts.users.setAdmin(name, admin);
     const state = admin ? "an administrator" : "not an administrator";
     say({ kind: "user", name, admin, changed }, `${name} is ${state}${changed ? "" : " already"}`);
   });
 }
 
 function setPassword(name: string, options: PasswordOptions): Promise<void> {
-  const work = async ({ accounts, actor, say }: AccountWork) => {
+  const work = async ({ accounts, say }: AccountWork) => {
     const { password, facts, text } = await newPassword(name, options);
-    await accounts.users.setPassword(actor, name, password);
+    await accounts.users.setPassword(name, password);
     say({ kind: "user", name, ...facts }, `the password of ${name} is set${text}`);
   };
   return withAccounts(options, work, beforeFirstStart);
 }
 
-function remove(name: string, options: DataFolderOptions): Promise<void> {
-  return withAccounts(options, async ({ accounts, actor, say }) => {
-    await accounts.users.delete(actor, name);
+function remove(name: string, options: ServerOptions): Promise<void> {
+  return withAccounts(options, async ({ accounts, say }) => {
+    await accounts.users.delete(name);
     say({ kind: "user", name, deleted: true }, `user ${name} deleted`);
   });
 }

@@ -1,8 +1,9 @@
-import type { Accounts } from "../../accounts/accounts.ts";
 import type { AppContext } from "../../app/context.ts";
 import { demandConfig } from "../../config/load.ts";
-import { openFailure, workFailure } from "./failure.ts";
-import type { DataFolderOptions } from "./options.ts";
+import { localAccounts, type AdministeredAccounts } from "./administered.ts";
+import { CliError, openFailure, workFailure } from "./failure.ts";
+import type { Remote } from "./remote.ts";
+import type { DataFolderOptions, ServerOptions } from "./options.ts";
 import { createSay, type Say } from "./output.ts";
 
 /** Opens the data folder with its blobs, runs `work`, and closes the folder. A failure becomes one line. */
@@ -11,6 +12,21 @@ export function withDataFolder(
   work: (context: AppContext, say: Say) => Promise<void>,
 ): Promise<void> {
   return withContext(options, { store: true }, (context) => work(context, createSay(options)));
+}
+
+/** {@link withDataFolder}, or with `--host` on a running server. */
+export async function onFolderOrServer(
+  options: ServerOptions,
+  work: {
+    readonly folder: (context: AppContext, say: Say) => Promise<void>;
+    readonly server: (remote: Remote) => Promise<void>;
+  },
+): Promise<void> {
+  const { host } = options;
+  if (host === undefined) return withDataFolder(options, work.folder);
+  demandNoFolder(options);
+  const { withRemote } = await import("./remote.ts");
+  return withRemote({ ...options, host }, work.server);
 }
 
 /** The same without the blobs: only the database is opened. */
@@ -22,21 +38,40 @@ export function withDatabase(
 }
 
 export interface AccountWork {
-  readonly accounts: Accounts;
-  /** The command line as the actor in the audit log. */
-  readonly actor: AppContext["actor"];
+  readonly accounts: AdministeredAccounts;
   readonly say: Say;
 }
 
-/** {@link withDatabase} for accounts. With `isNewAllowed` it creates a missing registry, like a first start. */
-export function withAccounts(
-  options: DataFolderOptions,
+/**
+ * {@link withDatabase} for accounts, or with `--host` on a running server. With `isNewAllowed` it creates a missing
+ * registry, like a first start.
+ */
+export async function withAccounts(
+  options: ServerOptions,
   work: (parts: AccountWork) => Promise<void>,
   { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
 ): Promise<void> {
-  return withContext(options, { store: false, isNewAllowed }, async (context) =>
-    work({ accounts: await context.accounts(), actor: context.actor, say: createSay(options) }),
-  );
+  const { host } = options;
+  if (host !== undefined) {
+    demandNoFolder(options);
+    const [{ withRemote }, { remoteAccounts }] = await Promise.all([
+      import("./remote.ts"),
+      import("./remote-accounts.ts"),
+    ]);
+    return withRemote({ ...options, host }, (remote) =>
+      work({ accounts: remoteAccounts(remote), say: remote.say }),
+    );
+  }
+  return withContext(options, { store: false, isNewAllowed }, async (context) => {
+    const accounts = localAccounts(await context.accounts(), context.actor);
+    await work({ accounts, say: createSay(options) });
+  });
+}
+
+/** A server has its own data folder and configuration. Throws CliError. */
+function demandNoFolder({ data, config }: ServerOptions): void {
+  if (data !== undefined || config !== undefined)
+    throw new CliError("--host is for a running server: leave --data and --config away");
 }
 
 async function withContext(
@@ -68,21 +103,5 @@ async function runAndClose(
     await work(context);
   } finally {
     await context.close();
-  }
-}
-
-/** The items of all pages of a list. */
-export async function* everyPage<Item extends { readonly name: string }>(
-  list: (page: { last?: string | undefined; limit: number }) => Promise<{
-    readonly items: readonly Item[];
-    readonly more: boolean;
-  }>,
-): AsyncIterable<Item> {
-  let last: string | undefined;
-  for (;;) {
-    const { items, more } = await list({ last, limit: 500 });
-    yield* items;
-    last = items.at(-1)?.name;
-    if (!more) return;
   }
 }

@@ -26,8 +26,27 @@ export function withConfigFile(command: Command): Command {
   return command.option("--config <file>", "the configuration file, in YAML (BERTH_CONFIG)");
 }
 
+/** A command on a data folder, or with `--host` on a running server. */
+export interface ServerOptions extends DataFolderOptions {
+  readonly host?: string;
+  readonly login?: string;
+  readonly passwordFile?: string;
+}
+
+/**
+ * A command that works on a data folder, also while a server runs on it, or with `--host` on a running server by its
+ * API.
+ */
+export const serverCommand = (name: string, description: string): Command =>
+  dataFolderCommand(name, description)
+    .option("--host <url>", "a running server in place of a data folder")
+    .option("--login <user>", "with --host: an administrator (default: as docker login)")
+    .option("--password-file <file>", "with --login: the first line is the password");
+
 export interface RemoteOptions {
   readonly host: string;
+  readonly login?: string;
+  readonly passwordFile?: string;
   readonly json?: true;
   readonly limit?: string;
 }

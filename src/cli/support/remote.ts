@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { dockerCredentials, type DockerCredentials } from "./docker-credentials.ts";
 import { CliError } from "./failure.ts";
 import { limitOf, type RemoteOptions } from "./options.ts";
@@ -8,7 +9,13 @@ export interface Remote {
   readonly say: Say;
   readonly get: <T>(answer: Schema<T>, path: string, query?: Query) => Promise<T>;
   readonly post: <T>(answer: Schema<T>, path: string, body: object) => Promise<T>;
+  readonly put: <T>(answer: Schema<T>, path: string, body: object) => Promise<T>;
+  readonly patch: <T>(answer: Schema<T>, path: string, body: object) => Promise<T>;
+  /** A POST whose answer has no body. */
+  readonly send: (path: string, body: object) => Promise<void>;
   readonly delete: (path: string) => Promise<void>;
+  /** The items of all pages of a list. */
+  readonly items: <T>(page: Schema<Page<T>>, path: string, query?: Query) => AsyncIterable<T>;
   /** Prints a list, up to `--limit`: as a table, or with `--json` one item per line. */
   readonly sayList: <T>(list: RemoteList<T>) => Promise<void>;
 }
@@ -47,12 +54,42 @@ export async function withRemote(
   work: (remote: Remote) => Promise<void>,
 ): Promise<void> {
   const base = baseOf(options.host);
-  const ask = createAsk(base, await dockerCredentials(base.host));
+  const credentials = (await givenCredentials(options)) ?? (await dockerCredentials(base.host));
+  await work(createRemote(createAsk(base, credentials), options));
+}
+
+/** The credentials of `--login` and `--password-file`; `undefined`: those of `docker login`. */
+async function givenCredentials({
+  login: name,
+  passwordFile,
+}: RemoteOptions): Promise<DockerCredentials | undefined> {
+  if (name === undefined && passwordFile === undefined) return undefined;
+  if (name === undefined || passwordFile === undefined)
+    throw new CliError("--login and --password-file belong together");
+  try {
+    const [secret = ""] = (await readFile(passwordFile, "utf8")).split(/\r?\n/);
+    return { name, secret };
+  } catch (error) {
+    throw new CliError(`cannot read ${passwordFile}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function createRemote(ask: Ask, options: RemoteOptions): Remote {
   const say = createSay(options);
-  await work({
+  const change =
+    (method: string): Remote["post"] =>
+    (answer, path, body) =>
+      ask(answer, { method, target: targetOf(path), body });
+  return {
     say,
     get: (answer, path, query) => ask(answer, { method: "GET", target: targetOf(path, query) }),
-    post: (answer, path, body) => ask(answer, { method: "POST", target: targetOf(path), body }),
+    post: change("POST"),
+    put: change("PUT"),
+    patch: change("PATCH"),
+    send: (path, body) => ask(undefined, { method: "POST", target: targetOf(path), body }),
+    items: (page, path, query = {}) => itemsOf(ask, { page, path, query }, {}),
     delete: (path) => ask(undefined, { method: "DELETE", target: targetOf(path) }),
     sayList: async <T>({ page, path, query = {}, heads, rowOf }: RemoteList<T>) => {
       const rows: (readonly string[])[] = [];
@@ -62,7 +99,7 @@ export async function withRemote(
       }
       if (!options.json) say({}, ...tableOf(heads, rows));
     },
-  });
+  };
 }
 
 function createAsk(base: URL, credentials: DockerCredentials | undefined): Ask {
@@ -97,7 +134,9 @@ function targetOf(path: string, query: Query = {}): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query))
     if (value !== undefined) parameters.set(key, String(value));
-  return `${root}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ""}`;
+  // The Docker-Hub-shaped API has paths of its own.
+  const whole = path.startsWith("/v2/") ? path : root + path;
+  return `${whole}${parameters.size > 0 ? `?${parameters.toString()}` : ""}`;
 }
 
 /** The items of a list, page by page, up to the limit. */

@@ -7,7 +7,7 @@ import { presentJob } from "./admin/jobs.ts";
 
 /** @param report `undefined`: the client is no administrator */
 export function presentMirror(
-  { settings: { namespace, upstream, visibility } }: Mirror,
+  { settings: { namespace, upstream, visibility, root } }: Mirror,
   health: UpstreamHealth | undefined,
   report: MirrorReport | undefined,
 ): MirrorItemAnswer {
@@ -15,6 +15,7 @@ export function presentMirror(
     namespace,
     upstream,
     is_private: visibility === "private",
+    is_root: root,
     health: presentHealth(health, report !== undefined),
     numbers: report === undefined ? null : presentNumbers(report),
   };

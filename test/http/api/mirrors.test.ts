@@ -47,6 +47,7 @@ describe("mirrors in the API", async () => {
       assert.deepEqual(body["results"], [
         {
           ...{ namespace: "docker.io", upstream: pair.proxy.url, is_private: false },
+          is_root: true,
           health: { state: "ok", until: null, since: null, reason: null },
           numbers: null,
         },

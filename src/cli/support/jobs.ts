@@ -1,0 +1,17 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { jobSchema, type JobAnswer } from "../../api/jobs.ts";
+import type { Remote } from "./remote.ts";
+
+/** The first questions come soon, because most jobs are short. */
+const firstWaitMs = 100;
+const longestWaitMs = 2_000;
+
+/** Waits until a job of a running server has ended. */
+export async function untilEnded(remote: Remote, started: JobAnswer): Promise<JobAnswer> {
+  let job = started;
+  for (let waitMs = firstWaitMs; job.state === "running"; waitMs *= 2) {
+    await pause(Math.min(longestWaitMs, waitMs));
+    job = await remote.get(jobSchema, `/admin/jobs/${job.id}`);
+  }
+  return job;
+}

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { newFolder, pushUpstream, startMirrorPair } from "../../mirror/support.ts";
+import { pushBlob, putManifest, startBerth } from "../../support/berth.ts";
+import { password, startClosedBerth } from "../../support/closed.ts";
+import { databaseSettings } from "../../support/database.ts";
+import { berth, nested, type Ended } from "../support.ts";
+
+/*
+ * The same commands on a data folder and with --host on a running server: their output and their exit codes are equal,
+ * but for times, ids, secrets and the actor.
+ */
+
+const secretFile = path.join(newFolder(), "password");
+writeFileSync(secretFile, `${password}\n`);
+
+const same = (text: string): string =>
+  text
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
+    .replaceAll(/berth_[a-z]{3}_\w{38}/g, "SECRET")
+    .replaceAll(/"actor":"(?:berth|root)"/g, '"actor":"WHO"')
+    .replaceAll(/"peer":"[^"]*"/g, '"peer":"WHERE"')
+    .replaceAll(/(TIME) (?:berth|root from \S+): /g, "$1 WHO: ");
+
+const shown = ({ code, stdout, stderr }: Ended): string =>
+  same(`${code}\n${stdout}\n${stderr.split("\n")[0] ?? ""}`);
+
+/** Runs each command both ways, and compares the results. */
+async function compare(
+  steps: readonly (readonly [words: string, expected: RegExp, input?: string])[],
+  ways: { readonly folder: readonly string[]; readonly server: readonly string[] },
+): Promise<void> {
+  for (const [words, expected, input] of steps) {
+    const run = (more: readonly string[]): Promise<Ended> =>
+      berth([...words.split(" "), ...more], {}, input);
+    const [folder, server] = await Promise.all([run(ways.folder), run(ways.server)]);
+    assert.match(shown(folder), expected, words);
+    assert.equal(shown(server), shown(folder), words);
+  }
+}
+
+const remoteOf = (port: number): readonly string[] => [
+  ...["--host", `http://127.0.0.1:${port}`],
+  ...["--login", "root", "--password-file", secretFile],
+];
+
+describe("commands on a data folder and on a running server", async () => {
+  // Two registries with the same content, so that both change theirs.
+  const [one, other] = [await startClosedBerth(), await startClosedBerth()];
+  for (const server of [one, other]) {
+    await server.addUser("root", { is_admin: 1 });
+    await server.addUser("mia");
+    await server.addOrganisation("team", "mia");
+    await server.pushImage("team/app", "mia", "private");
+  }
+  const ways = { folder: ["--data", one.data], server: remoteOf(other.port) };
+
+  test("users are the same, also where a change is refused", () =>
+    compare(
+      [
+        ["user add tom --full-name Tom", /^0\nuser tom added\n/, "a long password\n"],
+        ["user add tom", /^1\n\n.*there is an account tom already/, "a long password\n"],
+        ["user add UPPER", /^1\n\n/, "a long password\n"],
+        ["user add eve --admin --json", /"admin":true/, "a long password\n"],
+        ["user add ann", /^1\n\n.*from 8 to 1024/, "short\n"],
+        ["user disable tom", /^0\ntom is disabled\n/],
+        ["user disable tom", /^0\ntom is disabled already\n/],
+        ["user list", /tom \(disabled, Tom\)/],
+        ["user list --json", /"name":"tom","admin":false,"disabled":true/],
+        ["user enable tom", /^0\ntom is enabled\n/],
+        ["user promote tom", /^0\ntom is an administrator\n/],
+        ["user demote tom", /^0\ntom is not an administrator\n/],
+        ["user password tom", /^0\nthe password of tom is set\n/, "another password\n"],
+        ["user delete mia", /^1\n\n.*mia is the last owner of team/],
+        ["user delete none", /^1\n\n.*there is no user none/],
+        ["user delete tom", /^0\nuser tom deleted\n/],
+      ],
+      ways,
+    ));
+
+  test("organisations, teams and their permissions are the same", () =>
+    compare(
+      [
+        ["org add ops --owner mia --full-name Operations", /^0\norganisation ops added; /],
+        ["org add ops", /^1\n\n.*there is an account ops already/],
+        ["org list", /ops \(Operations\)/],
+        ["org member add ops root --role editor", /^0\nroot is an editor of ops\n/],
+        ["org member list ops --json", /"user":"root","role":"editor"/],
+        ["org member role ops root member", /^0\nroot is a member of ops\n/],
+        ["org member role ops mia member", /^1\n\n.*last owner/],
+        ["org member remove ops root", /^0\nremoved root from ops\n/],
+        ["org delete ops", /^0\norganisation ops deleted\n/],
+        ["org delete team", /^1\n\n.*team has repositories \(1\)/],
+        ["team add team devs --description Developers", /^0\nteam devs of team added\n/],
+        ["team add team devs", /^1\n\n.*has a team devs already/],
+        ["team list team", /^0\ndevs \(members: 0\): Developers\n/],
+        ["org member add team root", /^0\n/],
+        ["team member add team devs root", /^0\nadded root to team devs\n/],
+        ["team grant team devs team/app write", /^0\nteam devs has write on team\/app\n/],
+        ["team show team devs", /^0\nmember root\nwrite team\/app\n/],
+        ["team revoke team devs team/app", /^0\nteam devs has no permission on team\/app\n/],
+        ["team member remove team devs root", /^0\nremoved root from team devs\n/],
+        ["team delete team devs", /^0\nteam devs of team deleted\n/],
+        ["team show team devs", /^1\n\n/],
+      ],
+      ways,
+    ));
+
+  test("access tokens, quotas and the audit log are the same", () =>
+    compare(
+      [
+        ["token create mia --label ci --scope repo:read --expires 30d", /^0\nSECRET\n/],
+        ["token create mia --label ci", /^1\n\n/],
+        ["token create team --label robot --resource team/*=pull --json", /"label":"robot"/],
+        ["token list mia", /^0\nID ci: repo:read, expires TIME, used never\n/],
+        ["token list team --json", /"resources":\[{"type":"TYPE_REPO"/],
+        ["token revoke mia none", /^1\n\n.*mia has no access token none/],
+        ["token list nobody", /^1\n\n.*there is no account nobody/],
+        ["quota list --json", /"namespace":"team","usedBytes":\d+,"limitBytes":null,"isOwn":false/],
+        ["quota set team 1MiB", /^0\nthe quota of team is 1\.0 MiB; it uses/],
+        ["quota list", /^0\nteam {2}\d+ B {2}of 1\.0 MiB\n/],
+        ["quota remove team", /^0\nremoved the quota of team\n/],
+        ["quota remove team", /^1\n\n.*team does not have its own quota/],
+        ["audit --account team --limit 3", /^0\nTIME WHO: org\.quota\.remove team\n/],
+        ["audit --action org.quota --json", /"action":"org\.quota\.set"/],
+      ],
+      ways,
+    ));
+
+  test("a garbage collection and its dry run are the same", async () => {
+    for (const server of [one, other]) {
+      await pushBlob(server.as("mia"), "mia/unused", "the same unused bytes");
+      await server.exec(
+        "UPDATE blob_reviews SET due_at = 0; UPDATE blob_links SET leased_until = 0",
+      );
+    }
+    await compare(
+      [
+        ["gc --dry-run --now", /would delete blob sha256:\w+ from mia\/unused/],
+        ["gc --now --json", /"kind":"bytes".*\n.*"kind":"sum","dryRun":false/s],
+        ["gc", /^0\nfreed 0 B: 0 manifests/],
+      ],
+      ways,
+    );
+  });
+
+  test("a server is only administered with the password of an administrator", async () => {
+    const run = (...more: string[]) =>
+      berth(["user", "list", "--host", `http://127.0.0.1:${other.port}`, ...more]);
+    const asMia = await run("--login", "mia", "--password-file", secretFile);
+    assert.deepEqual([asMia.code, asMia.stdout], [1, ""]);
+    assert.match(asMia.stderr, /you do not have permission/);
+    const half = await run("--login", "root");
+    assert.match(half.stderr, /--login and --password-file belong together/);
+    const both = await run("--data", one.data);
+    assert.match(both.stderr, /leave --data and --config away/);
+  });
+});
+
+describe("the commands for mirrors on a data folder and on a running server", async () => {
+  const pair = await startMirrorPair();
+  const image = await pushUpstream(pair, "library/app", "1", "for both ways");
+  await putManifest(pair.upstream, "library/app", "2", image.manifest).expect(201);
+  const mirrors = [
+    {
+      ...{ namespace: "docker.io", upstream: pair.proxy.url, visibility: "public" },
+      ...{ allowPrivateNetwork: true, root: true },
+      schedule: [{ image: "library/app", tags: ["2"] }, { image: "library/nowhere" }],
+    },
+  ];
+  const server = await startClosedBerth({ mirrors: JSON.stringify(mirrors) });
+  await server.addUser("root", { is_admin: 1 });
+  const data = newFolder();
+  await (await startBerth(data, { mirrors: JSON.stringify(mirrors) })).close();
+  const config = path.join(newFolder(), "berth.yaml");
+  writeFileSync(config, JSON.stringify({ data, mirrors, ...nested(await databaseSettings(data)) }));
+
+  test("download, pin, purge and run schedules with the same output", () =>
+    compare(
+      [
+        ["mirror warm docker.io/library/app:1", /^0\n.*new: 1 manifests, 2 blobs/],
+        ["mirror warm app:1", /^0\n.*new: 0 manifests, 0 blobs/],
+        ["mirror warm docker.io/library/app:no", /^1\nfailed: docker\.io\/library\/app:no: /],
+        ["mirror pin docker.io/library/app:1", /^0\npinned docker\.io\/library\/app:1\n/],
+        ["mirror pin docker.io/library/app:1", /^0\n.* is pinned already\n/],
+        ["mirror unpin docker.io/library/app:1", /^0\nunpinned/],
+        ["mirror unpin docker.io/library/app:1", /^1\n\n.*is not pinned/],
+        ["mirror sync --dry-run", /^1\n.*docker\.io\/library\/app: 1 tags/s],
+        ["mirror sync --json", /^1\n.*"failures":1/s],
+        ["mirror purge docker.io/library/app:1", /^0\npurged/],
+        ["mirror purge docker.io/library/app", /^0\npurged/],
+        ["mirror purge docker.io/library/app", /^1\n\n/],
+      ],
+      { folder: ["--config", config], server: remoteOf(server.port) },
+    ));
+
+  test("show the state of each mirror with the same fields", async () => {
+    const fieldsOf = async (...more: string[]) => {
+      const { code, stdout, stderr } = await berth(["mirror", "status", "--json", ...more]);
+      assert.equal(code, 0, stderr);
+      const { counters, schedules, ...rest } = JSON.parse(stdout) as {
+        counters: object;
+        schedules: { name: string }[];
+      };
+      // Only a server records the last run of a schedule.
+      const names = schedules.map(({ name }) => name);
+      return [Object.keys(rest).toSorted(), Object.keys(counters), names];
+    };
+    assert.deepEqual(await fieldsOf(...remoteOf(server.port)), await fieldsOf("--config", config));
+  });
+});
