@@ -246,7 +246,7 @@ const searches: Row = (world, route) =>
     `&query=${manyWords(1_000)}&page=2&os=${list(5_000, (at) => at.toString(36))}`,
     `&os_version=${list(3_000, (at) => `${at.toString(36)}*`)}&where=hosted`,
     `&os_version=*,${"1".repeat(12_000)}*,${"1".repeat(12_000)}`,
-    `&namespace=mia,${list(99, (at) => `${"n".repeat(100)}${at}`)}&where=hosted`,
+    `&namespace=mia,${list(99, (at) => `${"n".repeat(20)}${at}`)}&where=hosted`,
     `&namespace=${"n".repeat(12_000)}&where=mirrored`,
   ].map((query) => ({ path: encodeURI(`${pathOf(world, route)}?page_size=100${query}`) }));
 
