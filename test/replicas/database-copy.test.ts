@@ -193,7 +193,9 @@ test(`${images} images move with accounts, history, a quota and a mirror from a 
   for (const client of clientsOf(cluster)) await pullAll(client);
   for (const replica of cluster.replicas) assert.equal(await replica.end(), 0);
   // The pulls from the replicas are counted, and a mirror counts them too.
-  const counts = ["repository_counts", "tag_counts", "repositories", "search_documents"].concat([
+  const counts = ["repository_counts", "tag_counts", "repository_days", "tag_days"].concat([
+    "repositories",
+    "search_documents",
     "mirror_uses",
     "mirror_counters",
     "mirror_states",
