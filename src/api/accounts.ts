@@ -75,7 +75,13 @@ export type ProfileAnswer = z.output<typeof profileSchema>;
 export const profileBody = z.object({
   full_name: fullName.optional(),
   email: z
-    .union([z.email().max(254), z.literal("")])
+    .union([
+      z
+        .string()
+        .max(254)
+        .regex(/^[!-?A-~]+@[!-?A-~]+$/, "is not an email address"),
+      z.literal(""),
+    ])
     .nullable()
     .optional(),
 });

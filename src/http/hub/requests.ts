@@ -43,12 +43,12 @@ export function parseBody(schema: z.ZodType, bytes: Buffer): unknown {
 }
 
 /** Fields that may have several lines. */
-const longTexts = new Set(["description", "full_description"]);
+export const longTexts: ReadonlySet<string> = new Set(["description", "full_description"]);
 /**
  * The server compares these fields with a hash and never stores or displays them. Only U+0000 is rejected: scrypt gives
  * the same hash for a password and for the password with U+0000 behind it.
  */
-const secrets = new Set(["password", "secret", "current", "new"]);
+export const secrets: ReadonlySet<string> = new Set(["password", "secret", "current", "new"]);
 
 /**
  * Rejects control characters in all texts of a body, because a stored text could later forge a line in a log or in a

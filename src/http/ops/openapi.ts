@@ -3,6 +3,7 @@ import { hubErrorSchema, registryErrorsSchema } from "../../api/errors.ts";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";
+import { longTexts, secrets } from "../hub/requests.ts";
 import { isHubRoute, route, type HubRoute, type Route, type TokenRoute } from "../route.ts";
 
 /** A JSON object; this module does not look deeper. */
@@ -152,11 +153,14 @@ function pathParameters(path: string, known: Readonly<Record<string, Json>> = {}
 
 function queryParameters(query: z.ZodObject | undefined): Json[] {
   if (query === undefined) return [];
-  const { properties = {} } = schemaOf(query, "input") as { readonly properties?: Json };
+  const { properties = {}, required = [] } = schemaOf(query, "input") as {
+    readonly properties?: Json;
+    readonly required?: readonly string[];
+  };
   return Object.entries(properties).map(([name, schema]) => ({
     name,
     in: "query",
-    required: false,
+    required: required.includes(name),
     schema: withoutNul(schema as Json),
   }));
 }
@@ -182,8 +186,38 @@ function answerContent(answer: z.ZodType): Json {
 /** A request without a body is parsed as `{}`; so the body is required only if the schema rejects `{}`. */
 const bodyOf = (body: z.ZodType): Json => ({
   required: !body.safeParse({}).success,
-  content: jsonContent(schemaOf(body, "input")),
+  content: jsonContent(printableSchema(schemaOf(body, "input"), "") as Json),
 });
+
+/** The controls that `parseBody` rejects in a text, as a class of a regular expression. */
+const controls = "\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069";
+
+/** A schema of a body with the rule for control characters, which `parseBody` applies to the texts of each field. */
+function printableSchema(schema: unknown, field: string): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => printableSchema(one, field));
+  if (typeof schema !== "object" || schema === null) return schema;
+  const { properties, ...rest } = schema as Json;
+  const inner = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [key, printableSchema(value, field)]),
+  );
+  const named = Object.entries((properties ?? {}) as Json).map(
+    ([name, value]) => [name, printableSchema(value, name)] as const,
+  );
+  const isFree = ["pattern", "format", "enum", "const"].every((key) => !(key in rest));
+  return {
+    ...inner,
+    ...(properties === undefined ? {} : { properties: Object.fromEntries(named) }),
+    ...(rest["type"] === "string" && isFree ? { pattern: `^[^${excludedIn(field)}]*$` } : {}),
+  };
+}
+
+function excludedIn(field: string): string {
+  if (secrets.has(field)) return "\\u0000";
+  const c0 = longTexts.has(field)
+    ? "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f"
+    : "\\u0000-\\u001f";
+  return c0 + controls;
+}
 
 const formContent = (schema: Json): Json => ({ "application/x-www-form-urlencoded": { schema } });
 const jsonContent = (schema: Json): Json => ({ "application/json": { schema } });
