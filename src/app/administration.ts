@@ -70,7 +70,9 @@ function scrubJob(context: AppContext, bytesPerSecond: number | undefined): JobT
       const [store, database] = [await context.store(), await context.database()];
       const work = createYieldingWork(() => job.signal.aborted);
       const limit = bytesPerSecond ?? config.scrub.bytesPerSecond;
-      const blobs = scrub({ store, database, clock, report: logger, bytesPerSecond: limit });
+      const { signal } = job;
+      const parts = { store, database, clock, report: logger, signal };
+      const blobs = scrub({ ...parts, bytesPerSecond: limit });
       let bad = 0;
       for await (const { state } of withScrubStats(blobs, job)) {
         if (job.signal.aborted) return;

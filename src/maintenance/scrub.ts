@@ -31,10 +31,12 @@ export async function* scrub(parts: {
   readonly report: Warnings;
   /** 0: no limit. */
   readonly bytesPerSecond: number;
+  /** After its end the scrub reads the current blob without a limit, so that a stop does not wait for it. */
+  readonly signal?: AbortSignal;
 }): AsyncGenerator<Scrubbed> {
   const { store, database, clock } = parts;
   const beganAtMs = clock();
-  const throttle = createThrottle(parts.bytesPerSecond);
+  const throttle = createThrottle(parts.bytesPerSecond, parts.signal);
   for await (const verification of restoreMissing({ ...parts, throttle })) {
     if (verification.state === "whole") yield { ...verification, state: "restored" };
   }
@@ -85,12 +87,18 @@ export async function* withScrubStats(
   }
 }
 
-function createThrottle(bytesPerSecond: number): (bytes: number) => Promise<void> {
+function createThrottle(
+  bytesPerSecond: number,
+  signal: AbortSignal | undefined,
+): (bytes: number) => Promise<void> {
   if (bytesPerSecond === 0) return () => Promise.resolve();
   let nextMs = performance.now();
   return async (bytes) => {
     nextMs = Math.max(nextMs, performance.now()) + (bytes * 1_000) / bytesPerSecond;
     const wait = nextMs - performance.now();
-    if (wait > 20) await pause(wait, undefined, { ref: false });
+    if (wait <= 20 || signal?.aborted === true) return;
+    const options = { ref: false, ...(signal === undefined ? {} : { signal }) };
+    // The end of the signal rejects.
+    await pause(wait, undefined, options).catch(() => undefined);
   };
 }
