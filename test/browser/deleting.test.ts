@@ -20,7 +20,7 @@ const tagNames = async (): Promise<readonly string[]> => {
   return results.map(({ name }) => name);
 };
 
-describe("somebody who deletes", () => {
+describe("the owner of a repository", () => {
   test("sees what the deletion of tags frees and what stays, before it is done", async (t) => {
     const { page, open, signIn, check } = await visit(server.url, t);
     await signIn("admin");

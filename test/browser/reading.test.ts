@@ -24,7 +24,7 @@ await server.api("PATCH", "/v2/namespaces/admin/repositories/payments", {
   full_description: "# Payments\n\nTakes **cards**.\n\n```sh\ndocker run payments\n```",
 });
 
-describe("somebody who reads", () => {
+describe("a reader without an account", () => {
   test("finds a repository by search and filters, and comes back to the same address", async (t) => {
     const { page, open, check } = await visit(server.url, t);
     await open("/");

@@ -82,7 +82,7 @@ function Own() {
   );
 }
 
-/** The start page: what was pushed last, what is pulled most, and what is the user's own. */
+/** The start page: the newest pushes, the most pulled repositories, and the user's namespaces. */
 export function Page() {
   const { user, host } = useSession();
   const { data } = useAnswer<Hits>(recentCall, { live: true });

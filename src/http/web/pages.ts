@@ -99,7 +99,7 @@ function descriptionIn(body: string): string | undefined {
 
 /**
  * Only scripts and styles of this registry run, no script can write HTML, and no other site can frame a page. Images of
- * other hosts are blocked by default: they would tell the host who reads a README.
+ * other hosts are blocked by default: the host would learn the address of each reader of a README.
  */
 const contentSecurityPolicy = (imageHosts: readonly string[]): string =>
   [
