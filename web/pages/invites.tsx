@@ -13,7 +13,7 @@ import { Submit, useSubmit } from "../parts/field.tsx";
 import { namesIn } from "../parts/list-tools.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Since, Text } from "../parts/text.tsx";
-import { invites as words, members as memberWords } from "../words/account.ts";
+import { invites as words, members as memberWords } from "../words/members.ts";
 
 type Role = keyof typeof memberWords.roles;
 

@@ -11,7 +11,7 @@ import { Loaded } from "../parts/states.tsx";
 import { Since } from "../parts/text.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
-import { members as words } from "../words/account.ts";
+import { members as words } from "../words/members.ts";
 
 interface MemberPage {
   readonly count: number;

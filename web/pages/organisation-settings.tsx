@@ -14,7 +14,8 @@ import { Meter } from "../parts/charts.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Size } from "../parts/text.tsx";
-import { organisationSettings as words, repositories } from "../words/account.ts";
+import { repositories } from "../words/account.ts";
+import { organisationSettings as words } from "../words/organisation.ts";
 import { parts } from "../words/frame.ts";
 
 /** The full name of an organisation, and its storage. */

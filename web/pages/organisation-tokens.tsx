@@ -12,7 +12,7 @@ import { namesIn, Pages } from "../parts/list-tools.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { ExpirySelect, expiryOf, IssuedToken, TokenTable } from "../parts/token-table.tsx";
 import { usePlace } from "../router.ts";
-import { organisationTokens as words } from "../words/account.ts";
+import { organisationTokens as words } from "../words/organisation.ts";
 import { tokens as tokenWords } from "../words/settings.ts";
 
 type Permission = keyof typeof words.permissions;

@@ -9,7 +9,7 @@ import { Pages, SearchInput } from "../parts/list-tools.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Team } from "../parts/team.tsx";
 import { go, useParams, usePlace } from "../router.ts";
-import { teams as words } from "../words/account.ts";
+import { teams as words } from "../words/members.ts";
 
 interface TeamPage {
   readonly count: number;

@@ -5,7 +5,7 @@ import { repositoriesPath, teamRepositoriesCall } from "../account-calls.ts";
 import { hubCall, repositoryAddress } from "../addresses.ts";
 import { get, send, useAnswer } from "../answers.ts";
 import { setQuery, usePlace } from "../router.ts";
-import { teams as words } from "../words/account.ts";
+import { teams as words } from "../words/members.ts";
 import { useAccount } from "./account-page.tsx";
 import { Confirm } from "./dialog.tsx";
 import { Field, Submit, useChanging, useSubmit } from "./field.tsx";

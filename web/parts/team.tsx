@@ -4,7 +4,7 @@ import { organisationPath, teamMembersCall, teamPath } from "../account-calls.ts
 import { get, send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { go, usePlace } from "../router.ts";
-import { members as memberWords, teams as words } from "../words/account.ts";
+import { members as memberWords, teams as words } from "../words/members.ts";
 import { AccountPage, useAccount } from "./account-page.tsx";
 import { Confirm } from "./dialog.tsx";
 import { Field, Submit, useSubmit } from "./field.tsx";
