@@ -36,7 +36,7 @@ export const repositoriesPath = (namespace: string): string =>
   `/v2/namespaces/${encodeURIComponent(namespace)}/repositories`;
 /** The repositories of the account page, with its search and order. */
 export const repositoriesCall = (namespace: string, query: URLSearchParams): string =>
-  listCall(repositoriesPath(namespace), query, ["name", "ordering"]);
+  listCall(repositoriesPath(namespace), query, ["name", "is_private", "ordering"]);
 
 export const organisationPath = (organisation: string, suffix: string): string =>
   `/v2/orgs/${encodeURIComponent(organisation)}${suffix}`;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { followingFields, pageFields, time } from "./fields.ts";
+import { flag, followingFields, pageFields, time } from "./fields.ts";
 import { triedTagsAtMost } from "./limits.ts";
 
 /* Repositories in the Hub-shaped API (`hub…`) and in Berth's own API. Sizes are in bytes. */
@@ -45,6 +45,9 @@ export const repositoryOrderings = ["name", "last_updated", "pull_count"] as con
 export const hubRepositoryListQuery = z.object({
   ...pageFields,
   name: z.string().max(255).optional(),
+  is_private: flag.describe(
+    "Only private, or only public repositories; Docker Hub does not have it.",
+  ),
   ordering: z
     .enum([...repositoryOrderings, "-name", "-last_updated", "-pull_count"])
     .default("-last_updated"),

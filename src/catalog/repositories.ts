@@ -33,6 +33,8 @@ type RepositoryOrdering = "name" | "last_updated" | "pull_count";
 interface RepositoryList extends NumberedPage {
   readonly namespace: string;
   readonly search?: string | undefined;
+  /** `undefined`: both. */
+  readonly visibility?: NamespacePageRequest["visibility"];
   readonly ordering: RepositoryOrdering;
   readonly descending: boolean;
 }
@@ -45,7 +47,7 @@ const orders = { name: "name", last_updated: "updated", pull_count: "pulls" } as
  */
 const countedAtMost = 1_000;
 
-type Filter = Pick<NamespacePageRequest, "namespace" | "view" | "search">;
+type Filter = Pick<NamespacePageRequest, "namespace" | "view" | "search" | "visibility">;
 type Order = Pick<NamespacePageRequest, "order" | "descending">;
 
 interface RepositoryCatalogParts {
@@ -70,9 +72,9 @@ export class RepositoryCatalog {
     session: Session | undefined,
     request: RepositoryList,
   ): Promise<Listing<ListedRepository>> {
-    const { namespace, search, page, size, ordering, descending } = request;
+    const { namespace, search, visibility, page, size, ordering, descending } = request;
     const view = await this.#parts.policy.viewOf(session, namespace);
-    const filter = { namespace, view, search };
+    const filter = { namespace, view, search, visibility };
     const list = await countList(this.#pagedList(filter, { order: orders[ordering], descending }));
     const count = list.total;
     if ((page - 1) * size >= count) return { count, items: [] };

@@ -143,6 +143,13 @@ describe("an organisation", () => {
     await page.getByText("Operations and more").waitFor();
     await page.getByText("ops/app").waitFor();
     await check();
+    await open("/u/ops");
+    await page.getByLabel("Visibility").selectOption("Public");
+    await page.waitForURL("**/u/ops?is_private=false");
+    await page.getByText("No repository matches.").waitFor();
+    await page.getByLabel("Visibility").selectOption("Private");
+    await page.getByRole("link", { name: "app", exact: true }).waitFor();
+    await check();
     await open("/u/lea");
     await page.getByText("No repositories yet. A push creates one:").waitFor();
     await check();

@@ -22,6 +22,7 @@ interface RepositoryPage {
 export function Page() {
   const { account } = useAccount();
   const { url } = usePlace();
+  const { user } = useSession();
   const call = repositoriesCall(account, url.searchParams);
   const answer = useAnswer<RepositoryPage>(call, { live: true });
   return (
@@ -29,6 +30,13 @@ export function Page() {
       <section class="card">
         <div class="toolbar">
           <SearchInput label={words.search} parameter="name" />
+          {user !== null && (
+            <SelectInput
+              label={words.visibility}
+              parameter="is_private"
+              options={words.visibilities}
+            />
+          )}
           <SelectInput
             label={words.order}
             parameter="ordering"
@@ -38,7 +46,9 @@ export function Page() {
         <Loaded answer={answer} url={call}>
           {({ results, count: all }) =>
             results.length === 0 ? (
-              <Nothing isFiltered={url.searchParams.has("name")} />
+              <Nothing
+                isFiltered={["name", "is_private"].some((key) => url.searchParams.has(key))}
+              />
             ) : (
               <>
                 <Table repositories={results} />

@@ -29,7 +29,11 @@ export const repositories = {
     "-pull_count": "Most pulled",
   },
   visibility: "Visibility",
-  visibilities: { "": "Public and private", false: "Public", true: "Private" },
+  visibilities: [
+    ["", "Public and private"],
+    ["false", "Public"],
+    ["true", "Private"],
+  ] as const,
   columns: {
     name: "Repository",
     size: "Size",

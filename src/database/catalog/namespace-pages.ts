@@ -31,6 +31,8 @@ export interface NamespacePageRequest {
   readonly descending: boolean;
   /** A part of the name after the namespace. */
   readonly search?: string | undefined;
+  /** `undefined`: both. */
+  readonly visibility?: "public" | "private" | undefined;
   /** The page starts after this position … */
   readonly after?: RepositoryCursorPosition | undefined;
   /** … and then skips this number of rows. */
@@ -46,18 +48,16 @@ export function createNamespacePageReads(db: Db) {
      * need.
      */
     async list(request: NamespacePageRequest): Promise<readonly RepositoryCursorPosition[]> {
-      const { view, skip, limit } = request;
-      const order = orderOf(request);
+      const { view, visibility, skip, limit } = request;
       const positions = sql`SELECT ${columnsOf(request)} FROM repositories`;
+      const order = orderOf(request);
+      const pageOf = (rows: RawBuilder<unknown>) =>
+        positionsOf(db, sql`${rows} ${order} LIMIT ${limit} OFFSET ${skip}`);
       const open = sql`${positions} WHERE visibility = 'public' AND ${within(request)}`;
-      if (view.kind === "all")
-        return positionsOf(
-          db,
-          sql`${positions} WHERE ${within(request)} ${order} LIMIT ${limit} OFFSET ${skip}`,
-        );
-      if (view.kind === "public")
-        return positionsOf(db, sql`${open} ${order} LIMIT ${limit} OFFSET ${skip}`);
-      const given = sql`visibility = 'private' AND ${isGiven(view)} AND ${within(request)}`;
+      const given = sql`${privateIn(view)} AND ${within(request)}`;
+      if (visibility === "private") return pageOf(sql`${positions} WHERE ${given}`);
+      if (visibility === "public" || view.kind === "public") return pageOf(open);
+      if (view.kind === "all") return pageOf(sql`${positions} WHERE ${within(request)}`);
       // At most `countOf(given)` of the skipped rows are granted ones, so the remaining skipped rows are public.
       const skipped = skip === 0 ? 0 : Math.max(0, skip - (await countOf(db, given)));
       return positionsOf(
@@ -70,9 +70,9 @@ export function createNamespacePageReads(db: Db) {
 
     /** The total number on all pages. Without a search, public repositories are not counted one by one. */
     async count(
-      request: Pick<NamespacePageRequest, "namespace" | "view" | "search">,
+      request: Pick<NamespacePageRequest, "namespace" | "view" | "search" | "visibility">,
     ): Promise<number> {
-      const { namespace, view } = request;
+      const { namespace, view, visibility } = request;
       if ((request.search ?? "") !== "") return countRows(db, request);
       const row = await db
         .selectFrom("namespace_counts")
@@ -80,10 +80,10 @@ export function createNamespacePageReads(db: Db) {
         .where("namespace", "=", namespace)
         .executeTakeFirst();
       if (row === undefined) return 0;
-      if (view.kind === "all") return row.public + row.private;
-      if (view.kind === "public" || row.private === 0) return row.public;
-      const given = sql`namespace = ${namespace} AND visibility = 'private' AND ${isGiven(view)}`;
-      return row.public + (await countOf(db, given));
+      const open = visibility === "private" ? 0 : row.public;
+      if (visibility === "public" || view.kind === "public" || row.private === 0) return open;
+      if (view.kind === "all") return open + row.private;
+      return open + (await countOf(db, sql`namespace = ${namespace} AND ${privateIn(view)}`));
     },
   };
 }
@@ -114,15 +114,17 @@ async function countOf(db: Db, condition: RawBuilder<unknown>): Promise<number> 
 
 function countRows(
   db: Db,
-  request: Pick<NamespacePageRequest, "namespace" | "view" | "search">,
+  request: Pick<NamespacePageRequest, "namespace" | "view" | "search" | "visibility">,
 ): Promise<number> {
-  const { view } = request;
+  const { view, visibility } = request;
   const seen =
-    view.kind === "all"
-      ? sql`TRUE`
-      : view.kind === "public"
+    visibility === "private"
+      ? privateIn(view)
+      : visibility === "public" || view.kind === "public"
         ? sql`visibility = 'public'`
-        : sql`(visibility = 'public' OR ${isGiven(view)})`;
+        : view.kind === "all"
+          ? sql`TRUE`
+          : sql`(visibility = 'public' OR ${privateIn(view)})`;
   return countOf(db, sql`${seen} AND ${within(request)}`);
 }
 
@@ -166,6 +168,19 @@ function orderOf({ order, descending }: NamespacePageRequest): RawBuilder<unknow
       return sql`ORDER BY updated_at ${way}, name ${way}`;
     case "pulls":
       return sql`ORDER BY pull_rank ${way}, name ${way}`;
+  }
+}
+
+/** The private repositories that a view has. */
+function privateIn(view: NamespaceView): RawBuilder<unknown> {
+  switch (view.kind) {
+    case "all":
+      return sql`visibility = 'private'`;
+    case "public":
+      return sql`FALSE`;
+    case "granted":
+    case "paths":
+      return sql`visibility = 'private' AND ${isGiven(view)}`;
   }
 }
 

@@ -44,23 +44,27 @@ test("the pages of a namespace are slices of the sorted list of all visible repo
   };
   const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : 1);
 
-  for (const [view, isSeen] of views)
+  const visibilities = [undefined, "public", "private"] as const;
+  const requests = views.flatMap(([view, isSeen]) =>
+    visibilities.map((visibility) => ({ view, isSeen, visibility })),
+  );
+  for (const { view, isSeen, visibility } of requests)
     for (const order of ["name", "updated", "pulls"] as const)
       for (const descending of [false, true])
         for (const search of [undefined, "app", "*", "[a"]) {
           const measure = measures[order];
           const sorted = rows
             .filter((row) => isSeen(row) && (search === undefined || row.name.includes(search)))
+            .filter(
+              ({ isPublic }) => visibility === undefined || isPublic === (visibility === "public"),
+            )
             .toSorted((a, b) => measure(a) - measure(b) || byName(a, b));
           if (descending) sorted.reverse();
           const expected = sorted.map(({ name }) => name);
-          const request = { namespace: "team", view, order, descending, search, limit: 7 };
+          const filter = { namespace: "team", view, search, visibility };
+          const request = { ...filter, order, descending, limit: 7 };
           const told = JSON.stringify(request);
-          assert.equal(
-            await reads.count({ namespace: "team", view, search }),
-            expected.length,
-            told,
-          );
+          assert.equal(await reads.count(filter), expected.length, told);
           const walked: string[] = [];
           for (let skip = 0; skip < expected.length; skip += 7) {
             const page = await reads.list({ ...request, skip });

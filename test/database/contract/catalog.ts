@@ -208,6 +208,24 @@ export const catalogSteps: readonly Step[] = [
       { name: "team/base", updatedAtMs: 0, pullBucket: 0 },
     ],
   ],
+  [
+    (db) =>
+      db.namespacePages.list({
+        namespace: "team",
+        view: { kind: "all" },
+        order: "name",
+        descending: false,
+        visibility: "private",
+        skip: 0,
+        limit: 5,
+      }),
+    [{ name: "team/base", updatedAtMs: 0, pullBucket: 0 }],
+  ],
+  [
+    (db) =>
+      db.namespacePages.count({ namespace: "team", view: { kind: "all" }, visibility: "private" }),
+    1,
+  ],
   [(db) => db.namespacePages.count({ namespace: "team", view: { kind: "all" } }), 2],
   [
     (db) =>

@@ -81,6 +81,13 @@ describe("visibility in the Hub-shaped API", async () => {
             }
             assert.deepEqual(seen.toSorted(), expected, `${ordering} ${search} ${size}`);
           }
+          for (const isPrivate of [true, false]) {
+            const query = `is_private=${isPrivate}&page_size=100&ordering=${ordering}&name=${search}`;
+            const { body } = await ask("get", `/v2/namespaces/team/repositories?${query}`);
+            const wanted = expected.filter((name) => open.includes(name) !== isPrivate);
+            assert.deepEqual(namesOf(body).toSorted(), wanted, query);
+            assert.equal(body["count"], wanted.length, `${query}: the count`);
+          }
         }
     });
 

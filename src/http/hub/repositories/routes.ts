@@ -93,12 +93,13 @@ async function list(
   { hub: { repositories }, pager }: Parts,
   { ctx, session, namespace, query }: HubRequest<z.output<typeof hubRepositoryListQuery>>,
 ) {
-  const { page, page_size: size, name: search } = query;
+  const { page, page_size: size, name: search, is_private: isPrivate } = query;
   const { count, items } = await repositories.list(session, {
     namespace,
     page,
     size,
     search,
+    visibility: isPrivate === undefined ? undefined : isPrivate ? "private" : "public",
     ordering: repositoryOrderings.find((one) => query.ordering.endsWith(one)) ?? "name",
     descending: query.ordering.startsWith("-"),
   });
