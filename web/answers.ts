@@ -40,7 +40,7 @@ const kept = new Map<string, Kept>();
 const keptAtMost = 200;
 const nothing: Answer<never> = { data: undefined, failure: undefined, atMs: 0 };
 
-/** Called when a request needs a sign-in, because there is none or it has ended. */
+/** Called when a request needs a sign-in. */
 let onSignedOut: () => void = () => undefined;
 export const whenSignedOut = (listener: () => void): void => void (onSignedOut = listener);
 
@@ -53,13 +53,8 @@ function keptAt(url: string): Kept {
       kept.delete(old);
       break;
     }
-  const made: Kept = {
-    answer: nothing,
-    etag: undefined,
-    listeners: new Set(),
-    running: undefined,
-    live: 0,
-  };
+  const listeners = new Set<() => void>();
+  const made: Kept = { answer: nothing, etag: undefined, listeners, running: undefined, live: 0 };
   kept.set(url, made);
   return made;
 }
@@ -71,20 +66,16 @@ export function takeFirstAnswers(): void {
     string,
     { readonly status: number; readonly body: unknown }
   >;
-  for (const [url, { status, body }] of Object.entries(first)) {
-    const atMs = Date.now();
+  const atMs = Date.now();
+  for (const [url, { status, body }] of Object.entries(first))
     keptAt(url).answer =
       status < 400
         ? { data: body, failure: undefined, atMs }
-        : { data: undefined, failure: failureOf(status, body, null), atMs };
-  }
+        : { data: undefined, failure: failureAt(status, body), atMs };
 }
 
-function failureOf(status: number, body: unknown, retryAfter: string | null): Failure {
-  const { message, fields } = (body ?? {}) as {
-    readonly message?: string;
-    readonly fields?: Record<string, string[]>;
-  };
+function failureAt(status: number, body: unknown, retryAfter: string | null = null): Failure {
+  const { message, fields } = (body ?? {}) as Partial<Failure>;
   return {
     status,
     message: message ?? `${status}`,
@@ -93,20 +84,24 @@ function failureOf(status: number, body: unknown, retryAfter: string | null): Fa
   };
 }
 
+const failureOf = ({ response, body }: { readonly response: Response; readonly body: unknown }) =>
+  failureAt(response.status, body, response.headers.get("Retry-After"));
+
+/** A whole answer and its parsed body, or why there is none: the connection can end within the body. */
 async function request(
   method: string,
   url: string,
   init: RequestInit,
-): Promise<Response | Failure> {
+): Promise<{ readonly response: Response; readonly body: unknown } | Failure> {
   try {
-    return await fetch(url, { method, credentials: "same-origin", ...init });
+    const response = await fetch(url, { method, credentials: "same-origin", ...init });
+    return { response, body: parsed(await response.text()) };
   } catch {
     return { status: 0, message: "", fields: {}, retryAfter: undefined };
   }
 }
 
-async function bodyOf(response: Response): Promise<unknown> {
-  const text = await response.text();
+function parsed(text: string): unknown {
   try {
     return text === "" ? undefined : JSON.parse(text);
   } catch {
@@ -122,27 +117,26 @@ export function ask(url: string): Promise<void> {
 }
 
 async function load(url: string, one: Kept): Promise<void> {
-  const response = await request("GET", url, {
+  const result = await request("GET", url, {
     headers: one.etag === undefined ? {} : { "If-None-Match": one.etag },
     // The browser's own cache would hide the 304.
     cache: "no-store",
   });
-  const { data } = one.answer;
   const atMs = Date.now();
-  if (!(response instanceof Response)) one.answer = { ...one.answer, failure: response };
-  else if (response.status === 304) one.answer = { data, failure: undefined, atMs };
-  else {
-    const body = await bodyOf(response);
-    if (response.ok) {
-      one.etag = response.headers.get("ETag") ?? undefined;
-      const same = data !== undefined && JSON.stringify(data) === JSON.stringify(body);
-      one.answer = { data: same ? data : body, failure: undefined, atMs };
-    } else {
-      const failure = failureOf(response.status, body, response.headers.get("Retry-After"));
-      if (failure.status === 401) onSignedOut();
-      const isGone = failure.status === 404 || failure.status === 403;
-      one.answer = { data: isGone ? undefined : data, failure, atMs: one.answer.atMs };
-    }
+  const { data } = one.answer;
+  if (!("response" in result)) one.answer = { ...one.answer, failure: result };
+  else if (result.response.status === 304) one.answer = { data, failure: undefined, atMs };
+  else if (result.response.ok) {
+    one.etag = result.response.headers.get("ETag") ?? undefined;
+    const same = data !== undefined && JSON.stringify(data) === JSON.stringify(result.body);
+    one.answer = { data: same ? data : result.body, failure: undefined, atMs };
+  } else {
+    const failure = failureOf(result);
+    if (failure.status === 401) onSignedOut();
+    const isGone = failure.status === 404 || failure.status === 403;
+    // Without data there is nothing that a 304 could confirm.
+    if (isGone) one.etag = undefined;
+    one.answer = { data: isGone ? undefined : data, failure, atMs: one.answer.atMs };
   }
   for (const listener of one.listeners) listener();
 }
@@ -171,8 +165,7 @@ export function useAnswer<T>(url: string | undefined, { live = false } = {}): An
 
 /** One answer that no component shows, such as a further page of a list. Its failure is the result. */
 export async function get<T>(url: string): Promise<Result<T>> {
-  const response = await request("GET", url, {});
-  return resultOf<T>(response);
+  return resultOf<T>(await request("GET", url, {}));
 }
 
 /**
@@ -185,11 +178,12 @@ export async function send<T = unknown>(
   body?: unknown,
   { asksAgain = true }: { readonly asksAgain?: boolean } = {},
 ): Promise<Result<T>> {
-  const response = await request(method, url, {
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body ?? {}),
-  });
-  const result = await resultOf<T>(response);
+  const result = resultOf<T>(
+    await request(method, url, {
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body ?? {}),
+    }),
+  );
   // The caller of a sign-in or sign-out loads the page anew.
   if (url === sessionCall) return result;
   if (!result.ok && result.failure.status === 401) onSignedOut();
@@ -197,14 +191,11 @@ export async function send<T = unknown>(
   return result;
 }
 
-async function resultOf<T>(response: Response | Failure): Promise<Result<T>> {
-  if (!(response instanceof Response)) return { ok: false, failure: response };
-  const body = await bodyOf(response);
-  if (response.ok) return { ok: true, data: body as T };
-  return {
-    ok: false,
-    failure: failureOf(response.status, body, response.headers.get("Retry-After")),
-  };
+function resultOf<T>(result: Awaited<ReturnType<typeof request>>): Result<T> {
+  if (!("response" in result)) return { ok: false, failure: result };
+  return result.response.ok
+    ? { ok: true, data: result.body as T }
+    : { ok: false, failure: failureOf(result) };
 }
 
 /** Asks again for every answer on screen. */
@@ -216,12 +207,13 @@ export function askVisible(): void {
 
 /** The API calls of what is on screen, for "API" in the footer. */
 export const visibleCalls = (): readonly string[] =>
-  [...kept].filter(([, { listeners }]) => listeners.size > 0).map(([url]) => url);
+  [...kept.keys()].filter((url) => keptAt(url).listeners.size > 0);
 
-/** Whether the last requests got no answer at all, and since when. */
+/** Since when requests get no answer; undefined while they do. */
 export function offlineSince(): number | undefined {
-  const visible = [...kept.values()].filter(({ listeners }) => listeners.size > 0);
-  const failed = visible.filter(({ answer }) => answer.failure?.status === 0);
+  const failed = [...kept.values()].filter(
+    ({ listeners, answer }) => listeners.size > 0 && answer.failure?.status === 0,
+  );
   return failed.length === 0 ? undefined : Math.max(0, ...failed.map(({ answer }) => answer.atMs));
 }
 

@@ -175,7 +175,7 @@ function Footer({ onKeys }: { readonly onKeys: () => void }) {
   const { version } = useSession();
   const [calls, setCalls] = useState<readonly string[]>();
   const { failure } = useAnswer("/readyz");
-  const isReady = failure === undefined;
+  const isReady = failure === undefined && offlineSince() === undefined;
   return (
     <footer class="footer">
       <div class="wrap">

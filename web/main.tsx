@@ -1,66 +1,50 @@
 import { render, type ComponentType } from "preact";
 import { useEffect, useReducer, useState } from "preact/hooks";
-import { fileOf, sessionCall, titleAt, type PageName } from "./addresses.ts";
+import { fileOf, sessionCall, titleAt } from "./addresses.ts";
 import { startLive, takeFirstAnswers, useAnswer, whenSignedOut } from "./answers.ts";
 import { Frame } from "./frame.tsx";
 import { NotFound } from "./pages/not-found.tsx";
 import { lazy } from "./parts/lazy.tsx";
-import { Loading } from "./parts/states.tsx";
 import { announce } from "./parts/toast.tsx";
 import { PlaceContext, placeNow, startRouter } from "./router.ts";
 import { SessionContext, unknownSession, type SessionAnswer } from "./session.ts";
 import { applyTheme } from "./theme.ts";
 
+const page = (load: () => Promise<{ readonly Page: ComponentType }>): ComponentType =>
+  lazy(async () => (await load()).Page, { isQuiet: false });
+
 /** One script per page. The HTML names the script of its page, so that the browser loads it beside this one. */
-const files: Readonly<Record<string, () => Promise<{ readonly Page: ComponentType }>>> = {
-  home: () => import("./pages/home.tsx"),
-  explore: () => import("./pages/explore.tsx"),
-  repository: () => import("./pages/repository.tsx"),
-  tags: () => import("./pages/tags.tsx"),
-  tag: () => import("./pages/tag.tsx"),
-  history: () => import("./pages/history.tsx"),
-  manifest: () => import("./pages/manifest.tsx"),
-  referrers: () => import("./pages/referrers.tsx"),
-  compare: () => import("./pages/compare.tsx"),
-  digest: () => import("./pages/digest.tsx"),
-  "repository-settings": () => import("./pages/repository-settings.tsx"),
-  activity: () => import("./pages/activity.tsx"),
-  access: () => import("./pages/access.tsx"),
-  mirrors: () => import("./pages/mirrors.tsx"),
-  settings: () => import("./pages/settings.tsx"),
-  tokens: () => import("./pages/tokens.tsx"),
-  account: () => import("./pages/account.tsx"),
-  members: () => import("./pages/members.tsx"),
-  teams: () => import("./pages/teams.tsx"),
-  invites: () => import("./pages/invites.tsx"),
-  "organisation-tokens": () => import("./pages/organisation-tokens.tsx"),
-  audit: () => import("./pages/audit.tsx"),
-  "organisation-settings": () => import("./pages/organisation-settings.tsx"),
-  new: () => import("./pages/new.tsx"),
-  welcome: () => import("./pages/welcome.tsx"),
-  admin: () => import("./pages/admin.tsx"),
-  "sign-in": () => import("./pages/sign-in.tsx"),
+const pages: Readonly<Record<string, ComponentType>> = {
+  home: page(() => import("./pages/home.tsx")),
+  explore: page(() => import("./pages/explore.tsx")),
+  repository: page(() => import("./pages/repository.tsx")),
+  tags: page(() => import("./pages/tags.tsx")),
+  tag: page(() => import("./pages/tag.tsx")),
+  history: page(() => import("./pages/history.tsx")),
+  manifest: page(() => import("./pages/manifest.tsx")),
+  referrers: page(() => import("./pages/referrers.tsx")),
+  compare: page(() => import("./pages/compare.tsx")),
+  digest: page(() => import("./pages/digest.tsx")),
+  "repository-settings": page(() => import("./pages/repository-settings.tsx")),
+  activity: page(() => import("./pages/activity.tsx")),
+  access: page(() => import("./pages/access.tsx")),
+  mirrors: page(() => import("./pages/mirrors.tsx")),
+  settings: page(() => import("./pages/settings.tsx")),
+  tokens: page(() => import("./pages/tokens.tsx")),
+  account: page(() => import("./pages/account.tsx")),
+  members: page(() => import("./pages/members.tsx")),
+  teams: page(() => import("./pages/teams.tsx")),
+  invites: page(() => import("./pages/invites.tsx")),
+  "organisation-tokens": page(() => import("./pages/organisation-tokens.tsx")),
+  audit: page(() => import("./pages/audit.tsx")),
+  "organisation-settings": page(() => import("./pages/organisation-settings.tsx")),
+  new: page(() => import("./pages/new.tsx")),
+  welcome: page(() => import("./pages/welcome.tsx")),
+  admin: page(() => import("./pages/admin.tsx")),
+  "sign-in": page(() => import("./pages/sign-in.tsx")),
 };
 
 const SignInAgain = lazy(async () => (await import("./dialogs/sign-in.tsx")).SignInAgain);
-
-const loaded = new Map<string, ComponentType>();
-
-function PageOf({ page }: { readonly page: PageName | undefined }) {
-  const [, redraw] = useReducer<number, undefined>((turn) => turn + 1, 0);
-  const file = page === undefined ? undefined : fileOf(page);
-  const load = file === undefined ? undefined : files[file];
-  useEffect(() => {
-    if (file === undefined || load === undefined || loaded.has(file)) return;
-    void load().then(({ Page }) => {
-      loaded.set(file, Page);
-      redraw(undefined);
-    });
-  }, [file, load]);
-  if (file === undefined || load === undefined) return <NotFound />;
-  const Page = loaded.get(file);
-  return Page === undefined ? <Loading /> : <Page />;
-}
 
 function App() {
   const [place, setPlace] = useState(placeNow());
@@ -69,16 +53,21 @@ function App() {
   const { data: session = unknownSession } = useAnswer<SessionAnswer>(sessionCall);
 
   useEffect(() => {
-    startRouter((to, isNewPage) => {
+    startRouter(({ place: to, isNewPage, top }) => {
       setPlace(to);
-      if (isNewPage) scrollTo(0, 0);
-      if (isNewPage) requestAnimationFrame(() => focusHeading());
+      // A page that was left and is shown again has its rows at once: their answers are kept.
+      if (isNewPage)
+        requestAnimationFrame(() => {
+          focusHeading();
+          scrollTo(0, top);
+        });
     });
     startLive(() => redraw(undefined));
     whenSignedOut(() => setSignedOut(true));
   }, []);
 
   const { address } = place;
+  const Page = (address && pages[fileOf(address.page)]) ?? NotFound;
   useEffect(() => {
     const name = address === undefined ? "" : titleAt(address);
     document.title = name === "" ? "Berth" : `${name} · Berth`;
@@ -89,7 +78,7 @@ function App() {
       <SessionContext.Provider value={session}>
         <Frame>
           {/* A component of another page or repository starts anew. */}
-          <PageOf key={place.url.pathname} page={address?.page} />
+          <Page key={place.url.pathname} />
         </Frame>
         {isSignedOut && session.user !== null && (
           <SignInAgain user={session.user.username} onClose={() => setSignedOut(false)} />

@@ -21,7 +21,24 @@ export const usePlace = (): Place => useContext(PlaceContext);
 /** The parameters in the path of the page. */
 export const useParams = (): Readonly<Record<string, string>> => usePlace().address?.params ?? {};
 
-let changed: (place: Place, isNewPage: boolean) => void = () => undefined;
+/** A change of the address. */
+export interface Move {
+  readonly place: Place;
+  /** The path changed, not only the query. */
+  readonly isNewPage: boolean;
+  /** Where the page was scrolled when the user left it, in px; 0 at a page that was not left. */
+  readonly top: number;
+}
+
+let changed: (move: Move) => void = () => undefined;
+/** Path of the page that is shown. */
+let shownPath = "";
+
+function show(top: number): void {
+  const isNewPage = location.pathname !== shownPath;
+  shownPath = location.pathname;
+  changed({ place: placeNow(), isNewPage, top });
+}
 
 /** Called in place of going back from `address`: it asks the user first. */
 let guard: { readonly address: string; readonly ask: () => void } | undefined;
@@ -36,10 +53,12 @@ export function askBeforeLeaving(ask: (() => void) | undefined): void {
 
 /** Goes to an address of this registry. `replace` keeps the length of the history. */
 export function go(to: string, { replace = false } = {}): void {
-  const from = location.pathname;
   if (replace) history.replaceState(null, "", to);
-  else history.pushState(null, "", to);
-  changed(placeNow(), location.pathname !== from);
+  else {
+    history.replaceState({ top: scrollY }, "");
+    history.pushState(null, "", to);
+  }
+  show(0);
 }
 
 /** Sets parameters of the address; an empty value removes one. The page number starts again unless it is set. */
@@ -57,17 +76,16 @@ export function setQuery(
 }
 
 /** Follows links without loading the page anew. */
-export function startRouter(onChange: (place: Place, isNewPage: boolean) => void): void {
-  changed = onChange;
-  let path = location.pathname;
-  addEventListener("popstate", () => {
+export function startRouter(onMove: (move: Move) => void): void {
+  changed = onMove;
+  shownPath = location.pathname;
+  addEventListener("popstate", ({ state }) => {
     if (guard !== undefined) {
       history.pushState(null, "", guard.address);
       guard.ask();
       return;
     }
-    onChange(placeNow(), location.pathname !== path);
-    path = location.pathname;
+    show((state as { readonly top?: number } | null)?.top ?? 0);
   });
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -76,9 +94,8 @@ export function startRouter(onChange: (place: Place, isNewPage: boolean) => void
     if (link.target !== "" || link.hasAttribute("download") || link.origin !== location.origin)
       return;
     if (link.getAttribute("href")?.startsWith("#") === true) return;
-    if (pageAt(decodeURI(link.pathname)) === undefined) return;
+    if (pageAt(link.pathname) === undefined) return;
     event.preventDefault();
-    path = link.pathname;
     go(link.pathname + link.search + link.hash);
   });
 }

@@ -41,6 +41,7 @@ const attacks = [
   "```html\n<script>alert(1)</script>\n```",
   '<img src="https://evil.example/pixel.gif" width=1>',
   "<x-custom onclick=alert(1)>x</x-custom>",
+  "<constructor>x</constructor>",
   "<template><script>alert(1)</script></template>",
 ];
 

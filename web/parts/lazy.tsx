@@ -1,6 +1,6 @@
 import { h, type ComponentType } from "preact";
-import { useEffect, useReducer } from "preact/hooks";
-import { Loading } from "./states.tsx";
+import { useEffect, useState } from "preact/hooks";
+import { Loading, ScriptFailed } from "./states.tsx";
 
 /** A component whose script is loaded when it is first shown. */
 export function lazy<P extends object>(
@@ -9,15 +9,19 @@ export function lazy<P extends object>(
 ): ComponentType<P> {
   let loaded: ComponentType<P> | undefined;
   return function Lazy(props: P) {
-    const [, redraw] = useReducer<number, undefined>((turn) => turn + 1, 0);
+    const [state, setState] = useState<"loading" | "loaded" | "failed">("loading");
     useEffect(() => {
       if (loaded !== undefined) return;
-      void load().then((component) => {
-        loaded = component;
-        redraw(undefined);
-      });
+      void load().then(
+        (component) => {
+          loaded = component;
+          setState("loaded");
+        },
+        () => setState("failed"),
+      );
     }, []);
     if (loaded !== undefined) return h(loaded, props);
+    if (state === "failed") return <ScriptFailed />;
     return isQuiet ? null : <Loading />;
   };
 }

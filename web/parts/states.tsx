@@ -47,6 +47,14 @@ export function Failed({
   );
 }
 
+/** The script of a part did not load: the server is away, or is another version by now. */
+export const ScriptFailed = () => (
+  <Failed
+    failure={{ status: 503, message: parts.failedToLoad, fields: {}, retryAfter: undefined }}
+    onRetry={() => location.reload()}
+  />
+);
+
 /** Shows the data of an answer, or what is instead of it. Old data stays when a request fails. */
 export function Loaded<T>({
   answer,

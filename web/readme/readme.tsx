@@ -213,25 +213,25 @@ function isAllowedImage(source: string): boolean {
   );
 }
 
-const elements: Readonly<Record<string, string>> = {
-  br: "br",
-  kbd: "kbd",
-  sub: "sub",
-  sup: "sup",
-  details: "details",
-  summary: "summary",
-  p: "p",
-  div: "div",
-  h1: "h3",
-  h2: "h4",
-  h3: "h5",
-  h4: "h6",
-  b: "strong",
-  strong: "strong",
-  i: "em",
-  em: "em",
-  code: "code",
-};
+const elements = new Map([
+  ["br", "br"],
+  ["kbd", "kbd"],
+  ["sub", "sub"],
+  ["sup", "sup"],
+  ["details", "details"],
+  ["summary", "summary"],
+  ["p", "p"],
+  ["div", "div"],
+  ["h1", "h3"],
+  ["h2", "h4"],
+  ["h3", "h5"],
+  ["h4", "h6"],
+  ["b", "strong"],
+  ["strong", "strong"],
+  ["i", "em"],
+  ["em", "em"],
+  ["code", "code"],
+]);
 
 /** HTML in Markdown: a few elements without attributes, links and images; the rest is dropped, its text stays. */
 function html(parts: readonly HtmlPart[]): ComponentChildren {
@@ -241,7 +241,7 @@ function html(parts: readonly HtmlPart[]): ComponentChildren {
     if (part.name === "a") return <Link href={part.attributes["href"] ?? ""}>{children}</Link>;
     if (part.name === "img")
       return <Image source={part.attributes["src"] ?? ""} alt={part.attributes["alt"] ?? ""} />;
-    const Element = elements[part.name];
+    const Element = elements.get(part.name);
     if (Element === undefined) return children;
     return h(Element, null, Element === "br" ? undefined : children);
   });
