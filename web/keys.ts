@@ -1,23 +1,10 @@
 import { repositoryAddress } from "./addresses.ts";
+import { store, stored } from "./choices.ts";
 import { go, placeNow } from "./router.ts";
 
-const key = "shortcuts";
-
 /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
-export const keysAreOn = (): boolean => {
-  try {
-    return localStorage.getItem(key) !== "off";
-  } catch {
-    return true;
-  }
-};
-export const setKeys = (isOn: boolean): void => {
-  try {
-    localStorage.setItem(key, isOn ? "on" : "off");
-  } catch {
-    // A browser that stores nothing keeps the default.
-  }
-};
+export const keysAreOn = (): boolean => stored("shortcuts") !== "off";
+export const setKeys = (isOn: boolean): void => store("shortcuts", isOn ? "on" : "off");
 
 /** Listens for the shortcuts; they do nothing while the user types or a dialog is open. */
 export function startKeys(onHelp: () => void): () => void {

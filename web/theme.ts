@@ -1,23 +1,15 @@
+import { store, stored } from "./choices.ts";
+
 export type Theme = "system" | "light" | "dark";
 
-const key = "theme";
-
-/** The stored choice; in a browser that stores nothing, as the system. */
+/** The stored choice; otherwise as the system. */
 export function themeNow(): Theme {
-  try {
-    const stored = localStorage.getItem(key);
-    return stored === "light" || stored === "dark" ? stored : "system";
-  } catch {
-    return "system";
-  }
+  const theme = stored("theme");
+  return theme === "light" || theme === "dark" ? theme : "system";
 }
 
 export function chooseTheme(theme: Theme): void {
-  try {
-    localStorage.setItem(key, theme);
-  } catch {
-    // The choice holds until the page is loaded again.
-  }
+  store("theme", theme);
   applyTheme(theme);
 }
 

@@ -26,6 +26,15 @@ describe("a visitor who moves between pages", () => {
     await page.waitForFunction((expected) => Math.abs(scrollY - expected) < 2, top);
   });
 
+  test("gets the commands of the client that was chosen last", async (t) => {
+    const { page, open, signIn } = await visit(server.url, t);
+    await signIn("admin");
+    await open("/r/admin/service-2");
+    await page.getByRole("button", { name: "podman" }).click();
+    await open("/r/admin/service-3");
+    await page.getByText("podman pull ").waitFor();
+  });
+
   test("sees data again after a repository was private for a while", async (t) => {
     const { page, open } = await visit(server.url, t, { expected: [/status of 404/] });
     const setPrivate = (isPrivate: boolean) =>

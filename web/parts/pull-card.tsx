@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { fullName, shortName } from "../addresses.ts";
+import { shortName } from "../addresses.ts";
+import { store, stored } from "../choices.ts";
 import { isPlainHttp, useSession } from "../session.ts";
 import { parts } from "../words/frame.ts";
 import { pull } from "../words/repository.ts";
@@ -57,8 +58,8 @@ export function PullCard({
 }) {
   const { host } = useSession();
   const clients = clientsFor(type);
-  const [chosen, setChosen] = useState<Client>(clients[0] ?? "docker");
-  const client = clients.includes(chosen) ? chosen : (clients[0] ?? "docker");
+  const [chosen, setChosen] = useState(stored("client"));
+  const client = clients.find((one) => one === chosen) ?? clients[0] ?? "docker";
   const isPlain = isPlainHttp();
   return (
     <section class="card pull o1" aria-labelledby="pull">
@@ -72,7 +73,10 @@ export function PullCard({
                 key={one}
                 type="button"
                 aria-pressed={one === client}
-                onClick={() => setChosen(one)}
+                onClick={() => {
+                  setChosen(one);
+                  store("client", one);
+                }}
               >
                 {one}
               </button>
@@ -82,11 +86,8 @@ export function PullCard({
       </header>
       <div class="body stack">
         {references.map((reference, index) => {
-          // Only Docker and podman add `library/` to a short name.
-          const isShort = client === "docker";
-          const at = reference.slice(name.length);
-          const full = `${host}/${isShort ? shortName(name) : fullName(name)}${at}`;
-          const text = pullText(client, full, isPlain);
+          const short = shortName(name) + reference.slice(name.length);
+          const text = pullText(client, `${host}/${short}`, isPlain);
           return client === "Kubernetes" ? (
             <Block key={reference} text={text} />
           ) : (

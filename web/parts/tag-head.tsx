@@ -4,7 +4,6 @@ import { hubCall, repositoryAddress, shortName, tagAddress } from "../addresses.
 import { useAnswer } from "../answers.ts";
 import { Menu } from "../frame.tsx";
 import { parts } from "../words/frame.ts";
-
 import { tag as words } from "../words/tag.ts";
 import { Icon } from "./icon.tsx";
 import { lazy } from "./lazy.tsx";
@@ -31,6 +30,7 @@ export function TagHead({
   const [isDeleting, setDeleting] = useState(false);
   const short = shortName(name);
   const { aliases } = tag;
+  const attached = tag.referrers.length + tag.attestations.length;
   return (
     <section class="head" aria-label={words.label}>
       <div class="wrap">
@@ -99,9 +99,7 @@ export function TagHead({
               aria-current={key === tab ? "page" : undefined}
             >
               {words.tabs[key]}
-              {key === "referrers" && tag.referrers.length > 0 && (
-                <span class="count num">{tag.referrers.length + tag.attestations.length}</span>
-              )}
+              {key === "referrers" && attached > 0 && <span class="count num">{attached}</span>}
             </a>
           ))}
         </nav>
