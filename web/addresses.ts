@@ -170,6 +170,24 @@ export function tagListCall(name: string, query: URLSearchParams, page = 1): str
   return repositoryCall(name, `/-/tags?${asked.toString()}`);
 }
 
+/** The filter of a tag list, as a deletion of tags takes it. */
+export interface TagFilterOfList {
+  readonly filter: string;
+  readonly os: readonly string[];
+  readonly architecture: readonly string[];
+  readonly unused_for?: number;
+}
+
+/** The filter in the address of the tags page. */
+export function tagFilterIn(query: URLSearchParams): TagFilterOfList {
+  const words = (key: string) => (query.get(key) ?? "").split(",").filter((word) => word !== "");
+  const unused = query.get("unused_for");
+  return {
+    ...{ filter: query.get("filter") ?? "", os: words("os"), architecture: words("architecture") },
+    ...(unused === null ? {} : { unused_for: Number(unused) }),
+  };
+}
+
 export const newestTagsCall = (name: string): string =>
   repositoryCall(name, "/-/tags?order=updated&page=1&page_size=5");
 /** The last moves of a tag. */

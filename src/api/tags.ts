@@ -216,6 +216,8 @@ export const diffSchema = z.object({
 });
 export type TagDiffAnswer = z.output<typeof diffSchema>;
 
+const platformWords = z.array(z.string().max(100)).max(50).default([]);
+
 /** `POST /api/berth/v1/repositories/NAME/-/tag-deletions` */
 export const deleteTagsBody = z
   .object({
@@ -233,6 +235,9 @@ export const deleteTagsBody = z
       .max(36_500)
       .optional()
       .describe("With matching: days without a push and a pull."),
+    filter: z.string().max(255).default("").describe("With matching: a part of the name."),
+    os: platformWords.describe("With matching: tags with an image for one of these."),
+    architecture: platformWords.describe("With matching: the same for architectures."),
     dry_run: z.boolean().default(false),
   })
   .refine(({ tags, matching }) => (tags === undefined) !== (matching === undefined), {
@@ -242,8 +247,12 @@ export const deletedTagsSchema = z.object({
   results: z
     .array(z.object({ name: z.string(), outcome: z.enum(["deleted", "immutable", "unknown"]) }))
     .max(deletedTagsAtMost),
-  more: z.boolean().describe("More tags match: repeat the request."),
-  frees: freed,
+  more: z.boolean().describe("More tags can be deleted: repeat the request."),
+  selected: z
+    .int()
+    .describe("The number of all tags that are named or match, also of those behind results."),
+  immutable: z.int().describe("How many of them are immutable and stay."),
+  frees: freed.describe("As frees of a tag, for the tags in results."),
   dry_run: z.boolean().describe("True: nothing was deleted."),
 });
 export type DeletedTagsAnswer = z.output<typeof deletedTagsSchema>;

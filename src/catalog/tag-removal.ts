@@ -9,15 +9,24 @@ import type { Tag } from "../oci/reference.ts";
 import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
 import type { TaggedHome } from "./tag-columns.ts";
 import type { PullCounts } from "./pull-counters.ts";
-import { createTagSearch } from "./tag-search.ts";
+import { createTagSearch, type TagFilter } from "./tag-search.ts";
 
-/** The tags of a repository that a client wants to delete together. */
-export interface TagSelection {
+/** The tags of a repository that a client wants to delete together: all that match the filter and the expression. */
+export interface TagSelection extends TagFilter {
   /** RE2 expression for the whole name. */
   readonly matching: string;
   /** The number of the newest matching tags that stay. */
   readonly keep: number;
-  readonly unusedForDays: number | undefined;
+}
+
+export interface SelectedTags {
+  /** The oldest first, at most 1,000, immutable ones last. */
+  readonly tags: readonly Tag[];
+  /** There are others that are not immutable. */
+  readonly more: boolean;
+  /** The numbers of all selected tags, and of the immutable ones among them. */
+  readonly selected: number;
+  readonly immutable: number;
 }
 
 /** More manifests and blobs than this are not added up. */
@@ -76,33 +85,44 @@ export function createTagRemoval(parts: {
       return new Map(existing.map((tag) => [tag, isImmutable(tag) ? "immutable" : "deleted"]));
     },
 
-    /** The tags that a selection means, the oldest first, at most 1,000; `more`: there are others. */
-    async select(
-      home: TaggedHome,
-      { matching, keep, unusedForDays }: TagSelection,
-      work: YieldingWork,
-    ): Promise<{ readonly tags: readonly Tag[]; readonly more: boolean }> {
-      const matches = await matcherOf(await parseTagPatterns([matching]));
-      const every = { search: "", os: [], architecture: [], unusedForDays: undefined };
-      const named: TagCursorPosition[] = [];
-      for (const tag of await search.all(home, every, work)) {
-        await work.step();
-        if (matches(tag.name)) named.push(tag);
-      }
-      const oldest = named
-        .toSorted((a, b) => a.updatedAtMs - b.updatedAtMs)
-        .slice(0, Math.max(0, named.length - keep));
-      const unused =
-        unusedForDays === undefined
-          ? oldest
-          : await search.all(home, { ...every, unusedForDays }, work);
-      const names = new Set(unused.map(nameOf));
-      const chosen = oldest.filter(({ name }) => names.has(name));
-      return {
-        tags: chosen.slice(0, deletedTagsAtMost).map(nameOf),
-        more: chosen.length > deletedTagsAtMost,
-      };
-    },
+    /** See {@link selectTags}. */
+    select: (home: SelectedHome, selection: TagSelection, work: YieldingWork) =>
+      selectTags(search, home, selection, work),
+  };
+}
+
+type SelectedHome = TaggedHome & Pick<RepositoryDetails, "immutableTags">;
+
+/** The tags that a selection means. Immutable ones are last, so that a repeated deletion reaches all others. */
+async function selectTags(
+  search: ReturnType<typeof createTagSearch>,
+  home: SelectedHome,
+  { matching, keep, ...filter }: TagSelection,
+  work: YieldingWork,
+): Promise<SelectedTags> {
+  const matches = await matcherOf(await parseTagPatterns([matching]));
+  const isImmutable =
+    home.immutableTags === null ? () => false : await matcherOf(home.immutableTags);
+  const named: TagCursorPosition[] = [];
+  for (const tag of await search.all(home, { ...filter, unusedForDays: undefined }, work)) {
+    await work.step();
+    if (matches(tag.name)) named.push(tag);
+  }
+  const oldest = named
+    .toSorted((a, b) => a.updatedAtMs - b.updatedAtMs)
+    .slice(0, Math.max(0, named.length - keep));
+  const unused = filter.unusedForDays === undefined ? oldest : await search.all(home, filter, work);
+  const names = new Set(unused.map(nameOf));
+  const [deletable, immutable]: [Tag[], Tag[]] = [[], []];
+  for (const { name } of oldest) {
+    await work.step();
+    if (names.has(name)) (isImmutable(name) ? immutable : deletable).push(name);
+  }
+  return {
+    tags: [...deletable, ...immutable].slice(0, deletedTagsAtMost),
+    more: deletable.length > deletedTagsAtMost,
+    selected: deletable.length + immutable.length,
+    immutable: immutable.length,
   };
 }
 

@@ -205,6 +205,7 @@ const tagLists: Row = (world, route) => [
 ];
 const deletions = withBody(
   { matching: ".*", dry_run: true },
+  { matching: ".*", filter: "z", os: ["linux"], architecture: ["amd64"], dry_run: true },
   { matching: "(([a-z]|[0-9]|-){1,60}){1,8}", unused_for: 0, keep: 1, dry_run: true },
   { tags: Array.from({ length: 1_000 }, (_, at) => `z-index-${at}`), dry_run: true },
   { tags: ["config-first", "configs-first", "z-long"], dry_run: true },

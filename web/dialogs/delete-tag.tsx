@@ -1,7 +1,7 @@
 import { fullName, repositoryAddress, shortName, tagCall } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { go } from "../router.ts";
-import { tags as tagWords } from "../words/repository.ts";
+import { deleteTags } from "../words/delete-tags.ts";
 import { tag as words } from "../words/tag.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import type { TagView } from "../parts/tag-head.tsx";
@@ -35,7 +35,7 @@ export function DeleteTag({
       {tag.is_immutable ? (
         <p>{words.immutable(tag.name)}</p>
       ) : (
-        <p>{data === undefined ? tagWords.computing : tagWords.frees(data.frees ?? null)}</p>
+        <p>{data === undefined ? deleteTags.computing : deleteTags.frees(data.frees ?? null)}</p>
       )}
     </Confirm>
   );

@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer } from "../../src/api/repositories.ts";
-import { hubCall, repositoryCall, tagListCall, tagsPageSize } from "../addresses.ts";
+import { hubCall, repositoryCall, tagFilterIn, tagListCall, tagsPageSize } from "../addresses.ts";
 import { ask, useAnswer } from "../answers.ts";
 import { osName } from "../format.ts";
-import { lazy } from "../parts/lazy.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
 import { Loaded, Loading } from "../parts/states.tsx";
+import { SelectBox, SelectionBar, useTagSelection } from "../parts/tag-selection.tsx";
 import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
 import { setQuery, useParams, usePlace } from "../router.ts";
 import { tags as words } from "../words/repository.ts";
@@ -16,8 +16,6 @@ interface TagPage {
   readonly count: number;
   readonly results: readonly TagItem[];
 }
-
-const DeleteTags = lazy(async () => (await import("../dialogs/delete-tags.tsx")).DeleteTags);
 
 export function Page() {
   const { name = "" } = useParams();
@@ -46,25 +44,13 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
   const call = tagListCall(name, url.searchParams, page);
   const answer = useAnswer<TagPage>(call, { live: true });
   const { data: own } = useAnswer<OwnView>(hubCall(name));
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const [isDeleting, setDeleting] = useState(false);
-  const mayDelete = own?.permissions.write === true;
-  const toggle = (tag: string) => {
-    const next = new Set(selected);
-    if (!next.delete(tag)) next.add(tag);
-    setSelected(next);
-  };
+  const shown = (answer.data?.results ?? []).map((tag) => tag.name);
+  const chosen = useTagSelection(tagFilterIn(url.searchParams), shown);
+  const mayDelete = own?.permissions.admin === true;
   return (
     <section class="card" aria-label={words.found(repository.tag_count, repository.tag_count)}>
       <Toolbar repository={repository} found={answer.data?.count} />
-      {selected.size > 0 && (
-        <div class="toolbar" role="status">
-          <span>{words.chosen(selected.size)}</span>
-          <button type="button" class="btn danger" onClick={() => setDeleting(true)}>
-            {words.delete}
-          </button>
-        </div>
-      )}
+      <SelectionBar name={name} chosen={chosen} matching={answer.data?.count ?? 0} />
       <Loaded answer={answer} url={call} lines={12}>
         {({ results, count }) =>
           results.length === 0 ? (
@@ -76,7 +62,11 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
                   first={
                     mayDelete && (
                       <th>
-                        <span class="sr">{words.select("")}</span>
+                        <SelectBox
+                          label={words.selectPage}
+                          isChecked={chosen.isPage}
+                          onChange={chosen.togglePage}
+                        />
                       </th>
                     )
                   }
@@ -90,12 +80,10 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
                       first={
                         mayDelete && (
                           <td class="gone-small">
-                            <input
-                              type="checkbox"
-                              class="check"
-                              aria-label={words.select(tag.name)}
-                              checked={selected.has(tag.name)}
-                              onChange={() => toggle(tag.name)}
+                            <SelectBox
+                              label={words.select(tag.name)}
+                              isChecked={chosen.has(tag.name)}
+                              onChange={() => chosen.toggle(tag.name)}
                             />
                           </td>
                         )
@@ -112,16 +100,6 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
           )
         }
       </Loaded>
-      {isDeleting && (
-        <DeleteTags
-          name={name}
-          tags={[...selected]}
-          onClose={(isDone) => {
-            setDeleting(false);
-            if (isDone) setSelected(new Set());
-          }}
-        />
-      )}
     </section>
   );
 }

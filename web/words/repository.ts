@@ -87,19 +87,11 @@ export const tags = {
   found: (n: number, all: number) =>
     n === all ? many(all, "tag", "tags") : `${count(n)} of ${many(all, "tag", "tags")}`,
   select: (tag: string) => `Select ${tag}`,
+  selectPage: "Select all tags on this page",
   chosen: (n: number) => `${count(n)} selected`,
+  selectAll: (n: number) => `Select all ${count(n)} that match`,
+  clear: "Clear",
   delete: "Delete…",
-  deleteTitle: (n: number) => `Delete ${many(n, "tag", "tags")}?`,
-  deleteNow: (n: number) => `Delete ${many(n, "tag", "tags")}`,
-  frees: (bytes: number | null) =>
-    bytes === null
-      ? "What it frees is too much to add up here."
-      : bytes === 0
-        ? "It frees no space: other tags or repositories use the layers, or the collector keeps images without a tag (gc.deleteUntagged)."
-        : `It frees ${size(bytes)}, after the collector ran.`,
-  keeps: (n: number) => `${many(n, "tag is immutable and stays", "tags are immutable and stay")}.`,
-  deleted: (n: number) => `${many(n, "tag was", "tags were")} deleted.`,
-  computing: "Computing what this frees …",
   none: "No tag matches.",
   empty: "No tags yet.",
   jump: "Position in the list",

@@ -114,11 +114,56 @@ describe("POST /api/berth/v1/repositories/NAME/-/tag-deletions", () => {
     assert.equal((body as { count: number }).count, 3);
   });
 
+  test("selects by the filter of the tag list, and counts immutable tags, which come last", async () => {
+    for (const tag of ["v1-rc", "v2-rc", "v3-rc", "v3"]) await pushImage("ann/filtered", tag, tag);
+    await berth.exec(
+      `UPDATE repositories SET immutable_tags = '["v1-rc"]' WHERE name = 'ann/filtered'`,
+    );
+    const of = (fields: object) =>
+      remove("ann/filtered", { matching: ".*", dry_run: true, ...fields });
+    const byName = await of({ filter: "-rc" });
+    assert.deepEqual(outcomes(byName), ["v2-rc deleted", "v3-rc deleted", "v1-rc immutable"]);
+    assert.deepEqual([byName.selected, byName.immutable, byName.more], [3, 1, false]);
+    const { results } = await of({ filter: "-rc", matching: "v3.*", architecture: ["amd64"] });
+    const { body } = await ann.api
+      .get(`${root}/ann/filtered/-/tags?filter=v3-rc&architecture=amd64`)
+      .expect(200);
+    assert.equal(results.length, (body as { count: number }).count);
+    assert.equal((await of({ os: ["plan9"] })).selected, 0);
+    const named = await remove("ann/filtered", { tags: ["v1-rc", "v3", "none"], dry_run: true });
+    assert.deepEqual([named.selected, named.immutable], [3, 1]);
+  });
+
+  test("takes at most 1,000 tags at once, and reaches all others when it is repeated", async () => {
+    const { manifest } = await pushImage("ann/many", "keep", "many");
+    await putManifest(ann, "ann/many", "first", manifest).expect(201);
+    await berth.exec(`INSERT INTO tags (repository_id, name, manifest_id, updated_at)
+      WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1100)
+      SELECT tags.repository_id, 'n' || numbers.n, tags.manifest_id, numbers.n FROM numbers, tags
+      JOIN repositories ON repositories.id = tags.repository_id
+      WHERE repositories.name = 'ann/many' AND tags.name = 'keep'`);
+    await berth.exec(
+      `UPDATE repositories SET tag_count = 1102, immutable_tags = '["n1?[0-9]|keep"]' WHERE name = 'ann/many'`,
+    );
+    const selection = { matching: ".*" };
+    const first = await remove("ann/many", selection);
+    assert.deepEqual([first.results.length, first.more], [1000, true]);
+    assert.deepEqual([first.selected, first.immutable], [1102, 20]);
+    assert.ok(first.results.every(({ outcome }) => outcome === "deleted"));
+    const second = await remove("ann/many", selection);
+    const deleted = second.results.filter(({ outcome }) => outcome === "deleted");
+    assert.deepEqual([deleted.length, second.more, second.immutable], [82, false, 20]);
+    assert.deepEqual((await remove("ann/many", selection)).selected, 20);
+  });
+
   test("rejects both or neither of tags and matching, invalid expressions, and other accounts", async () => {
     await pushImage("ann/rejected", "1", "rejected");
     const path = `${root}/ann/rejected/-/tag-deletions`;
     const tooMany = Array.from({ length: 1_001 }, (_, at) => `t${at}`);
-    for (const body of [{}, { tags: ["1"], matching: "1" }, { matching: "(" }, { tags: tooMany }])
+    for (const body of [
+      ...[{}, { tags: ["1"], matching: "1" }, { matching: "(" }, { tags: tooMany }],
+      ...[{ filter: "1" }, { matching: ".*", os: "linux" }, { matching: ".*", unused_for: -1 }],
+    ])
       await ann.api.post(path).send(body).expect(400);
     await berth
       .as("mia")
