@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { browserOf } from "../../support/browser.ts";
+import { browserOf, session } from "../../support/browser.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
 import { hubAs } from "../hub/support.ts";
 
 const user = "/api/berth/v1/user";
 const users = "/api/berth/v1/users";
-const session = "/api/berth/v1/session";
 
 describe("the profile of the calling user", async () => {
   const berth = await startClosedBerth();

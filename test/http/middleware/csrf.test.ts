@@ -1,37 +1,12 @@
 import assert from "node:assert/strict";
-import { request } from "node:http";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { hubTable } from "../../policy/hub-table.ts";
 import { describeApi, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
-import { password, startClosedBerth } from "../../support/closed.ts";
+import { sendExactly } from "../../support/browser.ts";
+import { startClosedBerth } from "../../support/closed.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { sessionOf } from "../hub/support.ts";
-
-/** Sends a request with exactly these headers, like a browser, and returns the status, headers and text. */
-async function send(
-  port: number,
-  method: string,
-  target: string,
-  headers: Readonly<Record<string, string>> = {},
-  body = "",
-): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }> {
-  return await new Promise((resolve, reject) => {
-    const asked = request({ port, host: "127.0.0.1", method, path: target, headers });
-    asked.on("error", reject).on("response", (response) => {
-      let text = "";
-      response.setEncoding("latin1").on("data", (piece: string) => (text += piece));
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
-      );
-    });
-    if (body !== "") asked.setHeader("Content-Length", Buffer.byteLength(body));
-    asked.end(body);
-  });
-}
-
-const session = "/api/berth/v1/session";
-const json = { "content-type": "application/json" };
 
 /** Every mutating path of the registry, of the token endpoint and of the Hub-shaped API. */
 const digest = `sha256:${"0".repeat(64)}`;
@@ -73,7 +48,7 @@ describeApi("what browsers are told", (berth) => {
       ["GET", "/v2/users/nobody"],
       ["GET", "/v2/%"],
     ] as const) {
-      const { headers } = await send(berth().port, method, target);
+      const { headers } = await sendExactly(berth().port, method, target);
       assert.equal(headers["x-content-type-options"], "nosniff", `${method} ${target}`);
     }
   });
@@ -89,7 +64,7 @@ describeApi("what browsers are told", (berth) => {
       [`blobs/${layer}`, { range: "bytes=0-1,3-4" }],
       [`blobs/${layer}`, { "if-none-match": `"${layer}"` }],
     ] as const) {
-      const answer = await send(berth().port, "GET", `/v2/team/html/${target}`, headers);
+      const answer = await sendExactly(berth().port, "GET", `/v2/team/html/${target}`, headers);
       assert.ok(answer.status < 400, answer.text);
       assert.equal(answer.headers["content-security-policy"], "default-src 'none'; sandbox");
       assert.equal(answer.headers["content-disposition"], "attachment");
@@ -104,7 +79,7 @@ describeApi("what browsers are told", (berth) => {
         { origin: `http://127.0.0.1:${berth().port + 1}` },
         { "sec-fetch-site": "cross-site" },
       ]) {
-        const { status, text } = await send(berth().port, method, target, headers);
+        const { status, text } = await sendExactly(berth().port, method, target, headers);
         assert.equal(status, 403, `${method} ${target} ${JSON.stringify(headers)}: ${text}`);
         assert.match(text, /a page of another site may not change anything here/);
       }
@@ -114,111 +89,17 @@ describeApi("what browsers are told", (berth) => {
     const own = { origin: `http://127.0.0.1:${berth().port}`, "sec-fetch-site": "same-origin" };
     for (const headers of [own, { "sec-fetch-site": "none" }, {}]) {
       const target = "/v2/team/own/blobs/uploads/";
-      assert.equal((await send(berth().port, "POST", target, headers)).status, 202);
+      assert.equal((await sendExactly(berth().port, "POST", target, headers)).status, 202);
     }
   });
 });
-
-/** What a browser may send with a request: each combination is one row of the table. */
-const sites = [undefined, "same-origin", "same-site", "cross-site", "none"] as const;
-const schemes = ["http", "https"] as const;
-
-/**
- * The rules of the table. With the cookie a change must come from a page of the registry. Without it, it must not come
- * from a page of another site; a sign-in must follow both rules.
- */
-function isLetThrough(given: {
-  readonly method: string;
-  readonly site: (typeof sites)[number];
-  readonly origin: "own" | "foreign" | "other scheme" | "null" | undefined;
-  readonly withCookie: boolean;
-  readonly isSignIn: boolean;
-}): boolean {
-  const { method, site, origin, withCookie, isSignIn } = given;
-  if (method === "GET" || method === "HEAD") return true;
-  const isOwnPage = site === undefined ? origin === "own" : site === "same-origin";
-  const isNotForeign = site !== "cross-site" && origin !== "foreign" && origin !== "null";
-  if (withCookie) return isOwnPage;
-  return isNotForeign && (isOwnPage || !isSignIn);
-}
-
-for (const scheme of schemes)
-  describe(`a request of a browser on ${scheme}`, async () => {
-    const host = "registry.example.com";
-    const settings = scheme === "https" ? { publicUrl: `https://${host}` } : {};
-    const berth = await startClosedBerth(settings);
-    await berth.addUser("mia");
-    const own = scheme === "https" ? `https://${host}` : `http://127.0.0.1:${berth.port}`;
-    const signIn = JSON.stringify({ username: "mia", password });
-    const sign = async (): Promise<string> => {
-      const headers = { ...json, origin: own };
-      const answer = await send(berth.port, "POST", session, headers, signIn);
-      assert.equal(answer.status, 204, answer.text);
-      return String(answer.headers["set-cookie"]).split(";")[0] ?? "";
-    };
-    const origins = {
-      own,
-      foreign: "https://evil.example",
-      "other scheme": own.replace(/^https?/, scheme === "https" ? "http" : "https"),
-      null: "null",
-    } as const;
-
-    for (const [method, target, body] of [
-      ["GET", session, ""],
-      ["HEAD", session, ""],
-      ["POST", session, signIn],
-      ["DELETE", "/api/berth/v1/sessions", ""],
-      ["PATCH", "/v2/repositories/mia/nothing", "{}"],
-      ["PUT", "/v2/orgs/nothing/members/mia", "{}"],
-      ["POST", "/v2/mia/app/blobs/uploads/", ""],
-    ] as const)
-      test(`${method} ${target} is let through only as the rule says, for each site, origin and cookie`, async () => {
-        for (const site of sites)
-          for (const origin of [undefined, ...Object.keys(origins)] as const)
-            for (const withCookie of [true, false]) {
-              const known = origin as keyof typeof origins | undefined;
-              const headers = {
-                ...(body === "" ? {} : json),
-                ...(site === undefined ? {} : { "sec-fetch-site": site }),
-                ...(known === undefined ? {} : { origin: origins[known] }),
-                ...(withCookie ? { cookie: await sign() } : {}),
-              };
-              const isSignIn = method === "POST" && target === session;
-              const { status, text } = await send(berth.port, method, target, headers, body);
-              const what = `${JSON.stringify(headers)}: ${status} ${text}`;
-              const through = isLetThrough({ method, site, origin: known, withCookie, isSignIn });
-              assert.equal(isRefused(status, text), !through, what);
-            }
-      });
-
-    test("with an Authorization header the cookie is not read, and its rule does not apply", async () => {
-      const basic = `Basic ${Buffer.from(`mia:${password}`).toString("base64")}`;
-      const headers = { cookie: await sign(), authorization: basic };
-      const answer = await send(berth.port, "DELETE", "/api/berth/v1/sessions", headers);
-      assert.equal(answer.status, 204);
-    });
-
-    test("a sign-in or a change with the body of a form is refused", async () => {
-      const cookie = await sign();
-      for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-        for (const target of [session, "/v2/namespaces/mia/repositories"]) {
-          const headers = { cookie, origin: own, "content-type": type };
-          assert.equal((await send(berth.port, "POST", target, headers, signIn)).status, 415);
-        }
-    });
-  });
-
-/** Whether a request was rejected because of the page that it comes from. */
-const isRefused = (status: number, text: string): boolean =>
-  status === 403 &&
-  /this did not come from Berth's own pages|a page of another site may not change/.test(text);
 
 describe("a JSON body that creates a repository", async () => {
   const berth = await startClosedBerth();
   await berth.addUser("mia");
   const authorization = `Bearer ${await sessionOf(berth, "mia")}`;
   const make = (name: string, type: string | undefined) =>
-    send(
+    sendExactly(
       berth.port,
       "POST",
       "/v2/namespaces/mia/repositories",
@@ -263,7 +144,7 @@ describe("a JSON body that creates a repository", async () => {
         ["said", { is_private: false }, false],
       ] as const) {
         const text = JSON.stringify({ name, ...body });
-        const made = await send(server.port, "POST", target, headers, text);
+        const made = await sendExactly(server.port, "POST", target, headers, text);
         assert.equal((JSON.parse(made.text) as { is_private: boolean }).is_private, shown, name);
       }
     }
@@ -295,13 +176,16 @@ describe("open mode", async () => {
       ["registry.example.com.evil.example", 403],
     ] as const)
       for (const target of ["/v2/team/app/manifests/1", "/v2/_catalog", "/healthz"]) {
-        const answer = await send(berth.port, "GET", target, { host });
+        const answer = await sendExactly(berth.port, "GET", target, { host });
         assert.equal(answer.status, status, `${host} ${target}`);
         if (status === 403) assert.match(answer.text, /set publicUrl/);
       }
     const host = "evil.example";
     const own = { host, origin: `http://${host}` };
-    assert.equal((await send(berth.port, "DELETE", "/v2/team/app/manifests/1", own)).status, 403);
+    assert.equal(
+      (await sendExactly(berth.port, "DELETE", "/v2/team/app/manifests/1", own)).status,
+      403,
+    );
   });
 
   test("answers 401 on every route for accounts, organisations, access tokens and team permissions", async () => {
@@ -311,7 +195,7 @@ describe("open mode", async () => {
       const isImage = ["open", "create", "read", "write", "admin"].includes(need);
       if (isImage && !route.includes("/groups")) continue;
       const target = route.replace(/:\w+/g, "team");
-      const { status, text } = await send(berth.port, method, target, body, "{}");
+      const { status, text } = await sendExactly(berth.port, method, target, body, "{}");
       assert.equal(status, 401, `${row}: ${text}`);
     }
   });
@@ -326,7 +210,7 @@ describe("a Host header with an invalid port or address", async () => {
   test("is not answered with a server error, even if the request names a mirrored registry", async () => {
     for (const host of ["127.0.0.1:99999", "1.2.3.256"]) {
       const target = "/v2/team/app/tags/list?ns=elsewhere.example";
-      const { status } = await send(berth.port, "GET", target, { host });
+      const { status } = await sendExactly(berth.port, "GET", target, { host });
       assert.ok(status < 500, `${host}: ${status}`);
     }
   });
