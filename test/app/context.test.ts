@@ -5,7 +5,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
-import { configOf } from "../support/berth.ts";
+import { configOf } from "../support/settings.ts";
 import { emptyDatabaseSettings } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 

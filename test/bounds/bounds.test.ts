@@ -9,7 +9,8 @@ import { password } from "../support/closed.ts";
 import { everyRoute as routes } from "../support/route-table.ts";
 import type { Cost, Question, Reply } from "./server.ts";
 import type { World } from "./world.ts";
-import { keyOf, special, worstRequests, type WorstRequest } from "./worst-requests.ts";
+import { keyOf, type WorstRequest } from "./requests.ts";
+import { special, worstRequests } from "./worst-requests.ts";
 
 /** The limits for every request: milliseconds of the event loop, and bytes of memory. */
 const longestMs = 100;

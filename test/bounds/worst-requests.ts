@@ -1,103 +1,16 @@
-import * as z from "zod";
 import type { Route } from "../../src/http/route.ts";
-import { ociManifest } from "../support/berth.ts";
+import {
+  descriptor,
+  keyOf,
+  list,
+  manyWords,
+  pathOf,
+  usual,
+  withBody,
+  type Row,
+  type WorstRequest,
+} from "./requests.ts";
 import { ociIndex, type World } from "./world.ts";
-
-export interface WorstRequest {
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-}
-
-/** The most expensive requests that a client may send to a route. */
-type Row = (world: World, route: Route) => readonly WorstRequest[];
-
-export const keyOf = ({ method, path }: Route): string => `${method.toUpperCase()} ${path}`;
-
-const json = { "Content-Type": "application/json" };
-const list = (count: number, item: (at: number) => string): string =>
-  Array.from({ length: count }, (_, at) => item(at)).join(",");
-const descriptor = (at: number, rest = ""): string =>
-  `{"mediaType":"${ociManifest}","digest":"sha256:${at.toString(16).padStart(64, "0")}","size":1${rest}}`;
-
-/** The values for the parameters in the path of a route. */
-const parametersOf = (world: World): Readonly<Record<string, string>> => ({
-  name: "mia/big",
-  namespace: "mia",
-  repository: "big",
-  org: "team",
-  account: "mia",
-  tag: "z-index-1",
-  reference: "z-index-1",
-  digest: world.subject,
-  group: "team1",
-  team: "team1",
-  user: "user1",
-  id: "00000000-0000-0000-0000-000000000000",
-});
-
-function pathOf(world: World, { path }: Pick<Route, "path">): string {
-  const user = path.startsWith("/v2/users/:name") ? { name: "mia" } : {};
-  const mirror = path.includes("/mirrors/:namespace") ? { namespace: "docker.io" } : {};
-  const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user, ...mirror };
-  return path
-    .replace("*repository", "mia/big")
-    .replaceAll(/[:*](\w+)/g, (_, name: string) => values[name] ?? name);
-}
-
-/** A text of up to `length` characters with short words that are prefixes of many names. */
-const manyWords = (length: number): string => "a b c d m big t 1 ".repeat(length / 18).trim();
-
-/** Queries with all parameters of the route: with short values that match many rows, and with the longest values. */
-function queriesOf(route: Route): readonly string[] {
-  const schema = route.query;
-  if (schema === undefined) return [""];
-  const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as {
-    properties?: Record<string, { type?: string; maxLength?: number; enum?: string[] }>;
-  };
-  const filled = (textOf: (longest: number) => string): string => {
-    const query = new URLSearchParams();
-    for (const [name, { type, maxLength = 12_000, enum: allowed }] of Object.entries(properties)) {
-      if (["from", "to", "action", "actor", "role"].includes(name)) continue;
-      if (name === "page_size" || name === "n") query.set(name, "100");
-      else if (name === "page") query.set(name, "2");
-      else if (allowed !== undefined) query.set(name, allowed.at(-1) ?? "");
-      else if (type === "string" && name !== "last") query.set(name, textOf(maxLength));
-    }
-    return `?${query.toString()}`;
-  };
-  return ["?page_size=100", filled(() => "a"), filled(manyWords)];
-}
-
-const hostileBodies: readonly string[] = [
-  "[".repeat(250_000),
-  `[${list(120_000, () => "0")}]`,
-  `{${list(20_000, (at) => `"key${at}":0`)}}`,
-  `{"${"x".repeat(250_000)}":0}`,
-  ...["resources", "rules", "invitees", "immutable_tags_rules", "scopes"].map(
-    (field) => `{"${field}":[${list(80_000, () => "{}")}]}`,
-  ),
-];
-
-/** The largest queries of the route, a query with 4,000 unknown parameters, and bodies that are expensive to parse. */
-const usual: Row = (world, route) => {
-  const path = pathOf(world, route);
-  const unknown = `?${list(4_000, (at) => `k${at}=v`).replaceAll(",", "&")}`;
-  const queries = [...queriesOf(route), unknown].map((query) => ({ path: path + query }));
-  // The route is an older path of another route.
-  if ("legacy" in route && route.legacy) return queries.slice(0, 1);
-  if (!("body" in route) || route.body === undefined) return queries;
-  return hostileBodies.map((body) => ({ path, headers: json, body }));
-};
-
-const withBody =
-  (...bodies: readonly object[]): Row =>
-  (world, route) => [
-    ...usual(world, route),
-    ...bodies.map((body) => ({
-      ...{ path: pathOf(world, route), headers: json, body: JSON.stringify(body) },
-    })),
-  ];
 
 const index = (entries: string, rest = ""): string =>
   `{"schemaVersion":2,"mediaType":"${ociIndex}","manifests":[${entries}]${rest}}`;

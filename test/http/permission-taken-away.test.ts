@@ -8,17 +8,8 @@ import { isPostgresTested } from "../support/postgres.ts";
 import { everyRoute } from "../support/route-table.ts";
 import type { Tables } from "../support/tables.ts";
 import { waitUntil } from "../support/wait.ts";
-import {
-  bare,
-  berth,
-  join,
-  layer,
-  personal,
-  rows,
-  ways,
-  type Row,
-  type Way,
-} from "./mutating-requests.ts";
+import { bare, rows, type Row, type Way } from "./mutating-requests.ts";
+import { berth, join, layer, personal, ways } from "./mutating-world.ts";
 
 /*
  * Calls every mutating route and takes away the caller's permission during the request, at two points: the request has

@@ -10,9 +10,9 @@ import {
   pushImageParts,
   putManifest,
   startBerth,
-  type Settings,
   type TestBerth,
 } from "../support/berth.ts";
+import type { Settings } from "../support/settings.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";

@@ -2,34 +2,23 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
-import process from "node:process";
 import { after, describe } from "node:test";
 import supertest from "supertest";
 import { openCommandContext, type SharedServices } from "../../src/app/context.ts";
 import { databaseFile } from "../../src/app/data-folder.ts";
 import { openServerApp, type ServerApp } from "../../src/app/server-app.ts";
-import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { startWriter } from "../../src/database/sqlite/writer.ts";
 import { digestOf, type Digest, type DigestAlgorithm } from "../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
-import sqliteOnly from "../sqlite-only.json" with { type: "json" };
-import { databaseSettings } from "./database.ts";
-import { isPostgresTested, tablesAt } from "./postgres.ts";
-import { sqliteFileTables, type Tables } from "./tables.ts";
+import { isPostgresTested } from "./postgres.ts";
+import { configOf, kindsOfDrivers, tablesFor, type Settings } from "./settings.ts";
+import type { Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { isReplicated, openTwoReplicas } from "./two-replicas.ts";
 import { temporaryFolder } from "./temporary.ts";
-
-export type Settings = Readonly<Record<string, string>>;
-
-/** The S3 settings of `npm run s3`; `undefined` in `npm test`. */
-export function s3Settings(): readonly Settings[] | undefined {
-  const given = process.env["BERTH_TEST_S3"];
-  return given === undefined ? undefined : [JSON.parse(given) as Settings];
-}
 
 /** A Berth in this process on a free port of 127.0.0.1, assembled as by `berth serve --open`. */
 export interface TestBerth {
@@ -45,27 +34,6 @@ export interface TestBerth {
   restart(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** The configuration of a Berth on a data folder, with a database of the kind that is tested. */
-export async function configOf(
-  data: string,
-  settings: Settings = {},
-  { onSqlite = "database.url" in settings }: { readonly onSqlite?: boolean | undefined } = {},
-): Promise<Config> {
-  const flags = { data, ...(onSqlite ? {} : await databaseSettings(data)), ...settings };
-  const loaded = await loadConfig({ flags, env: {} });
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  // The port of a test is not known yet, and URLs in answers have the host of the request without publicUrl.
-  return {
-    ...loaded.config,
-    publicUrl: "publicUrl" in settings ? loaded.config.publicUrl : undefined,
-  };
-}
-
-const tablesFor = (config: Config): Tables =>
-  config.database.url === undefined
-    ? sqliteFileTables(databaseFile(config))
-    : tablesAt(config.database.url);
 
 /**
  * @param options.beside opens a second process on the database of a running server, as a worker does
@@ -156,20 +124,6 @@ function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
   return Object.assign(Object.create(api) as TestBerth["api"], { get });
 }
 
-/** The storage drivers of the tests. */
-export const drivers: Readonly<Record<string, Settings>> = Object.fromEntries(
-  ["filesystem", "memory"]
-    .filter((driver) => !isPostgresTested || !(driver in sqliteOnly.drivers))
-    .map((driver) => [driver, { "storage.driver": driver }]),
-);
-
-const kindsOfDrivers = (): Readonly<Record<string, Settings>> => {
-  const given = s3Settings();
-  if (given === undefined) return drivers;
-  return Object.fromEntries(
-    given.map((settings) => [Object.values(settings)[0] ?? "s3", settings]),
-  );
-};
 const shared: Readonly<Record<string, Settings>> = { "two processes": { workers: "2" } };
 
 /** {@link describeApi}, plus a run with two processes on one folder that answer requests alternately. */

@@ -6,7 +6,8 @@ import { createPasswords } from "../../src/auth/passwords.ts";
 import { openKeyStore } from "../../src/app/database.ts";
 import type { SigningKey } from "../../src/auth/signing-keys/key.ts";
 import { hashTokenSecret, generateTokenSecret } from "../../src/auth/tokens/secret.ts";
-import { pushImageParts, putManifest, startBerth, type Settings, type TestBerth } from "./berth.ts";
+import { pushImageParts, putManifest, startBerth, type TestBerth } from "./berth.ts";
+import type { Settings } from "./settings.ts";
 import { openDatabaseOf } from "./database.ts";
 import { temporaryFolder } from "./temporary.ts";
 

@@ -9,9 +9,9 @@ import {
   pushImageParts,
   putManifest,
   startBerth,
-  type Settings,
   type TestBerth,
 } from "../../support/berth.ts";
+import type { Settings } from "../../support/settings.ts";
 import { createTestSchema, isPostgresTested, tablesAt } from "../../support/postgres.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth } from "../support.ts";

@@ -5,13 +5,8 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { pattern } from "../../storage/bytes.ts";
-import {
-  collect,
-  pushBlob,
-  startBerth,
-  type Settings,
-  type TestBerth,
-} from "../../support/berth.ts";
+import { collect, pushBlob, startBerth, type TestBerth } from "../../support/berth.ts";
+import type { Settings } from "../../support/settings.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
 import { s3SettingsOf } from "../../support/s3/settings.ts";
 import { startS3Stub, type S3Stub } from "../../support/s3/stub.ts";

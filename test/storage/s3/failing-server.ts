@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach } from "node:test";
 import { createS3Store } from "../../../storage/s3/store.ts";
-import { startS3Stub, type Fault, type Operation, type S3Stub } from "../../support/s3/stub.ts";
+import type { Operation } from "../../support/s3/requests.ts";
+import { startS3Stub, type Fault, type S3Stub } from "../../support/s3/stub.ts";
 import { chunks, read } from "../bytes.ts";
 import { impatience, settingsFor } from "./settings.ts";
 

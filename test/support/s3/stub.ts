@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { receive, send, type Pace } from "./body.ts";
 import { Refusal, StubBucket } from "./bucket.ts";
+import { metadataOf, operationOf, type StubRequest } from "./requests.ts";
 import {
   completedXml,
   createdXml,
@@ -14,28 +15,6 @@ import {
   pageOf,
   uploadsXml,
 } from "./xml.ts";
-
-export type Operation =
-  | "head-bucket"
-  | "list"
-  | "list-uploads"
-  | "create"
-  | "part"
-  | "complete"
-  | "abort"
-  | "put"
-  | "get"
-  | "head"
-  | "delete";
-
-/** A parsed request to the stub. */
-export interface StubRequest {
-  readonly operation: Operation;
-  readonly key: string;
-  readonly partNumber: number;
-  /** Whether the query has the signature, and not a header. */
-  readonly isSignedUrl: boolean;
-}
 
 /** A fault that the stub applies to a request. */
 export interface Fault extends Pace {
@@ -225,30 +204,3 @@ const xml = (text: string): Reply => ({
   headers: { "content-type": "application/xml" },
   bytes: Buffer.from(text),
 });
-
-function operationOf(method: string, key: string, query: URLSearchParams): Operation {
-  if (key === "") {
-    if (method === "HEAD") return "head-bucket";
-    return query.has("uploads") ? "list-uploads" : "list";
-  }
-  switch (method) {
-    case "PUT":
-      return query.has("partNumber") ? "part" : "put";
-    case "POST":
-      return query.has("uploads") ? "create" : "complete";
-    case "DELETE":
-      return query.has("uploadId") ? "abort" : "delete";
-    case "HEAD":
-      return "head";
-    default:
-      return "get";
-  }
-}
-
-function metadataOf({ headers }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      name.startsWith("x-amz-meta-") && typeof value === "string" ? [[name, value]] : [],
-    ),
-  );
-}

@@ -1,0 +1,71 @@
+import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secret.ts";
+import { pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
+import { startClosedBerth } from "../support/closed.ts";
+
+/*
+ * A server with one organisation, its owner eve and the administrator adam, and the ways in which they lose permissions.
+ */
+
+// With PostgreSQL a pool of 3 has one connection for commands.
+const mirror = { namespace: "docker.io", upstream: "https://127.0.0.1:9", visibility: "public" };
+export const berth = await startClosedBerth({
+  "database.pool": "3",
+  mirrors: JSON.stringify([{ ...mirror, schedule: [{ image: "library/app" }] }]),
+});
+for (const name of ["ann", "mia", "tom", "eve"]) await berth.addUser(name);
+await berth.addUser("adam", { is_admin: 1 });
+const team = await berth.addOrganisation("team", "ann");
+const { tables } = berth;
+const eve = Number(await tables.value("SELECT id FROM accounts WHERE name = 'eve'"));
+export const join = `INSERT INTO members SELECT ${team}, id, 'owner', 0 FROM accounts WHERE name = 'eve'`;
+await tables.exec(`${join};
+  INSERT INTO members SELECT ${team}, id, 'member', 0 FROM accounts WHERE name = 'mia';
+  INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, ${team}, 'devs', 0);
+  INSERT INTO team_members SELECT 1, id, 0 FROM accounts WHERE name = 'mia';
+  INSERT INTO accounts (name, kind, created_at) VALUES ('other', 'organisation', 0);
+  INSERT INTO invites SELECT 'for-eve', id, ${eve}, NULL, 'member', 'root', 0 FROM accounts WHERE name = 'other';
+  INSERT INTO invites SELECT 'for-tom', ${team}, id, NULL, 'member', 'ann', 0 FROM accounts WHERE name = 'tom'`);
+export const personal = generateTokenSecret("personal");
+const ofEve = { id: "of-eve", account_id: eve, secret_hash: hashTokenSecret(personal) };
+const ofTeam = { id: "of-team", account_id: team, secret_hash: "no hash", resources: "[]" };
+for (const token of [
+  { ...ofEve, scopes: '["repo:admin"]' },
+  { ...ofTeam, scopes: "[]" },
+])
+  await tables.insert("access_tokens", { ...token, label: "x", created_at: 0 });
+
+await tables.insert("browser_sessions", {
+  ...{ id: "of-eve", account_id: eve, secret_hash: "no hash" },
+  ...{ password_at: 0, started_at: 0, seen_at: 0 },
+});
+
+const ann = berth.as("ann");
+export const { manifest, layer } = await pushImageParts(ann, "team/app");
+for (const annotations of [{}, { a: "b" }]) {
+  const image = { ...(JSON.parse(manifest.toString()) as object), annotations };
+  await putManifest(ann, "team/app", "1", image).expect(201);
+}
+export const spare = await pushBlob(ann, "team/app", "spare");
+await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHERE name = 'team/app';
+  INSERT INTO team_permissions SELECT 1, id, 'read' FROM repositories WHERE name = 'team/app';
+  INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
+    WHERE repositories.name = 'team/app' AND accounts.name = 'mia';
+  INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('eve', 5000000, 0);
+  INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
+    VALUES ('running', 'sync', '', 0, 'adam', 'running', 0, 0)`);
+
+export const ways = {
+  "the account is disabled": [
+    "UPDATE accounts SET disabled = 1 WHERE name = 'eve'",
+    "UPDATE accounts SET disabled = 0 WHERE name = 'eve'",
+  ],
+  "the member is dismissed": [`DELETE FROM members WHERE user_id = ${eve}`, join],
+  "the access token is revoked": [
+    "UPDATE access_tokens SET is_active = 0 WHERE id = 'of-eve'",
+    "UPDATE access_tokens SET is_active = 1 WHERE id = 'of-eve'",
+  ],
+  "the administrator is demoted": [
+    "UPDATE accounts SET is_admin = 0 WHERE name = 'adam'",
+    "UPDATE accounts SET is_admin = 1 WHERE name = 'adam'",
+  ],
+} as const;
