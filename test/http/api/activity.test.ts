@@ -101,6 +101,13 @@ describe("the activity of a repository", async () => {
     for (const name of ["tom", "ann"])
       assert.ok(rowsOf(await get(name)).every(({ address }) => address === null));
     assert.equal(rowsOf(await get("root")).at(-1)?.address, "127.0.0.1");
+    for (const [scope, address] of [
+      ["repo:admin", "127.0.0.1"],
+      ["repo:read", null],
+    ] as const) {
+      const root = await hubAs(berth, "root", await berth.addPersonalToken("root", scope));
+      assert.equal(rowsOf(await root("get", `${api}/activity`)).at(-1)?.address, address, scope);
+    }
     assert.equal((await get("eve")).status, 404);
     assert.equal((await (await hubAs(berth))("get", `${api}/activity`)).status, 404);
   });

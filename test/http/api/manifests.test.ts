@@ -195,6 +195,50 @@ describe("GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST", () => {
     assert.deepEqual([seen.config, seen.config_problem, seen.step_count], [null, null, 2]);
   });
 
+  test("does not tell what only other repositories have", async () => {
+    const { image, foreign } = await pushImage(JSON.stringify({ own: true }));
+    const secret = await pushImageParts(berth.as("mia"), "mia/secret", { layer: "elsewhere" });
+    await putManifest(berth.as("mia"), "mia/secret", "1", secret.manifest).expect(201);
+    assert.equal(secret.layer, foreign);
+    const isHere = (await inspect(image)).steps.map(({ layer }) => layer?.is_here);
+    assert.deepEqual(isHere, [true, false]);
+    const blob = await pushBlob(ann, "ann/app", "of both");
+    await pushBlob(berth.as("mia"), "mia/secret", "of both");
+    const entry = { mediaType: layerType, digest: blob, size: 7 };
+    const index = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [entry] }),
+    );
+    await putManifest(ann, "ann/app", "of-both", index, ociIndex).expect(201);
+    await berth.exec(`DELETE FROM blob_links
+      WHERE blob_id = (SELECT id FROM blobs WHERE digest = '${blob}')
+        AND repository_id = (SELECT id FROM repositories WHERE name = 'ann/app')`);
+    const { children } = await inspect(digestOf(index));
+    assert.deepEqual(
+      children.map(({ is_here }) => is_here),
+      [false],
+    );
+    for (const rest of ["", "/sharing"])
+      await ann.api.get(`${root}/ann/app/-/manifests/${secret.digest}${rest}`).expect(404);
+  });
+
+  test("needs an access token that may pull, as the manifest itself", async () => {
+    await berth.addOrganisation("team", "ann");
+    const image = await pushImageParts(ann, "team/app");
+    await putManifest(ann, "team/app", "1", image.manifest).expect(201);
+    const robotWith = async (scope: string) =>
+      berth.as(
+        "team",
+        await berth.addRobot("team", [{ type: "TYPE_REPO", path: "team/*", scopes: [scope] }]),
+      );
+    const ofTags = await robotWith("scope-tag-read");
+    await ofTags.api.get(`${root}/team/app/-/tags/1`).expect(200);
+    const path = `${root}/team/app/-/manifests/${image.digest}`;
+    for (const rest of ["", "/sharing"]) {
+      await ofTags.api.get(path + rest).expect(403);
+      await (await robotWith("scope-image-pull")).api.get(path + rest).expect(200);
+    }
+  });
+
   test("is 404 for a missing manifest and a hidden repository, and 400 for an invalid digest", async () => {
     const { image } = await pushImage("{}");
     const missing = digestOf(Buffer.from("missing"));

@@ -136,15 +136,17 @@ describe("GET /api/berth/v1/repositories/NAME/-/tags", () => {
   test("a referrer with the type of a signature counts as one, and an SBOM does not", async () => {
     const { digest, manifest } = await pushImage("ann/signed", "1", "signed");
     const subject = { mediaType: ociImage, digest, size: manifest.length };
-    const push = async (artifactType: string) => {
-      const { manifest: empty } = await pushImageParts(ann, "ann/signed", { layer: artifactType });
+    const push = async (artifactType: string, repository = "ann/signed") => {
+      const { manifest: empty } = await pushImageParts(ann, repository, { layer: artifactType });
       const fields = JSON.parse(empty.toString("utf8")) as object;
       const text = Buffer.from(JSON.stringify({ ...fields, subject, artifactType }));
-      await putManifest(ann, "ann/signed", `r-${artifactType.length}`, text).expect(201);
+      await putManifest(ann, repository, `r-${artifactType.length}`, text).expect(201);
     };
     const isSigned = async () => (await list("ann/signed", "filter=1")).results[0]?.is_signed;
     await push("application/spdx+json");
     assert.equal(await isSigned(), false);
+    await push("application/vnd.cncf.notary.signature", "ann/signed-elsewhere");
+    assert.equal(await isSigned(), false, "the signature is in another repository");
     await push("application/vnd.cncf.notary.signature");
     assert.equal(await isSigned(), true);
   });

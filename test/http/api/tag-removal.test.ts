@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { DeletedTagsAnswer, TagAnswer, TagDiffAnswer } from "../../../src/api/tags.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
+import { waitUntil } from "../../support/wait.ts";
 
 const root = "/api/berth/v1/repositories";
 const ociIndex = "application/vnd.oci.image.index.v1+json";
@@ -73,6 +74,31 @@ describe("the bytes that a deletion of a tag frees", () => {
     assert.equal(await freesOf("ann/signed", "1"), expected - "signed layer".length);
   });
 
+  test("do not depend on repositories that the caller may not read", async () => {
+    const image = await pushImage("ann/hidden", "", "also in a private repository");
+    const entry = { mediaType: ociImage, digest: image.digest, size: image.manifest.length };
+    const index = { schemaVersion: 2, mediaType: ociIndex, manifests: [entry] };
+    await putManifest(ann, "ann/hidden", "1", index, ociIndex).expect(201);
+    const mia = berth.as("mia");
+    const same = await pushImageParts(mia, "mia/private", {
+      ...{ layer: "also in a private repository" },
+      config: { layer: "also in a private repository" },
+    });
+    await putManifest(mia, "mia/private", same.digest, same.manifest).expect(201);
+    await putManifest(mia, "mia/private", "1", index, ociIndex).expect(201);
+    assert.equal(same.digest, image.digest);
+    assert.equal(await freesOf("ann/hidden", "1"), image.bytes);
+  });
+
+  test("are none where the collector keeps manifests without a tag", async () => {
+    const keeping = await startClosedBerth();
+    await keeping.addUser("ann");
+    await keeping.pushImage("ann/app", "ann", "private");
+    const path = `${root}/ann/app/-/tags/1?frees=true`;
+    const { body } = await keeping.as("ann").api.get(path).expect(200);
+    assert.equal((body as TagAnswer).frees, 0);
+  });
+
   test("are none for a tag with an alias", async () => {
     const { manifest } = await pushImage("ann/alias", "1", "alias");
     await putManifest(ann, "ann/alias", "latest", manifest).expect(201);
@@ -109,7 +135,13 @@ describe("POST /api/berth/v1/repositories/NAME/-/tag-deletions", () => {
     assert.deepEqual([outcomes(none), none.frees], [[], 0]);
     const used = await remove("ann/some", { ...selection, unused_for: 20, dry_run: true });
     assert.deepEqual(outcomes(used), []);
-    assert.deepEqual(outcomes(await remove("ann/some", selection)), outcomes(dry));
+    await ann.api.get("/v2/ann/some/manifests/1.0").expect(200);
+    await waitUntil("the pull is counted", async () => {
+      const found = await remove("ann/some", { ...selection, dry_run: true });
+      return outcomes(found).join() === "1.1 deleted";
+    });
+    await remove("ann/some", { tags: ["1.0"] });
+    assert.deepEqual(outcomes(await remove("ann/some", selection)), ["1.1 deleted"]);
     const { body } = await ann.api.get(`${root}/ann/some/-/tags`).expect(200);
     assert.equal((body as { count: number }).count, 3);
   });
@@ -154,6 +186,41 @@ describe("POST /api/berth/v1/repositories/NAME/-/tag-deletions", () => {
     const deleted = second.results.filter(({ outcome }) => outcome === "deleted");
     assert.deepEqual([deleted.length, second.more, second.immutable], [82, false, 20]);
     assert.deepEqual((await remove("ann/many", selection)).selected, 20);
+  });
+
+  test("deletes 1,000 of the matching tags, the oldest first, and says whether there are more", async () => {
+    await pushImage("ann/thousand", "newest", "thousand");
+    const rows = Array.from(
+      { length: 1_001 },
+      (_, at) =>
+        `((SELECT id FROM repositories WHERE name = 'ann/thousand'), 't${at}',
+          (SELECT manifest_id FROM tags WHERE name = 'newest'), ${at})`,
+    );
+    await berth.exec(
+      `INSERT INTO tags (repository_id, name, manifest_id, updated_at) VALUES ${rows.join(",")}`,
+    );
+    const first = await remove("ann/thousand", { matching: "t.*", dry_run: true });
+    assert.deepEqual([first.results.length, first.more], [1_000, true]);
+    const exact = await remove("ann/thousand", { matching: "t.*", keep: 1 });
+    assert.deepEqual([exact.results.length, exact.more], [1_000, false]);
+    const { body } = await ann.api.get("/v2/ann/thousand/tags/list").expect(200);
+    assert.deepEqual((body as { tags: string[] }).tags, ["newest", "t1000"]);
+  });
+
+  test("leaves the manifests to the collector", async () => {
+    await berth.addUser("root", { is_admin: 1 });
+    const { digest } = await pushImage("ann/collected", "1", "collected");
+    await remove("ann/collected", { tags: ["1"] });
+    const path = `/v2/ann/collected/manifests/${digest}`;
+    await ann.api.get(path).expect(200);
+    await berth.exec(
+      "UPDATE manifest_reviews SET due_at = 0; UPDATE manifests SET leased_until = 0",
+    );
+    await berth.as("root").api.post("/api/berth/v1/admin/gc").send({ now: true }).expect(202);
+    await waitUntil(
+      "the manifest is deleted",
+      async () => (await ann.api.get(path)).status === 404,
+    );
   });
 
   test("rejects both or neither of tags and matching, invalid expressions, and other accounts", async () => {
