@@ -50,3 +50,5 @@ export const deletedTagsAtMost = 1_000;
 export const addedRepositoriesAtMost = 10_000;
 /** Namespaces in one search. */
 export const searchedNamespacesAtMost = 100;
+/** Values of each facet of a search. */
+export const facetValuesAtMost = 50;

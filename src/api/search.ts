@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { flag, pageSchema, pageFields, time, words } from "./fields.ts";
-import { searchedNamespacesAtMost } from "./limits.ts";
+import { facetValuesAtMost, searchedNamespacesAtMost } from "./limits.ts";
 import { repositoryFields } from "./repositories.ts";
 
 /* The searches: three of Docker Hub (`hub…`), `docker search` (v1), and Berth's own. */
@@ -141,6 +141,36 @@ export const searchQuery = z.object({
   where: z
     .preprocess((given) => given || undefined, z.enum(["hosted", "mirrored"]).optional())
     .describe("Only repositories outside, or inside, the namespaces of mirrors"),
+  facets: flag.describe("Whether the answer counts the repositories for each value of a filter"),
 });
-export const searchResultSchema = z.object({ ...repositoryFields, is_official: z.boolean() });
+export const searchResultSchema = z.object({
+  ...repositoryFields,
+  is_official: z.boolean(),
+  matched: z
+    .enum(["name", "description", "readme"])
+    .nullable()
+    .describe(
+      "Where the words are: all in the name, all in name and description, or some only in the README. null: no words",
+    ),
+});
 export type SearchResultAnswer = z.output<typeof searchResultSchema>;
+
+const facetCounts = z
+  .array(z.object({ value: z.string(), count: z.int() }))
+  .max(facetValuesAtMost)
+  .nullable()
+  .describe("The most frequent values first; null: 10,000 repositories or more, not counted");
+export const searchFacetsSchema = z.object({
+  os: facetCounts,
+  os_version: facetCounts.describe(
+    "As facet os; all builds of one Windows release are one value, such as 10.0.20348*",
+  ),
+  architecture: facetCounts,
+  type: facetCounts,
+});
+export const searchSchema = pageSchema(searchResultSchema).extend({
+  facets: searchFacetsSchema
+    .optional()
+    .describe("With facets=true. The filter of a facet does not restrict its own counts"),
+});
+export type SearchAnswer = z.output<typeof searchSchema>;

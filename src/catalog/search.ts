@@ -1,9 +1,11 @@
 import type { VisibilityFilter } from "../auth/visibility.ts";
+import type { YieldingWork } from "../concurrency/yielding-work.ts";
 import type { Database } from "../database/contract.ts";
 import type { FoundRepository, SearchMeasures } from "../database/catalog/search.ts";
 import type { Facet } from "../database/catalog/search-index.ts";
 import { defaultNamespace, namespaceOf, parseRepositoryName } from "../oci/name.ts";
 import type { RepositoryName } from "../oci/name.ts";
+import { countFacets, type FacetCounts } from "./facet-counts.ts";
 import type { PullCount, PullCounts } from "./pull-counters.ts";
 
 export interface SearchRequest {
@@ -36,6 +38,11 @@ export interface SearchResult {
   readonly architectures: readonly string[];
   readonly osVersions: readonly string[];
   readonly types: readonly string[];
+  /**
+   * Where the words of the search are: all in the name, all in name and description, or some of them only in the README.
+   * `undefined`: the search has no words.
+   */
+  readonly matched: "name" | "description" | "readme" | undefined;
 }
 
 export interface SearchResults {
@@ -61,16 +68,19 @@ export function createSearch(parts: {
   readonly counts: PullCounts;
 }) {
   const { database, counts } = parts;
-  const resultsOf = async (found: readonly FoundRepository[]): Promise<readonly SearchResult[]> => {
+  const resultsOf = async (
+    found: readonly FoundRepository[],
+    words: readonly string[],
+  ): Promise<readonly SearchResult[]> => {
     const counted = await counts.of(found);
-    return found.map((item) => resultOf(item, counted.get(item.name)));
+    return found.map((item) => resultOf(item, counted.get(item.name), words));
   };
   return {
     async find({ text, ...request }: SearchRequest): Promise<SearchResults> {
       const terms = termsOf(text);
       if (terms === undefined) return { results: [], total: 0 };
       const { items, total } = await database.search.find({ ...request, ...terms, countAtMost });
-      return { results: await resultsOf(items), total };
+      return { results: await resultsOf(items, terms.words), total };
     },
 
     /** Sorts the 1,000 best matches by `measure`, descending unless `ascending`, and returns one page. */
@@ -92,7 +102,19 @@ export function createSearch(parts: {
         .toSorted((a, b) => sign * (a.value - b.value))
         .slice(offset, offset + limit)
         .map(({ id }) => id);
-      return { results: await resultsOf(await database.search.describe(ids)), total };
+      const found = await database.search.describe(ids);
+      return { results: await resultsOf(found, terms.words), total };
+    },
+
+    /** Counts the values of each facet among the matches; `null` for a facet with 10,000 matches or more. */
+    async countFacets(
+      { text, ...filter }: Omit<SearchRequest, "offset" | "limit">,
+      work: YieldingWork,
+    ): Promise<FacetCounts> {
+      const terms = termsOf(text);
+      if (terms === undefined) return { os: [], os_version: [], architecture: [], type: [] };
+      const { words } = terms;
+      return countFacets(database.search, { ...filter, words }, countAtMost, work);
     },
 
     /** Whether any repository is visible. */
@@ -109,16 +131,41 @@ function termsOf(text: string) {
   return { words, exact: nameIn(text) };
 }
 
-/** Splits a text into at most 16 words, like the index does. The index also folds case and accents. */
+/** At most 16 words of a search text. */
 function wordsOf(text: string): readonly string[] {
+  const cut = split(text).map((word) => Array.from(word).slice(0, longestWord).join(""));
+  return [...new Set(cut)].slice(0, wordsAtMost);
+}
+
+/** Splits a text into words, like the index does. The index also folds case and accents. */
+function split(text: string): readonly string[] {
   const bare = text
     .normalize("NFC")
     .replaceAll(/[\u0300-\u036f]/g, "")
     .toLowerCase();
   // In SQLite's older Unicode tables the New Tai Lue signs (U+19B0 to U+19C9) are not letters, so they separate words.
-  const words = bare.split(/[^\p{L}\p{N}\p{Co}]+|[\u19b0-\u19c9]+/u).filter((word) => word !== "");
-  const cut = words.map((word) => Array.from(word).slice(0, longestWord).join(""));
-  return [...new Set(cut)].slice(0, wordsAtMost);
+  return bare.split(/[^\p{L}\p{N}\p{Co}]+|[\u19b0-\u19c9]+/u).filter((word) => word !== "");
+}
+
+/** A word without case and accents. */
+const fold = (word: string): string =>
+  word
+    .normalize("NFD")
+    .replaceAll(/\p{M}+/gu, "")
+    .toUpperCase();
+
+function matchedIn(
+  words: readonly string[],
+  { name, description }: FoundRepository,
+): SearchResult["matched"] {
+  if (words.length === 0) return undefined;
+  const wanted = words.map(fold);
+  const areAllIn = (text: string): boolean => {
+    const held = split(text).map(fold);
+    return wanted.every((word) => held.some((one) => one.startsWith(word)));
+  };
+  if (areAllIn(name)) return "name";
+  return areAllIn(`${name} ${description}`) ? "description" : "readme";
 }
 
 function nameIn(text: string): RepositoryName | undefined {
@@ -129,7 +176,11 @@ function nameIn(text: string): RepositoryName | undefined {
   }
 }
 
-function resultOf(found: FoundRepository, count: PullCount | undefined): SearchResult {
+function resultOf(
+  found: FoundRepository,
+  count: PullCount | undefined,
+  words: readonly string[],
+): SearchResult {
   const { name, visibility, facets, description, stars, createdAtMs, updatedAtMs } = found;
   const isOfficial = namespaceOf(name) === defaultNamespace;
   const valuesOf = (wanted: Facet): readonly string[] =>
@@ -149,6 +200,7 @@ function resultOf(found: FoundRepository, count: PullCount | undefined): SearchR
     architectures: valuesOf("architecture"),
     osVersions: valuesOf("os_version"),
     types: valuesOf("type"),
+    matched: matchedIn(words, found),
   };
 }
 

@@ -167,9 +167,16 @@ async function writePeople(berth: ClosedBerth, mia: number, team: number): Promi
 }
 
 async function writeRepositories(berth: ClosedBerth, mia: number): Promise<void> {
+  // As many values of each facet as a repository can have. The index gets its documents again at once at the end.
+  const faceted = "SELECT id FROM repositories WHERE name LIKE 'mia/aa-%' ORDER BY id LIMIT 1000";
   await berth.exec(`
     ${numbers(4_000)} INSERT INTO repositories (name, namespace, created_at, updated_at, visibility)
       SELECT 'mia/aa-bb-cc-dd-' || n, 'mia', n, n, iif(n % 2, 'public', 'private') FROM numbers;
+    DELETE FROM search_documents WHERE repository_id IN (${faceted});
+    ${numbers(100)} INSERT INTO repository_facets (repository_id, facet, value, uses)
+      SELECT id, facet, '10.0.' || (10000 + (id * 100 + n) % 90000) || '.' || id, 1 FROM (${faceted}), numbers,
+        (SELECT 'os' AS facet UNION SELECT 'os_version' UNION SELECT 'architecture' UNION SELECT 'type');
+    INSERT INTO search_documents (repository_id, is_official) SELECT id, 0 FROM (${faceted});
     INSERT INTO stars SELECT ${mia}, id, 0 FROM repositories LIMIT 4000;
     UPDATE repositories SET visibility = 'public' WHERE name = 'mia/big';
     INSERT INTO team_permissions SELECT teams.id, repositories.id, 'write' FROM teams, repositories

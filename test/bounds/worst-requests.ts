@@ -162,6 +162,8 @@ const searches: Row = (world, route) =>
     `&os_version=*,${"1".repeat(12_000)}*,${"1".repeat(12_000)}`,
     `&namespace=mia,${list(99, (at) => `${"n".repeat(20)}${at}`)}&where=hosted`,
     `&namespace=${"n".repeat(12_000)}&where=mirrored`,
+    "&facets=true",
+    `&facets=true&query=a b c d&os=${list(3_000, (at) => `linux${at}`)}&os_version=*&architecture=${list(2_000, (at) => at.toString(36))}&type=image`,
   ].map((query) => ({ path: encodeURI(`${pathOf(world, route)}?page_size=100${query}`) }));
 
 const once: Row = (world, route) => [{ path: pathOf(world, route) }];

@@ -34,7 +34,7 @@ describe("a reader without an account", () => {
     await page.keyboard.press("Enter");
     await page.waitForURL("**/search?q=paym");
     await page.getByRole("heading", { name: /1 repository for/ }).waitFor();
-    await page.getByRole("checkbox", { name: "Windows", exact: true }).check();
+    await page.getByRole("checkbox", { name: /^Windows/ }).check();
     await page.waitForURL("**/search?q=paym&os=windows");
     await check();
     await page.getByRole("link", { name: "admin/payments" }).click();
@@ -42,7 +42,27 @@ describe("a reader without an account", () => {
     await page.getByRole("heading", { name: "Payments", exact: true }).waitFor();
     await check();
     await page.goBack();
-    assert.ok(await page.getByRole("checkbox", { name: "Windows", exact: true }).isChecked());
+    assert.ok(await page.getByRole("checkbox", { name: /^Windows/ }).isChecked());
+  });
+
+  test("sees how many repositories each filter has, and where a search found its words", async (t) => {
+    const { page, open, check } = await visit(server.url, t);
+    await open("/search?q=cards");
+    const row = page.getByRole("listitem").filter({ hasText: "admin/payments" });
+    await row.getByText("Found in the README.").waitFor();
+    const windows = page.locator("aside label", { hasText: /^Windows/ });
+    assert.equal(await windows.locator(".n").textContent(), "1");
+    assert.equal(await page.locator("aside label", { hasText: "Server 2022" }).count(), 1);
+    await check();
+    await open("/search?q=card");
+    await row.getByText("Found in the description.").waitFor();
+    await open("/search?q=pay");
+    await row.waitFor();
+    assert.equal(await page.getByText("Found in").count(), 0);
+    await windows.click();
+    await page.waitForURL("**/search?q=pay&os=windows");
+    const linux = page.locator("aside label", { hasText: /^Linux/ });
+    assert.equal(await linux.locator(".n").textContent(), "1");
   });
 
   test("sees the rows of a page without a request after the HTML", async (t) => {

@@ -1,8 +1,9 @@
 import { useRef } from "preact/hooks";
+import type { SearchAnswer } from "../../src/api/search.ts";
 import { searchCall, searchPageSize } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
 import { windowsRelease } from "../format.ts";
-import { Filters, labelOf, type Found } from "../parts/facets.tsx";
+import { Filters, labelOf } from "../parts/facets.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Pager } from "../parts/pager.tsx";
 import { RepositoryList } from "../parts/repository-list.tsx";
@@ -76,16 +77,19 @@ function Nothing({ text }: { readonly text: string }) {
 export function Page() {
   const { url } = usePlace();
   const call = searchCall(url.searchParams);
-  const answer = useAnswer<Found>(call, { live: true });
+  const answer = useAnswer<SearchAnswer>(call, { live: true });
   const dialog = useRef<HTMLDialogElement>(null);
   const text = url.searchParams.get("q") ?? "";
   const page = Number(url.searchParams.get("page") ?? "1");
   const { data } = answer;
+  // While the next answer loads, the filters stay as they are.
+  const shown = useRef(data);
+  shown.current = data ?? shown.current;
   return (
     <main id="main" class="wrap">
       <div class="with-filters">
         <aside aria-label={explore.filtersLabel}>
-          <Filters found={data} />
+          <Filters found={shown.current} />
         </aside>
         <div>
           <div class="list-head">
@@ -141,7 +145,7 @@ export function Page() {
       </div>
       <dialog ref={dialog} aria-label={explore.filtersLabel}>
         <div class="dialog">
-          <Filters found={data} />
+          <Filters found={shown.current} />
           <button type="button" class="btn primary" onClick={() => dialog.current?.close()}>
             {explore.done}
           </button>

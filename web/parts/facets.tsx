@@ -1,23 +1,14 @@
 import type { ComponentChildren } from "preact";
+import type { SearchAnswer } from "../../src/api/search.ts";
 import { buildOf, count, osName, windowsRelease } from "../format.ts";
 import { setQuery, usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { explore } from "../words/explore.ts";
-import type { SearchHit } from "./repository-list.tsx";
 
-interface FacetCount {
-  readonly value: string;
-  readonly count: number;
-}
-/** An answer of the search. */
-export interface Found {
-  readonly count: number;
-  readonly results: readonly SearchHit[];
-  readonly facets?: Readonly<Record<string, readonly FacetCount[]>> | null;
-}
+type CountedFilter = keyof NonNullable<SearchAnswer["facets"]>;
 
-/** The values of each filter while the search does not count them. */
-const known: Readonly<Record<string, readonly string[]>> = {
+/** The values of each filter if there are too many repositories to count. */
+const known: Readonly<Record<CountedFilter, readonly string[]>> = {
   os: ["linux", "windows"],
   os_version: ["10.0.26100*", "10.0.20348*", "10.0.17763*"],
   architecture: ["amd64", "arm64", "arm"],
@@ -33,6 +24,7 @@ export const labelOf = (filter: string, value: string): ComponentChildren => {
   if (filter === "namespace") return explore.namespace(value);
   if (filter !== "os_version") return value;
   const version = value.replace("*", "");
+  if (windowsRelease(version) === buildOf(version)) return version;
   return (
     <>
       {explore.server(windowsRelease(version))} <span class="sub">{buildOf(version)}</span>
@@ -40,33 +32,24 @@ export const labelOf = (filter: string, value: string): ComponentChildren => {
   );
 };
 
-/** Builds of one release of Windows Server are one filter. */
-function byRelease(counts: readonly FacetCount[]): readonly FacetCount[] {
-  const releases = new Map<string, number>();
-  for (const { value, count: found } of counts) {
-    const key = `10.0.${buildOf(value)}*`;
-    releases.set(key, (releases.get(key) ?? 0) + found);
-  }
-  return [...releases].map(([value, found]) => ({ value, count: found }));
-}
-
 function Facet({
   title,
   filter,
   found,
 }: {
   readonly title: string;
-  readonly filter: string;
-  readonly found: Found | undefined;
+  readonly filter: CountedFilter;
+  readonly found: SearchAnswer | undefined;
 }) {
   const { url } = usePlace();
   const chosen = url.searchParams.getAll(filter);
   const counted = found?.facets?.[filter];
-  const counts = counted && (filter === "os_version" ? byRelease(counted) : counted);
-  const values = [
-    ...new Set([...(counts?.map(({ value }) => value) ?? known[filter] ?? []), ...chosen]),
-  ].filter((value) => value !== "" && value !== "unknown");
-  if (values.length === 0) return null;
+  const counts = new Map(counted?.map(({ value, count: n }) => [value, n]));
+  const values = (counted?.map(({ value }) => value) ?? known[filter]).filter(
+    (value) => value !== "" && value !== "unknown",
+  );
+  const shown = [...new Set([...values.slice(0, 12), ...chosen])];
+  if (shown.length === 0) return null;
   const toggle = (value: string) =>
     setQuery({
       [filter]: chosen.includes(value) ? chosen.filter((one) => one !== value) : [...chosen, value],
@@ -74,15 +57,11 @@ function Facet({
   return (
     <fieldset class="facet">
       <legend>{title}</legend>
-      {values.slice(0, 12).map((value) => (
+      {shown.map((value) => (
         <label key={value}>
           <input type="checkbox" checked={chosen.includes(value)} onChange={() => toggle(value)} />
           <span>{labelOf(filter, value)}</span>
-          {counts && (
-            <span class="n num">
-              {count(counts.find((one) => one.value === value)?.count ?? 0)}
-            </span>
-          )}
+          <span class="n num">{counts.has(value) && count(counts.get(value) ?? 0)}</span>
         </label>
       ))}
     </fieldset>
@@ -90,7 +69,7 @@ function Facet({
 }
 
 /** The filters of the search, with counts if the search has them. */
-export function Filters({ found }: { readonly found: Found | undefined }) {
+export function Filters({ found }: { readonly found: SearchAnswer | undefined }) {
   const { has_mirrors: hasMirrors } = useSession();
   const { url } = usePlace();
   return (

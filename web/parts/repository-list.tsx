@@ -29,6 +29,17 @@ function Name({ name, text }: { readonly name: string; readonly text: string }) 
   );
 }
 
+/** The description, and where the words of the search are if they are not in the name. */
+function Description({ description, matched }: SearchHit) {
+  const foundIn = matched === null || matched === "name" ? undefined : explore.foundIn[matched];
+  if (description === "" && foundIn === undefined) return null;
+  return (
+    <p class="description">
+      {visibleText(description)} {foundIn && <span class="sub">{foundIn}</span>}
+    </p>
+  );
+}
+
 export const PrivateChip = () => (
   <span class="chip">
     <Icon name="lock" />
@@ -60,7 +71,7 @@ export const RepositoryList = ({
             {one.is_official && <OfficialChip />}
             {one.is_private && <PrivateChip />}
           </div>
-          {one.description !== "" && <p class="description">{visibleText(one.description)}</p>}
+          <Description {...one} />
           <Platforms platforms={platformsOfRepository(one)} />
         </div>
         <div class="stats num">

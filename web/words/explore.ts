@@ -56,5 +56,5 @@ export const explore = {
   without: (filter: string) => `Search without ${filter}`,
   pulls: "pulls",
   stars: "stars",
-  foundIn: { name: "", description: "", readme: "Found in the README." },
+  foundIn: { description: "Found in the description.", readme: "Found in the README." },
 };

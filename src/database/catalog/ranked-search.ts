@@ -3,7 +3,7 @@ import { createVersionedCache, type ByteCache } from "../../concurrency/bounded-
 import type { RepositoryName } from "../../oci/name.ts";
 import { bigint } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
-import type { SearchIndex, SearchMatches, SearchQuery } from "./search-index.ts";
+import type { SearchFilter, SearchIndex, SearchMatches, SearchQuery } from "./search-index.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
 
 /** Cache of counts, 1 MiB: the least recently used is dropped first; a commit of any connection clears it. */
@@ -51,15 +51,14 @@ export abstract class RankedSearchIndex implements SearchIndex {
   protected abstract readonly table: RawBuilder<unknown>;
   protected abstract readonly rank: RawBuilder<number>;
   /** The query in the language of the index. */
-  protected abstract expressionOf(query: SearchQuery, access: Access | undefined): string;
+  protected abstract expressionOf(filter: SearchFilter, access: Access | undefined): string;
   /** The condition on a row of the index. */
   protected abstract conditionOf(match: Match): RawBuilder<unknown>;
 
   async find(query: SearchQuery): Promise<SearchMatches> {
-    const { visibility, exact, countAtMost, offset, limit } = query;
+    const { exact, countAtMost, offset, limit } = query;
     if (query.namespaces?.length === 0) return { ids: [], total: 0 };
-    const expression = this.expressionOf(query, await accessOf(this.db, visibility));
-    const match = { expression, visibility };
+    const match = await this.#matchOf(query);
     const total = await this.#count(match, countAtMost);
     if (total === 0) return { ids: [], total };
     const first = exact === undefined ? undefined : await this.#rankOf(exact, match);
@@ -77,6 +76,24 @@ export abstract class RankedSearchIndex implements SearchIndex {
       offset: Math.max(0, offset - 1),
     });
     return { ids: [...start, ...ranks].map(idOf), total };
+  }
+
+  async all(filter: SearchFilter, atMost: number): Promise<readonly number[] | undefined> {
+    if (filter.namespaces?.length === 0) return [];
+    const match = await this.#matchOf(filter);
+    const { rows } = await sql<{ readonly rank: number }>`
+      SELECT ${this.rank} AS rank FROM ${this.table} WHERE ${this.conditionOf(match)} LIMIT ${atMost}`.execute(
+      this.db,
+    );
+    return rows.length < atMost ? rows.map(({ rank }) => idOf(rank)) : undefined;
+  }
+
+  async #matchOf(filter: SearchFilter): Promise<Match> {
+    const { visibility } = filter;
+    return {
+      expression: this.expressionOf(filter, await accessOf(this.db, visibility)),
+      visibility,
+    };
   }
 
   /** The ranks on a page of the matches, in ascending order. */

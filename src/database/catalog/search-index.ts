@@ -4,18 +4,17 @@ import type { Db } from "../schema.ts";
 import type { PullBucket } from "./pull-counters.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
 
-export type Facet = "os" | "architecture" | "os_version" | "type";
+export const facets = ["os", "os_version", "architecture", "type"] as const;
+export type Facet = (typeof facets)[number];
 
-/** A search; an absent field does not filter. */
-export interface SearchQuery {
+/** What a search looks for; an absent field does not filter. */
+export interface SearchFilter {
   readonly visibility: VisibilityFilter;
   /**
    * Lower-case words. Each must be the prefix of a word in the name, the description or the README. An empty list
    * matches everything.
    */
   readonly words: readonly string[];
-  /** This repository comes first if it matches too. */
-  readonly exact?: RepositoryName | undefined;
   /** For each facet, one of the values must match. An `os_version` with a `*` at its end matches by prefix. */
   readonly facets?: Readonly<Partial<Record<Facet, readonly string[]>>>;
   readonly isOfficial?: boolean | undefined;
@@ -23,6 +22,12 @@ export interface SearchQuery {
   readonly namespaces?: readonly string[] | undefined;
   /** No repositories in these namespaces. */
   readonly withoutNamespaces?: readonly string[] | undefined;
+}
+
+/** One page of a search. */
+export interface SearchQuery extends SearchFilter {
+  /** This repository comes first if it matches too. */
+  readonly exact?: RepositoryName | undefined;
   readonly offset: number;
   readonly limit: number;
   /** Matches above this number are not counted. */
@@ -44,6 +49,8 @@ export function prefixIn(facet: string, value: string): string | undefined {
 /** The full-text index of repositories. */
 export interface SearchIndex {
   find(query: SearchQuery): Promise<SearchMatches>;
+  /** The ids of all matches in no order; `undefined` if there are `atMost` or more. */
+  all(filter: SearchFilter, atMost: number): Promise<readonly number[] | undefined>;
 }
 
 /** Updates the pull buckets of repositories. */

@@ -1,8 +1,9 @@
+import { sql } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
-import type { Facet, SearchIndex, SearchQuery } from "./search-index.ts";
+import type { Facet, SearchFilter, SearchIndex, SearchQuery } from "./search-index.ts";
 
 export interface FoundRepository {
   readonly id: number;
@@ -24,6 +25,14 @@ export type SearchMeasures = Pick<
 export interface FacetValue {
   readonly facet: Facet;
   readonly value: string;
+}
+
+/** How many of some repositories have a value. */
+export interface FacetCount {
+  readonly facet: Facet;
+  /** A value as a filter takes it: builds of one Windows release count together, as `10.0.20348*`. */
+  readonly value: string;
+  readonly repositories: number;
 }
 
 interface SearchPage {
@@ -64,6 +73,12 @@ export function createSearchReads(db: Db, index: SearchIndex) {
 
     /** The facet values of repositories' images, by repository id. */
     facetsOf: (ids: readonly number[]) => facetsOf(db, ids),
+
+    /** The ids of all repositories that match, in no order; `undefined` if there are `atMost` or more. */
+    all: (filter: SearchFilter, atMost: number) => index.all(filter, atMost),
+
+    /** How many of these repositories have each value of these facets, in no order. */
+    countFacets: (ids: readonly number[], wanted: readonly Facet[]) => countFacets(db, ids, wanted),
   };
 }
 
@@ -107,4 +122,25 @@ async function facetsOf(
     else own.push({ facet, value });
   }
   return found;
+}
+
+/** The first three numbers of a Windows build, with the `*` of a filter: a release has many fourth numbers. */
+const filterValue = sql<string>`CASE
+  WHEN facet = 'os_version' AND (value LIKE '10.0._____' OR value LIKE '10.0._____.%')
+  THEN substr(value, 1, 10) || '*' ELSE value END`;
+
+async function countFacets(
+  db: Db,
+  ids: readonly number[],
+  wanted: readonly Facet[],
+): Promise<readonly FacetCount[]> {
+  const rows = await db
+    .selectFrom("repository_facets")
+    .select(["facet", filterValue.as("counted")])
+    .select((row) => row.fn.count<number>("repository_id").distinct().as("repositories"))
+    .where(dialectOf(db).isOneOf("repository_id", ids))
+    .where(dialectOf(db).isOneOf("facet", wanted))
+    .groupBy(["facet", "counted"])
+    .execute();
+  return rows.map(({ facet, counted, repositories }) => ({ facet, value: counted, repositories }));
 }

@@ -5,7 +5,7 @@ import {
   type Match,
   type PageOfMatches,
 } from "../catalog/ranked-search.ts";
-import { prefixIn, type SearchQuery } from "../catalog/search-index.ts";
+import { prefixIn, type SearchFilter } from "../catalog/search-index.ts";
 import type { VisibilityFilter } from "../catalog/visibility-filter.ts";
 import { isNamedBy } from "../query-parts.ts";
 
@@ -41,8 +41,8 @@ export class PostgresSearchIndex extends RankedSearchIndex {
   }
 
   /** A tsquery (https://www.postgresql.org/docs/15/datatype-textsearch.html). */
-  protected expressionOf(query: SearchQuery, access: Access | undefined): string {
-    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = query;
+  protected expressionOf(filter: SearchFilter, access: Access | undefined): string {
+    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = filter;
     const parts = words.map((word) => `${lexeme(foldWord(word))}:*`);
     for (const [facet, values] of Object.entries(facets))
       if (values.length > 0) parts.push(anyOf(values.map((value) => facetLexeme(facet, value))));

@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import { RankedSearchIndex, type Access, type Match } from "../catalog/ranked-search.ts";
-import { prefixIn, type SearchQuery } from "../catalog/search-index.ts";
+import { prefixIn, type SearchFilter } from "../catalog/search-index.ts";
 import { isNamedBy } from "../query-parts.ts";
 
 /**
@@ -20,8 +20,8 @@ export class SqliteSearchIndex extends RankedSearchIndex {
   }
 
   /** A query in the syntax of FTS5 (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
-  protected expressionOf(query: SearchQuery, access: Access | undefined): string {
-    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = query;
+  protected expressionOf(filter: SearchFilter, access: Access | undefined): string {
+    const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = filter;
     const parts = [
       ...(words.length === 0
         ? []

@@ -7,9 +7,15 @@ import {
   repositorySchema,
   repositoryUsageSchema,
 } from "../../api/repositories.ts";
-import { searchQuery, searchResultSchema } from "../../api/search.ts";
+import {
+  searchQuery,
+  searchSchema,
+  type searchFacetsSchema,
+  type searchResultSchema,
+} from "../../api/search.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
+import type { FacetCounts } from "../../catalog/facet-counts.ts";
 import type { RepositorySummary } from "../../catalog/repository-summaries.ts";
 import { shortNameOf, type SearchRequest, type SearchResult } from "../../catalog/search.ts";
 import type { StorageUsage } from "../../catalog/storage-usage.ts";
@@ -43,7 +49,7 @@ export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
       summary: "The repositories that match and that the caller may read, the best first",
       cacheable: true,
       query: searchQuery,
-      answer: pageSchema(searchResultSchema),
+      answer: searchSchema,
       handle: (request) => search(parts, request),
     }),
     route({
@@ -98,22 +104,22 @@ export function berthRepositoryRoutes(parts: Parts): readonly Route[] {
 
 async function search(
   { catalog, policy, pager, mirrored }: Parts,
-  { ctx, session, query }: HubRequest<z.output<typeof searchQuery>>,
-) {
+  { ctx, session, query, work }: HubRequest<z.output<typeof searchQuery>>,
+): Promise<z.input<typeof searchSchema>> {
   const { page, page_size: limit, sort, order, is_official: isOfficial } = query;
   const { os, architecture, os_version, type } = query;
-  const { results, total } = await searchInOrder(
-    {
-      visibility: policy.visibilityFor(session),
-      text: query.query,
-      isOfficial,
-      facets: { os, architecture, os_version, type },
-      ...namespacesOf(query, mirrored),
-    },
-    { sort, order, offset: (page - 1) * limit, limit },
-    catalog.search,
-  );
-  return pager.numbered(ctx, query, total, results.map(presentSearchResult));
+  const request = {
+    visibility: policy.visibilityFor(session),
+    text: query.query,
+    isOfficial,
+    facets: { os, architecture, os_version, type },
+    ...namespacesOf(query, mirrored),
+  };
+  const window = { sort, order, offset: (page - 1) * limit, limit };
+  const { results, total } = await searchInOrder(request, window, catalog.search);
+  const found = pager.numbered(ctx, query, total, results.map(presentSearchResult));
+  if (query.facets !== true) return found;
+  return { ...found, facets: presentFacets(await catalog.search.countFacets(request, work)) };
 }
 
 /** The namespaces to which `namespace` and `where` restrict a search. */
@@ -188,6 +194,7 @@ function presentSearchResult(result: SearchResult): z.input<typeof searchResultS
     short_name: result.shortName,
     description: result.description,
     is_official: result.isOfficial,
+    matched: result.matched ?? null,
     is_private: result.isPrivate,
     star_count: result.stars,
     pull_count: result.pulls,
@@ -197,6 +204,17 @@ function presentSearchResult(result: SearchResult): z.input<typeof searchResultS
     os_versions: [...result.osVersions],
     types: [...result.types],
     last_updated: timeOf(result.updatedAtMs),
+  };
+}
+
+function presentFacets(counts: FacetCounts): z.input<typeof searchFacetsSchema> {
+  const valuesOf = (facet: keyof FacetCounts) =>
+    counts[facet]?.map(({ value, count }) => ({ value, count })) ?? null;
+  return {
+    os: valuesOf("os"),
+    os_version: valuesOf("os_version"),
+    architecture: valuesOf("architecture"),
+    type: valuesOf("type"),
   };
 }
 

@@ -156,6 +156,28 @@ export const imagesSteps: readonly Step[] = [
   ],
   [
     (db) =>
+      db.search.all(
+        { visibility: { kind: "everything" }, words: ["so"], facets: { os: ["linux"] } },
+        100,
+      ),
+    [ids.app],
+  ],
+  [
+    (db) => db.search.all({ visibility: { kind: "user", accountId: ids.bob }, words: [] }, 1),
+    undefined,
+  ],
+  [(db) => db.search.all({ visibility: { kind: "public" }, words: [], namespaces: [] }, 9), []],
+  [
+    (db) => inAnyOrder(db.search.countFacets([ids.app, ids.base], ["type", "os"])),
+    [
+      { facet: "os", value: "linux", repositories: 1 },
+      { facet: "type", value: "image", repositories: 1 },
+      { facet: "type", value: "unrecognized", repositories: 1 },
+    ],
+  ],
+  [(db) => db.search.countFacets([ids.base], ["os_version"]), []],
+  [
+    (db) =>
       inAnyOrder(
         db.storageUsage.sharing(
           { repositoryId: ids.app, manifestId: ids.image },

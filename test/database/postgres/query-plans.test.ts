@@ -38,6 +38,8 @@ const registry = `
   INSERT INTO blobs (id, digest, size_bytes, storage_key, created_at)
     SELECT id, 'sha256:' || id, 1, id, 0 FROM repositories;
   INSERT INTO blob_links SELECT id, blob, 0, 0 FROM repositories, LATERAL (VALUES (id), (1)) AS linked (blob) WHERE id > 1;
+  INSERT INTO repository_facets SELECT id, facet, 'v' || number, 1 FROM repositories,
+    LATERAL (VALUES ('os'), ('os_version'), ('architecture'), ('type')) AS new (facet), generate_series(1, 3) AS number;
   INSERT INTO search_documents (repository_id, is_official, words) SELECT id, 0, search_words_of(id) FROM repositories;
   SET session_replication_role = origin;
   ANALYZE`;
@@ -198,6 +200,26 @@ const planTests = (): void => {
     await index.find({ visibility, words: ["c"], offset: 2_900, limit: 100, countAtMost: 3_000 });
     // One of three repositories is private.
     await assertRowsRead(4_600);
+  });
+
+  test("the counts of facets read the values of their repositories, not those of others", async () => {
+    const search = createSearchReads(
+      watched(),
+      new PostgresSearchIndex(watched(), () => Promise.resolve({})),
+    );
+    const ids = Array.from({ length: 250 }, (_, at) => at * 7 + 1);
+    const counts = await search.countFacets(ids, ["os", "os_version", "type"]);
+    assert.equal(counts.length, 9);
+    // Three values of each facet; one facet of the four is not wanted.
+    await assertRowsRead(250 * 12);
+  });
+
+  test("the ids of the matches of a search read little more than their rows", async () => {
+    const index = new PostgresSearchIndex(watched(), () => Promise.resolve({}));
+    const visibility = { kind: "public" } as const;
+    await index.all({ visibility, words: ["c"] }, 1_000);
+    await index.all({ visibility, words: ["rare"] }, 1_000);
+    await assertRowsRead(2_000);
   });
 };
 

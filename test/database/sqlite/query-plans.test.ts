@@ -93,6 +93,7 @@ describe("reads", () => {
     ] as const) {
       const query = { visibility, words: ["app"], exact: name, facets: { os: ["linux"] } };
       await search.find({ ...query, offset: 10, limit: 10, countAtMost: 100 });
+      await search.all(query, 100);
       await createStorageUsageReads(db).blobsOf(1, visibility, { last: 0, limit: 10 });
     }
     await search.facetsOf([1]);
@@ -129,6 +130,16 @@ describe("reads", () => {
       const scans = planOf(text).filter((one) => one.startsWith("SCAN") && !isOfWords.test(one));
       assert.deepEqual(scans, [], text);
     }
+  });
+
+  test("of the counts of facets find the values of each repository by key", async () => {
+    const { db, asked, planOf } = watchedDatabase();
+    const search = createSearchReads(db, new SqliteSearchIndex(db, () => Promise.resolve({})));
+    await search.countFacets([1, 2], ["os", "type"]);
+    const tables = asked.flatMap(planOf).filter((detail) => /repository_facets/.test(detail));
+    assert.deepEqual(tables, [
+      "SEARCH repository_facets USING PRIMARY KEY (repository_id=? AND facet=?)",
+    ]);
   });
 
   test("of members begin with the users of the page, not with all teams of the organisation", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { SearchAnswer } from "../../../src/api/search.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
 const berth = await startClosedBerth({
@@ -33,7 +34,7 @@ await write("docker.io/library/web", ["10.0.20348.9"]);
 const search = async (query: string, user?: string) => {
   const { api } = user === undefined ? berth : berth.as(user);
   const { body } = await api.get(`/api/berth/v1/search?${query}`).expect(200);
-  return body as { readonly count: number; readonly results: readonly { readonly name: string }[] };
+  return body as SearchAnswer;
 };
 const namesOf = async (query: string, user?: string): Promise<readonly string[]> => {
   const { count, results } = await search(query, user);
@@ -92,5 +93,93 @@ describe("Berth's own search", () => {
     const many = Array.from({ length: 101 }, (_, at) => `n${at}`).join(",");
     for (const query of ["namespace=Mia!", `namespace=${many}`, "where=elsewhere"])
       await berth.api.get(`/api/berth/v1/search?${query}`).expect(400);
+  });
+
+  test("counts the repositories that the caller may read for each value, with facets=true", async () => {
+    const { facets } = await search("facets=true&where=hosted");
+    assert.deepEqual(facets, {
+      os: [
+        { value: "windows", count: 2 },
+        { value: "linux", count: 1 },
+      ],
+      os_version: [
+        { value: "10.0.20348*", count: 1 },
+        { value: "10.0.203480.1", count: 1 },
+        { value: "10.0.26100*", count: 1 },
+      ],
+      architecture: [
+        { value: "amd64", count: 2 },
+        { value: "arm64", count: 1 },
+      ],
+      type: [{ value: "unrecognized", count: 3 }],
+    });
+    const own = await search("facets=true&where=hosted", "mia");
+    assert.deepEqual(own.facets?.os, [
+      { value: "windows", count: 3 },
+      { value: "linux", count: 1 },
+    ]);
+    assert.deepEqual(own.facets.os_version?.[0], { value: "10.0.20348*", count: 2 });
+    assert.ok(!("facets" in (await search("where=hosted"))));
+    assert.ok(!("facets" in (await search("facets=false"))));
+  });
+
+  test("a filter does not restrict the counts of its own facet, but those of the others", async () => {
+    const { count, facets } = await search("facets=true&os=linux&architecture=amd64");
+    assert.equal(count, 0);
+    assert.deepEqual(facets, {
+      os: [{ value: "windows", count: 3 }],
+      os_version: [],
+      architecture: [{ value: "arm64", count: 1 }],
+      type: [],
+    });
+  });
+
+  test("a build of Windows counts once, however many updates of it a repository has", async () => {
+    await write("win/updates", ["10.0.17763.1", "10.0.17763.2", "10.0.17763"]);
+    const { facets } = await search("facets=true&query=updates");
+    assert.deepEqual(facets?.os_version, [{ value: "10.0.17763*", count: 1 }]);
+    assert.deepEqual(await namesOf("os_version=10.0.17763*"), ["win/updates"]);
+  });
+
+  test("has no counts for a text without letters, and none beyond the last page", async () => {
+    const { facets } = await search("facets=true&query=---");
+    assert.deepEqual(facets, { os: [], os_version: [], architecture: [], type: [] });
+    await berth.api.get("/api/berth/v1/search?facets=true&page=9").expect(404);
+  });
+
+  test("has at most 50 values of a facet, the most frequent first", async () => {
+    await write(
+      "big/many",
+      Array.from({ length: 60 }, (_, at) => `6.${at}.1`),
+    );
+    await write("big/few", ["6.59.1"]);
+    const { facets } = await search("facets=true&namespace=big");
+    assert.equal(facets?.os_version?.length, 50);
+    assert.deepEqual(facets.os_version[0], { value: "6.59.1", count: 2 });
+  });
+
+  test("says where the words of the search are: in the name, the description or the README", async () => {
+    await write("text/worter", []);
+    const id = await berth.tables.value("SELECT id FROM repositories WHERE name = 'text/worter'");
+    const texts = { short_text: "Café für Züge", full_text: "Fährt nach Gleis" };
+    await berth.tables.insert("repository_descriptions", { repository_id: Number(id), ...texts });
+    const matchedBy = async (query: string) =>
+      (await search(`query=${encodeURIComponent(query)}`)).results.map(({ matched }) => matched);
+    assert.deepEqual(await matchedBy("wor"), ["name"]);
+    assert.deepEqual(await matchedBy("TEXT/worter"), ["name"]);
+    assert.deepEqual(await matchedBy("cafe"), ["description"]);
+    assert.deepEqual(await matchedBy("worter CAFÉ zug"), ["description"]);
+    assert.deepEqual(await matchedBy("gleis"), ["readme"]);
+    assert.deepEqual(await matchedBy("worter gleis"), ["readme"]);
+    const sorted = await search("query=gleis&sort=updated_at");
+    assert.deepEqual(
+      sorted.results.map(({ matched }) => matched),
+      ["readme"],
+    );
+    const all = await search("namespace=text");
+    assert.deepEqual(
+      all.results.map(({ matched }) => matched),
+      [null],
+    );
   });
 });
