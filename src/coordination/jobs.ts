@@ -125,7 +125,9 @@ export class Jobs {
   /** Asks the process of a job to cancel it. False: no such job runs. */
   cancel(actor: Actor, id: string): Promise<boolean> {
     const { database, clock } = this.#parts;
-    return database.commands.cancelJob({ id, actor, nowMs: clock() });
+    const nowMs = clock();
+    const aliveSinceMs = nowMs - deadAfterMs;
+    return database.commands.cancelJob({ id, actor, nowMs, aliveSinceMs });
   }
 
   /** Records when the timer of this process will run a kind of job next. */

@@ -1,4 +1,4 @@
-import type { Selectable } from "kysely";
+import { sql, type Selectable } from "kysely";
 import { writeAudit, type AuditAction, type AuditContext } from "../events/audit.ts";
 import { lockName } from "../locks.ts";
 import type { Db, JobKind, JobState, Schema } from "../schema.ts";
@@ -31,17 +31,8 @@ export interface JobWithFindings extends Job {
 }
 
 const columns = [
-  "id",
-  "kind",
-  "subject",
-  "dry_run",
-  "actor",
-  "state",
-  "started_at",
-  "seen_at",
-  "ended_at",
-  "counts",
-  "reason",
+  ...(["id", "kind", "subject", "dry_run", "actor", "state"] as const),
+  ...(["started_at", "seen_at", "ended_at", "counts", "reason"] as const),
 ] as const;
 
 export function createJobReads(db: Db) {
@@ -156,7 +147,7 @@ export async function beginJob(
     .executeTakeFirst();
   // A repeated command finds its own row.
   if (running !== undefined) return { id: running.id, isNew: running.id === id };
-  await forgetOldJobs(tx, kind, nowMs);
+  await forgetOldJobs(tx, begin);
   await tx
     .insertInto("jobs")
     .values({
@@ -167,18 +158,17 @@ export async function beginJob(
   // Jobs of the timer would fill the log.
   if (!isDryRun && actor.authority.kind === "client") {
     const { account } = begin;
-    await writeAudit(tx, {
-      nowMs,
-      actor,
-      account,
-      action: auditedKinds[kind],
-      subject: subject || account,
-    });
+    const action = auditedKinds[kind];
+    await writeAudit(tx, { nowMs, actor, account, action, subject: subject || account });
   }
   return { id, isNew: true };
 }
 
-async function forgetOldJobs(tx: Db, kind: JobKind, nowMs: number): Promise<void> {
+/** Keeps each job that runs, and for 30 days the last run of each schedule. */
+async function forgetOldJobs(
+  tx: Db,
+  { kind, nowMs, aliveSinceMs }: Pick<BeginJob, "kind" | "nowMs" | "aliveSinceMs">,
+): Promise<void> {
   const kept = await tx
     .selectFrom("jobs")
     .select("started_at")
@@ -190,9 +180,17 @@ async function forgetOldJobs(tx: Db, kind: JobKind, nowMs: number): Promise<void
   await tx
     .deleteFrom("jobs")
     .where("kind", "=", kind)
-    .where("started_at", "<=", Math.max(kept?.started_at ?? 0, nowMs - keptForMs))
+    .where(sql<boolean>`(state <> 'running' OR seen_at < ${aliveSinceMs})`)
+    .where(
+      sql<boolean>`(started_at <= ${nowMs - keptForMs}
+        OR started_at <= ${kept?.started_at ?? 0} AND (kind <> 'sync' OR ${hasNewerRun}))`,
+    )
     .execute();
 }
+
+const hasNewerRun = sql`EXISTS (SELECT 1 FROM jobs AS newer
+  WHERE newer.kind = jobs.kind AND newer.started_at > jobs.started_at
+    AND newer.subject = jobs.subject AND newer.dry_run = 0 AND newer.state <> 'running')`;
 
 /** The heartbeat of a running job, with its progress. False: it should be canceled, or has been forgotten. */
 export async function touchJob(
@@ -238,13 +236,14 @@ export async function endJob(
 /** Asks the process of a job to cancel it. False: no such job runs. */
 export async function cancelJob(
   tx: Db,
-  { id }: AuditContext & { readonly id: string },
+  { id, aliveSinceMs }: AuditContext & Pick<BeginJob, "id" | "aliveSinceMs">,
 ): Promise<boolean> {
   const marked = await tx
     .updateTable("jobs")
     .set({ unwanted: 1 })
     .where("id", "=", id)
     .where("state", "=", "running")
+    .where("seen_at", ">=", aliveSinceMs)
     .executeTakeFirst();
   return marked.numUpdatedRows > 0n;
 }

@@ -14,6 +14,47 @@ const ended = {
   ...{ ...job, state: "done", seenAtMs: 2000, endedAtMs: 2000, counts: { blobs: 3 } },
 };
 
+const sync = { ...begin, kind: "sync" } as const;
+const end = { state: "done", counts: {}, findings: [], reason: null } as const;
+
+/** 300 runs of a schedule while another one runs, and after the only run of a third one. */
+const oldJobSteps: readonly Step[] = [
+  [
+    (db) => db.commands.beginJob({ ...sync, id: "long", subject: "long" }),
+    { id: "long", isNew: true },
+  ],
+  [
+    (db) => db.commands.beginJob({ ...sync, id: "rare", subject: "rare" }),
+    { id: "rare", isNew: true },
+  ],
+  [(db) => db.commands.endJob({ ...end, id: "rare", nowMs: 1_000 }), undefined],
+  [
+    async (db) => {
+      for (let nowMs = 2_000; nowMs < 2_205; nowMs += 1) {
+        const id = `often-${nowMs}`;
+        await db.commands.beginJob({ ...sync, id, subject: "often", nowMs });
+        await db.commands.endJob({ ...end, id, nowMs });
+      }
+    },
+    undefined,
+  ],
+  [(db) => db.commands.touchJob({ id: "long", counts: {}, nowMs: 2_300 }), true],
+  [async (db) => (await db.jobs.lastEnded("sync", "rare"))?.id, "rare"],
+  [async (db) => (await db.jobs.count("sync")) <= 203, true],
+  [(db) => db.commands.cancelJob({ ...change, id: "long", aliveSinceMs: 2_301 }), false],
+  // The process of the long run ends, and the rare run becomes 30 days old.
+  [
+    (db) =>
+      db.commands.beginJob({
+        ...{ ...sync, id: "later", subject: "later" },
+        ...{ nowMs: 30 * 24 * 3_600_000 + 1_000, aliveSinceMs: 2_301 },
+      }),
+    { id: "later", isNew: true },
+  ],
+  [(db) => db.jobs.find("long"), undefined],
+  [(db) => db.jobs.lastEnded("sync", "rare"), undefined],
+];
+
 /** Long work of a server. */
 export const jobSteps: readonly Step[] = [
   [(db) => db.commands.beginJob({ ...begin, id: "a" }), { id: "a", isNew: true }],
@@ -40,8 +81,8 @@ export const jobSteps: readonly Step[] = [
   [(db) => db.commands.touchJob({ id: "a", counts: { blobs: 1 }, nowMs: 1_500 }), true],
   [(db) => db.commands.touchJob({ id: "none", counts: {}, nowMs: 1_500 }), false],
   [(db) => db.jobs.find("a"), { ...job, seenAtMs: 1500, counts: { blobs: 1 }, findings: [] }],
-  [(db) => db.commands.cancelJob({ ...change, id: "a" }), true],
-  [(db) => db.commands.cancelJob({ ...change, id: "none" }), false],
+  [(db) => db.commands.cancelJob({ ...change, id: "a", aliveSinceMs: 500 }), true],
+  [(db) => db.commands.cancelJob({ ...change, id: "none", aliveSinceMs: 500 }), false],
   [(db) => db.commands.touchJob({ id: "a", counts: {}, nowMs: 1_600 }), false],
   [
     (db) =>
@@ -51,7 +92,7 @@ export const jobSteps: readonly Step[] = [
       }),
     undefined,
   ],
-  [(db) => db.commands.cancelJob({ ...change, id: "a" }), false],
+  [(db) => db.commands.cancelJob({ ...change, id: "a", aliveSinceMs: 500 }), false],
   [(db) => db.jobs.find("a"), { ...ended, findings: [{ kind: "link" }] }],
   [(db) => db.jobs.lastEnded("collection", ""), ended],
   // A running job without a heartbeat has ended with its process.
@@ -59,6 +100,7 @@ export const jobSteps: readonly Step[] = [
     (db) => db.commands.beginJob({ ...begin, id: "e", isDryRun: true, aliveSinceMs: 1_200 }),
     { id: "e", isNew: true },
   ],
+  ...oldJobSteps,
   [(db) => db.jobPlans.nextAtMs("scrub"), undefined],
   [(db) => db.commands.planJob({ kind: "scrub", nextAtMs: 5_000 }), undefined],
   [(db) => db.commands.planJob({ kind: "scrub", nextAtMs: 6_000 }), undefined],
