@@ -37,13 +37,24 @@ export function scanWord(text: string, at: number, word: string): number {
 /** Returns the index after the closing quote of a string. */
 export function scanString(text: string, start: number): number {
   if (text.charCodeAt(start) !== QUOTE) throw unexpected(text, start);
-  for (let at = start + 1; at < text.length; at += 1) {
+  const end = scanCharacters(text, start + 1, text.length);
+  if (end < text.length) return end + 1;
+  throw failure("unterminated string", text, text.length);
+}
+
+/**
+ * Returns the index of the quote that closes a string, for a start inside of the string. If there is none before
+ * `limit`, returns the index of the first character that was not scanned, with which a next call may start.
+ */
+export function scanCharacters(text: string, start: number, limit: number): number {
+  let at = start;
+  for (; at < limit; at += 1) {
     const code = text.charCodeAt(at);
-    if (code === QUOTE) return at + 1;
+    if (code === QUOTE) return at;
     if (code < 0x20) throw failure("control character in a string", text, at);
     if (code === BACKSLASH) at = scanEscape(text, at) - 1;
   }
-  throw failure("unterminated string", text, text.length);
+  return at;
 }
 
 /** Returns the index after a number. With `strict` it rejects a number that JSON parsers may read differently. */
