@@ -19,6 +19,12 @@ export const childrenAtMost = 500;
 export const stepsAtMost = 1000;
 /** Entries of each list in the configuration of an image: `Env`, `Labels` and others. */
 export const configListAtMost = 1000;
+/** Layers of one referrer whose documents are read. */
+export const referrerLayersAtMost = 20;
+/** Subjects of one statement, identities of one certificate, and programs that made one SBOM. */
+export const referrerListAtMost = 20;
+/** What a build used, in the answer for its provenance. */
+export const materialsAtMost = 100;
 /** URLs of one layer. */
 export const layerUrlsAtMost = 20;
 /** Bytes of a manifest whose text is in an answer. */

@@ -4,6 +4,7 @@ import type { PullCounts } from "./pull-counters.ts";
 import { createLayerSharingReports, type LayerSharingReports } from "./layer-sharing.ts";
 import { createActivity, type Activity } from "./activity.ts";
 import { createManifestInspector, type ManifestInspector } from "./manifest-inspector.ts";
+import { createReferrerInspector, type ReferrerInspector } from "./referrer-inspector.ts";
 import { createPullHistory, type PullHistory } from "./pull-history.ts";
 import { createRepositorySummaries, type RepositorySummaries } from "./repository-summaries.ts";
 import { createSearch, type Search } from "./search.ts";
@@ -18,6 +19,7 @@ export interface Catalog {
   readonly repositories: RepositorySummaries;
   readonly tags: TagListing;
   readonly manifests: ManifestInspector;
+  readonly referrers: ReferrerInspector;
   readonly tagRemoval: TagRemoval;
   readonly layerSharing: LayerSharingReports;
   readonly pulls: PullHistory;
@@ -39,6 +41,7 @@ export function createCatalog(parts: {
     repositories: createRepositorySummaries(parts),
     tags: createTagListing(parts),
     manifests: createManifestInspector(parts),
+    referrers: createReferrerInspector(parts),
     tagRemoval: createTagRemoval(parts),
     layerSharing: createLayerSharingReports(parts),
     pulls: createPullHistory(parts),

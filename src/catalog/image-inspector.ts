@@ -90,7 +90,8 @@ export function createImageInspector(
   };
 }
 
-function ignoreUnknown(error: unknown): undefined {
+/** For a blob that the repository does not have. */
+export function ignoreUnknown(error: unknown): undefined {
   if (error instanceof OciError && error.code === "BLOB_UNKNOWN") return;
   throw error;
 }

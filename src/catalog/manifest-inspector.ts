@@ -45,6 +45,20 @@ const noContents: Contents = {
   ...{ config: undefined, configProblem: undefined, steps: [], stepCount: 0 },
 };
 
+/** Throws NAME_UNKNOWN, and MANIFEST_UNKNOWN if the repository does not have the manifest. */
+export async function findManifest(
+  database: Pick<Database, "images" | "repositoryDetails">,
+  repository: RepositoryName,
+  digest: Digest,
+) {
+  const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
+  if (home === undefined) throw new OciError("NAME_UNKNOWN");
+  const [manifest] = await database.images.manifests(home.id, [digest]);
+  if (manifest === undefined)
+    throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { digest } });
+  return { home, manifest };
+}
+
 export type ManifestInspector = ReturnType<typeof createManifestInspector>;
 
 export function createManifestInspector(parts: {
@@ -100,11 +114,7 @@ export function createManifestInspector(parts: {
       digest: Digest,
       work: YieldingWork,
     ): Promise<InspectedManifest> {
-      const [home] = await database.repositoryDetails.find([repository], { fullTexts: false });
-      if (home === undefined) throw new OciError("NAME_UNKNOWN");
-      const [manifest] = await database.images.manifests(home.id, [digest]);
-      if (manifest === undefined)
-        throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { digest } });
+      const { home, manifest } = await findManifest(database, repository, digest);
       const reference = { kind: "digest", digest } as const;
       const stored =
         manifest.sizeBytes <= rawManifestBytesAtMost

@@ -1,5 +1,6 @@
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { ociManifest, pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
+import { pushReferrers } from "./referrers.ts";
 import type { ClosedBerth } from "../support/closed.ts";
 
 export const ociIndex = "application/vnd.oci.image.index.v1+json";
@@ -17,6 +18,8 @@ export interface World {
   readonly blob: Digest;
   /** Manifests that are expensive to show: large indexes, configs, annotations and texts. */
   readonly manifests: readonly Digest[];
+  /** Manifests with documents that are expensive to read: SBOMs and statements of 8 MiB. */
+  readonly referrers: readonly Digest[];
 }
 
 const numbers = (count: number): string =>
@@ -42,11 +45,21 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
     ...(await pushConfigs(own, layer)),
     ...(await pushHostileConfigs(own, layer)),
   ];
+  const referrers = await pushReferrers(own);
   await writePeople(berth, mia, team);
   await writeRepositories(berth, mia);
   await writeContents(berth, image);
   await writeMirror(berth);
-  return { image, imageBytes: bytes.length, config, layer, subject: image, blob, manifests };
+  return {
+    image,
+    imageBytes: bytes.length,
+    config,
+    layer,
+    subject: image,
+    blob,
+    manifests,
+    referrers,
+  };
 }
 
 /** Pushes an index with 4,900 children under 99 tags, and an index with 100 platforms with long names. */

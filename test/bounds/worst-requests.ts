@@ -93,6 +93,12 @@ const views: Row = (world, route) =>
   }));
 const inspections: Row = (world, route) =>
   world.manifests.map((digest) => ({ path: pathOf({ ...world, subject: digest }, route) }));
+const documents: Row = (world, route) =>
+  world.referrers.flatMap((digest) => {
+    const path = pathOf({ ...world, subject: digest }, route);
+    const searched = `${path}?page_size=100&query=9&page=2`;
+    return path.endsWith("/packages") ? [{ path: searched }] : [{ path }];
+  });
 const cookies: Row = (world, route) =>
   ["a=b; ".repeat(12_000), `berth=${"x".repeat(43)}; `.repeat(1_200)].map((Cookie) => ({
     path: pathOf(world, route),
@@ -211,6 +217,8 @@ export const special: Readonly<Record<string, Row>> = {
     { path: pathOf(world, route) },
     ...inspections(world, route),
   ],
+  "GET /api/berth/v1/repositories/*repository/-/manifests/:digest/contents": documents,
+  "GET /api/berth/v1/repositories/*repository/-/manifests/:digest/packages": documents,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
   "GET /api/berth/v1/repositories/*repository/-/tags": tagLists,
   "POST /api/berth/v1/repositories/*repository/-/tag-deletions": deletions,

@@ -167,6 +167,8 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`GET ${berth}/repositories/*repository/-/diff`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest/sharing`]: "read",
+  [`GET ${berth}/repositories/*repository/-/manifests/:digest/contents`]: "read",
+  [`GET ${berth}/repositories/*repository/-/manifests/:digest/packages`]: "read",
   [`GET ${berth}/repositories/*repository/-/tags`]: "read",
   [`POST ${berth}/repositories/*repository/-/tag-deletions`]: "admin",
   [`GET ${berth}/repositories/*repository/-/tags/:tag`]: "read",

@@ -34,6 +34,11 @@ export interface StoredLayer {
   readonly isHere: 0 | 1;
 }
 
+/** A layer with the annotations of its descriptor: a JSON object, `null` also for more than 64 KiB. */
+export interface AnnotatedLayer extends Pick<StoredLayer, "digest" | "mediaType" | "sizeBytes"> {
+  readonly annotations: string | null;
+}
+
 /** The first references of a manifest, and their total number. */
 interface FirstOf<T> {
   readonly items: readonly T[];
@@ -49,8 +54,7 @@ interface ImagePart {
 
 /** Longer annotations and feature lists are not parsed; those of BuildKit have about 150 bytes. */
 const jsonBytesAtMost = 8 * 1024;
-
-/** Annotations of a manifest are parsed only when a client asks for this manifest. */
+/** Annotations are parsed only when a client asks for this manifest. */
 const annotationBytesAtMost = 64 * 1024;
 
 const shownCharacters = 255;
@@ -107,6 +111,17 @@ export function createImageReads(db: Db) {
     /** The first layers of an image, in document order. */
     layers: (repositoryId: number, manifestId: number, limit: number) =>
       firstLayers(db, repositoryId, manifestId, limit),
+
+    /** The first layers of an image with their annotations. Its config is the reference before them. */
+    async annotatedLayers(manifestId: number, limit: number): Promise<FirstOf<AnnotatedLayer>> {
+      const { rows } = await sql<AnnotatedLayer>`
+        SELECT digest, ${shownText("media_type")} AS "mediaType", size_bytes AS "sizeBytes",
+          CASE WHEN octet_length(annotations) <= ${annotationBytesAtMost} THEN annotations END AS annotations
+        FROM manifest_references
+        WHERE manifest_id = ${manifestId} AND kind = 'layer' AND position <= ${limit}
+        ORDER BY position`.execute(db);
+      return { items: rows, total: (await countReferences(db, manifestId)) - 1 };
+    },
 
     /** The digests of which the repository links a blob. */
     linkedBlobs: (repositoryId: number, digests: readonly Digest[]) =>

@@ -18,9 +18,9 @@ interface Parts {
 
 type Answer = z.input<typeof manifestSchema>;
 
-const manifestPath = `${root}/repositories/*repository/-/manifests/:digest`;
+export const manifestPath = `${root}/repositories/*repository/-/manifests/:digest`;
 /** The configuration of an image can contain secrets, so these routes need the permission to pull it. */
-const seeContents = { of: "repository", permission: "see contents" } as const;
+export const seeContents = { of: "repository", permission: "see contents" } as const;
 
 /** Routes of Berth's own API for a manifest: what it consists of. */
 export function berthManifestRoutes({ catalog, policy }: Parts): readonly Route[] {

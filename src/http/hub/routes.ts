@@ -11,6 +11,7 @@ import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import { berthPullRoutes } from "../api/pulls.ts";
 import { berthManifestRoutes } from "../api/manifests.ts";
+import { berthReferrerRoutes } from "../api/referrers.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import type { Administration } from "../api/admin/administration.ts";
 import { adminAuditRoutes } from "../api/admin/audit.ts";
@@ -108,6 +109,7 @@ export function hubRoutes(
     ...berthTagRoutes(parts),
     ...berthTagRemovalRoutes(parts),
     ...berthManifestRoutes(parts),
+    ...berthReferrerRoutes(parts),
     ...berthPullRoutes(parts),
     ...berthRepositoryRoutes(parts),
   ];

@@ -94,6 +94,15 @@ export const imageContentsSteps: readonly Step[] = [
     ],
   ],
   [
+    (db) => db.images.annotatedLayers(ids.image, 5),
+    {
+      items: [
+        { digest: digest("layer"), mediaType: "type/layer", sizeBytes: 5, annotations: null },
+      ],
+      total: 1,
+    },
+  ],
+  [
     (db) => db.images.linkedBlobs(ids.base, [digest("layer"), digest("config")]),
     new Set([digest("layer")]),
   ],
