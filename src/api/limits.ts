@@ -54,6 +54,8 @@ export const schedulesAtMost = 1_000;
 export const deletedTagsAtMost = 1_000;
 /** Repositories of a namespace whose pulls are added up. */
 export const addedRepositoriesAtMost = 10_000;
+/** Repositories with the most bytes of their own. */
+export const largestRepositoriesAtMost = 10;
 /** Namespaces in one search. */
 export const searchedNamespacesAtMost = 100;
 /** Values of each facet of a search. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { pageFields, time } from "./fields.ts";
 import { jobItemSchema } from "./jobs.ts";
+import { largestRepositoriesAtMost } from "./limits.ts";
 
 /* A server as a whole: its parts, its maintenance, its signing keys and its open uploads. */
 
@@ -31,11 +32,31 @@ export const overviewSchema = z.object({
     .nullable()
     .describe("Of the data folder; `null` if there is none."),
   sizes: sizes.describe("Of all distinct blobs."),
+  largest: z
+    .array(z.object({ name: z.string(), unique_bytes: z.int() }))
+    .max(largestRepositoriesAtMost)
+    .describe("The repositories with the most bytes that no other repository has."),
+  pulls: z
+    .object({ today: z.int(), yesterday: z.int() })
+    .describe("Of all repositories, also of those that are deleted now. Days are in UTC."),
   pushes_24h: z.int().describe("Tags that were pushed; at most 10,000 are counted."),
   collection: z.object({
     last: jobItemSchema.nullable(),
     next_at: time.nullable(),
     waiting: sizes.describe("Blobs whose bytes are deleted after gc.deleteDelay."),
+    next_frees: sizes
+      .nullable()
+      .describe(
+        "Those of them whose delay ends before next_at: the next collection deletes their bytes, and what it finds without a delay.",
+      ),
+    unreferenced: sizes
+      .extend({
+        more: z.boolean().describe("Only the first 10,000 candidates were checked."),
+      })
+      .describe(
+        "Stored blobs that no manifest names: a collection finds them when their lease and gc.grace have ended.",
+      ),
+    last_dry_run: jobItemSchema.nullable(),
   }),
   scrub: z.object({ last: jobItemSchema.nullable(), next_at: time.nullable() }),
   warnings: z.array(z.object({ code: z.string(), message: z.string() })).max(20),

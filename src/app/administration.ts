@@ -6,10 +6,11 @@ import { isLoopback } from "../config/addresses.ts";
 import { packageVersion } from "../config/package-version.ts";
 import type { Config } from "../config/schema.ts";
 import { JobError, type JobTask } from "../coordination/jobs.ts";
-import type { Database } from "../database/contract.ts";
-import type { Administration, BlobSum, ServerFacts } from "../http/api/admin/administration.ts";
+import { allRepositories, dayOf } from "../database/catalog/pull-counters.ts";
+import type { Administration, ServerFacts } from "../http/api/admin/administration.ts";
 import type { Readiness } from "../http/ops/health.ts";
 import { scrub, withScrubStats } from "../maintenance/scrub.ts";
+import { measureStoredBlobs, type StoredBlobs } from "../maintenance/stored-blobs.ts";
 import { createOpenUploads } from "../registry/uploads/open-uploads.ts";
 import { collectionJob } from "./collection.ts";
 import type { AppContext } from "./context.ts";
@@ -33,7 +34,7 @@ export async function openAdministration(
   ];
   // Jobs use all other parts, so they end first.
   context.onClose(() => jobs.close());
-  const sums = createCostlyValues<BlobSum>();
+  const stored = createCostlyValues<StoredBlobs>();
   const administration: Administration = {
     jobs,
     mirrors: mirrors && (await (await import("./mirrors.ts")).openMirrorAdministration(context)),
@@ -51,8 +52,10 @@ export async function openAdministration(
       },
       scrub: config.scrub,
     },
-    waiting: () => database.collection.waiting(),
-    stored: () => sums("blobs", () => sumBlobs(database)),
+    waiting: (atMs) =>
+      database.collection.waiting(atMs === undefined ? undefined : atMs - gc.deleteDelay),
+    stored: () => stored("blobs", () => measureStoredBlobs(database)),
+    pulls: () => readPulls(context),
     pushesSince: (sinceMs) => database.auditLog.pushesSince(sinceMs, pushesAtMost),
     server: () => describeServer(context, readiness, administration),
     recordChange: (actor, action, subject) =>
@@ -84,20 +87,13 @@ function scrubJob(context: AppContext, bytesPerSecond: number | undefined): JobT
   };
 }
 
-const blobsAtOnce = 5_000;
-
-/** Sums the blobs in steps, between which requests run. */
-async function sumBlobs({ maintenance }: Pick<Database, "maintenance">): Promise<BlobSum> {
-  const work = createYieldingWork(() => false);
-  let [blobs, bytes] = [0, 0];
-  for (let after: number | null = 0; after !== null;) {
-    await work.step();
-    const page = await maintenance.sums({ after, limit: blobsAtOnce });
-    blobs += page.blobs;
-    bytes += page.bytes;
-    after = page.last;
-  }
-  return { blobs, bytes };
+/** The pulls of all repositories, by day in UTC. The counters are at most a few seconds old. */
+async function readPulls({ clock, pullCounters }: AppContext) {
+  const { counts } = await pullCounters();
+  const today = dayOf(clock());
+  const days = await counts.days([allRepositories], { fromDay: today - 1 });
+  const on = (wanted: number) => days.find(({ day }) => day === wanted)?.pulls ?? 0;
+  return { today: on(today), yesterday: on(today - 1) };
 }
 
 async function describeServer(

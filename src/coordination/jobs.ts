@@ -112,9 +112,9 @@ export class Jobs {
     return { count, items: items.map((job) => ({ ...job, ...stateOf(job, clock()) })) };
   }
 
-  /** The newest job of a kind without a subject that has ended, without dry runs. */
-  lastEnded(kind: JobKind): Promise<Job | undefined> {
-    return this.#parts.database.jobs.lastEnded(kind, "");
+  /** The newest job of a kind without a subject that has ended: a dry run, or one that is none. */
+  lastEnded(kind: JobKind, isDryRun = false): Promise<Job | undefined> {
+    return this.#parts.database.jobs.lastEnded(kind, "", isDryRun);
   }
 
   /** When the timer of a server runs a kind of job next; `undefined`: no server has planned it. */

@@ -29,6 +29,7 @@ import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";
 import { createJobPlanReads } from "./maintenance/job-plans.ts";
 import { createJobReads } from "./maintenance/jobs.ts";
+import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
 import { createMirrorReads } from "./mirror/mirrors.ts";
@@ -112,6 +113,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     jobs: createJobReads(db),
     jobPlans: createJobPlanReads(db),
     maintenance: createMaintenanceReads(db),
+    storedBlobs: createStoredBlobReads(db),
     search: createSearchReads(lists, searchIndex),
   } satisfies Readonly<Record<string, ReadsOfNoun>>;
   return { ...queries, ...own };

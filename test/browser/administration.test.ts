@@ -28,6 +28,8 @@ describe("an administrator, on the pages of administration", () => {
     await signIn("admin");
     await page.getByRole("link", { name: "Admin", exact: true }).click();
     await page.getByText("Worker processes").waitFor();
+    await page.getByText("Pulls yesterday").waitFor();
+    await page.getByRole("heading", { name: "Largest repositories" }).waitFor();
     await check();
 
     await page.getByRole("link", { name: "Users" }).click();
@@ -125,6 +127,13 @@ describe("an administrator, on the pages of administration", () => {
     await page.getByRole("button", { name: "Dry run" }).click();
     await page.getByRole("heading", { name: "Collection, dry run" }).waitFor();
     await page.getByRole("heading", { name: "What would be deleted" }).waitFor();
+    const overview = await visit(server.url, t);
+    await overview.signIn("admin");
+    await overview.open("/admin");
+    await overview.page.getByText(/It would have freed/).waitFor();
+    await overview.page.getByRole("link", { name: "admin/waste" }).waitFor();
+    await overview.check();
+    await overview.context.close();
     await page.getByTitle(digest).first().waitFor();
     await check();
     assert.equal(await statusOf(manifest, "admin"), 200);

@@ -5,10 +5,11 @@ import type {
   PullCounterChange,
   PullCounterStore,
 } from "../../src/database/catalog/pull-counters.ts";
+import { allRepositories } from "../../src/database/catalog/pull-counters.ts";
 import type { Database } from "../../src/database/contract.ts";
 import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
 import { openPullCounterStore } from "../../src/database/sqlite/pull-counters.ts";
-import type { RepositoryName } from "../../src/oci/name.ts";
+import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
 import { isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import {
@@ -211,6 +212,27 @@ describe("the stored pull counters", () => {
     const rows = await store.of([{ name: base, createdAtMs: 9_000 }]);
     assert.equal(rows.get(base)?.pulls, 2);
     assert.equal((await store.of([{ name: base, createdAtMs: change.nowMs }])).size, 0);
+  });
+
+  test("of a day are added up for all repositories together, also of deleted ones", async () => {
+    const { database, store } = opened;
+    const gone = parseRepositoryName("team/gone");
+    const images = { ...change, visibility: "public" } as const;
+    for (const repository of [gone, parseRepositoryName("team/stays")]) {
+      await database.commands.createRepository({ ...images, repository });
+      await database.commands.putManifest(manifest("any", [], { repository, tags: ["1"] }));
+    }
+    const at = 2_000 * 86_400_000;
+    await store.add([
+      counted("1", { repository: gone, pulls: 2, at }),
+      counted("1", { repository: parseRepositoryName("team/stays"), pulls: 3, at }),
+      counted("1", { repository: parseRepositoryName("team/stays"), pushes: 5, at }),
+    ]);
+    await database.commands.deleteRepository({ ...change, repository: gone });
+    await store.add([counted("1", { repository: gone, pulls: 9, at })]);
+    assert.deepEqual(await store.days([allRepositories], { fromDay: 2_000 }), [
+      { day: 2_000, pulls: 5 },
+    ]);
   });
 
   test("are all added when batches of the same tags are written at the same time", async () => {

@@ -7,7 +7,7 @@ import { count } from "../format.ts";
 import { setQuery, usePlace } from "../router.ts";
 import { collection as words, overview } from "../words/admin.ts";
 import { JobCard } from "./admin-jobs.tsx";
-import { LastRun, NextRun } from "./admin-overview.tsx";
+import { LastRun, NextRun } from "./admin-maintenance.tsx";
 import { AdminPage, Commands } from "./admin-page.tsx";
 import { Confirm } from "./dialog.tsx";
 import { Check } from "./field.tsx";

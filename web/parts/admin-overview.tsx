@@ -1,14 +1,16 @@
 import type { JobItemAnswer } from "../../src/api/jobs.ts";
 import type { OverviewAnswer } from "../../src/api/server.ts";
 import { newestJobsCall, overviewCall } from "../admin-calls.ts";
+import { repositoryAddress } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
 import { count, visibleText } from "../format.ts";
 import { overview as words } from "../words/admin.ts";
 import { Job, type JobPage } from "./admin-jobs.tsx";
 import { AdminPage } from "./admin-page.tsx";
 import { Meter } from "./charts.tsx";
+import { Maintenance } from "./admin-maintenance.tsx";
 import { Loaded } from "./states.tsx";
-import { Since } from "./text.tsx";
+import { Size } from "./text.tsx";
 
 /** What runs, what it holds, what comes next, and what needs attention. */
 export function Overview() {
@@ -23,9 +25,10 @@ export function Overview() {
             <div class="two-columns">
               <div class="stack">
                 <Content overview={data} />
-                <Maintenance overview={data} />
+                <Largest overview={data} />
               </div>
               <div class="stack">
+                <Maintenance overview={data} />
                 <Server overview={data} />
                 <Jobs jobs={jobs.data?.results ?? []} />
               </div>
@@ -71,8 +74,7 @@ function Readiness({ overview: { is_ready: isReady, problems, warnings } }: Part
   );
 }
 
-function Content({ overview: { disk, sizes, pushes_24h: pushes, collection } }: Part) {
-  const { waiting } = collection;
+function Content({ overview: { disk, sizes, pulls, pushes_24h: pushes } }: Part) {
   return (
     <section class="card" aria-labelledby="content">
       <header>
@@ -95,8 +97,10 @@ function Content({ overview: { disk, sizes, pushes_24h: pushes, collection } }: 
           )}
           <dt>{words.blobs}</dt>
           <dd>{words.sum(sizes.blobs, sizes.bytes)}</dd>
-          <dt>{words.waiting}</dt>
-          <dd>{words.sum(waiting.blobs, waiting.bytes)}</dd>
+          <dt>{words.pullsToday}</dt>
+          <dd>{count(pulls.today)}</dd>
+          <dt>{words.pullsYesterday}</dt>
+          <dd>{count(pulls.yesterday)}</dd>
           <dt>{words.pushes}</dt>
           <dd>{words.pushesAtMost(pushes)}</dd>
         </dl>
@@ -105,53 +109,29 @@ function Content({ overview: { disk, sizes, pushes_24h: pushes, collection } }: 
   );
 }
 
-function Maintenance({ overview: { collection, scrub } }: Part) {
+function Largest({ overview: { largest } }: Part) {
+  const [first] = largest;
   return (
-    <section class="card" aria-labelledby="maintenance">
+    <section class="card" aria-labelledby="largest">
       <header>
-        <h2 id="maintenance">{words.maintenance}</h2>
-        <span class="end">
-          <a class="btn small" href="/admin/collector">
-            {words.show}
-          </a>
-        </span>
+        <h2 id="largest">{words.largest}</h2>
       </header>
-      <div class="body">
-        <dl class="facts num">
-          <dt>{words.lastCollection}</dt>
-          <dd>
-            <LastRun job={collection.last} />
-          </dd>
-          <dt>{words.nextCollection}</dt>
-          <dd>
-            <NextRun time={collection.next_at} />
-          </dd>
-          <dt>{words.lastScrub}</dt>
-          <dd>
-            <LastRun job={scrub.last} />
-          </dd>
-          <dt>{words.nextScrub}</dt>
-          <dd>
-            <NextRun time={scrub.next_at} />
-          </dd>
-        </dl>
-      </div>
+      <p class="body sub">{first === undefined ? words.noLargest : words.largestHint}</p>
+      <ul class="list">
+        {largest.map(({ name, unique_bytes: bytes }) => (
+          <li key={name}>
+            <a class="link" href={repositoryAddress(name)}>
+              {name}
+            </a>
+            <span class="end num">
+              <Size bytes={bytes} />
+            </span>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }
-
-/** When a job of maintenance ended, and how. */
-export const LastRun = ({ job }: { readonly job: JobItemAnswer | null }) =>
-  job === null ? (
-    <>{words.never}</>
-  ) : (
-    <a class="link" href={`/admin/collector?job=${job.id}`}>
-      <Since time={job.ended_at ?? job.started_at} />, {job.state}
-    </a>
-  );
-
-export const NextRun = ({ time }: { readonly time: string | null }) =>
-  time === null ? <>{words.notPlanned}</> : <Since time={time} />;
 
 function Server({ overview }: Part) {
   const { replicas } = overview;

@@ -50,6 +50,9 @@ export interface Registration {
   readonly createdAtMs: number;
 }
 
+/** The pulls per day of all repositories together, also of deleted ones, are rows of this name. */
+export const allRepositories: Registration = { name: "" as RepositoryName, createdAtMs: 0 };
+
 /** The stored pull counters. A row may belong to a deleted repository, also if a new one has its name. */
 export interface PullCounterStore {
   /** Writes a batch, all or nothing. Entries of deleted repositories are discarded. */

@@ -38,6 +38,9 @@ interface CandidateQuery {
 }
 
 export function createCollectionReads(db: Db) {
+  /** Blobs marked deleting until `beforeMs`. */
+  const marked = (beforeMs: number) =>
+    db.selectFrom("blobs").where(isDeleting).where("retired_at", "<=", beforeMs);
   return {
     /** Blobs marked deleting until `beforeMs`, in the order of their ids, after `after`. */
     deleting: (page: {
@@ -45,22 +48,20 @@ export function createCollectionReads(db: Db) {
       readonly limit: number;
       readonly beforeMs: number;
     }): Promise<readonly DeletingBlob[]> =>
-      db
-        .selectFrom("blobs")
+      marked(page.beforeMs)
         .select(["id", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
-        .where(isDeleting)
         .where("id", ">", page.after)
-        .where("retired_at", "<=", page.beforeMs)
         .orderBy("id")
         .limit(page.limit)
         .execute(),
 
-    /** All blobs marked deleting whose bytes are still in the store. */
-    async waiting(): Promise<{ readonly blobs: number; readonly bytes: number }> {
-      const { blobs, bytes } = await db
-        .selectFrom("blobs")
+    /** The blobs marked deleting whose bytes are still in the store: all, or those marked until `beforeMs`. */
+    async waiting(beforeMs: number = Number.MAX_SAFE_INTEGER): Promise<{
+      readonly blobs: number;
+      readonly bytes: number;
+    }> {
+      const { blobs, bytes } = await marked(beforeMs)
         .select(({ fn }) => [fn.countAll<number>().as("blobs"), sumOfSizes.as("bytes")])
-        .where(isDeleting)
         .executeTakeFirstOrThrow();
       return { blobs, bytes };
     },

@@ -69,14 +69,14 @@ export function createJobReads(db: Db) {
       return (await rows.executeTakeFirstOrThrow()).count;
     },
 
-    /** The newest job of a kind and subject that has ended, without dry runs. */
-    async lastEnded(kind: JobKind, subject: string): Promise<Job | undefined> {
+    /** The newest job of a kind and subject that has ended: a dry run, or one that is none. */
+    async lastEnded(kind: JobKind, subject: string, isDryRun = false): Promise<Job | undefined> {
       const row = await db
         .selectFrom("jobs")
         .select(columns)
         .where("kind", "=", kind)
         .where("subject", "=", subject)
-        .where("dry_run", "=", 0)
+        .where("dry_run", "=", isDryRun ? 1 : 0)
         .where("state", "<>", "running")
         .orderBy("started_at", "desc")
         .orderBy("id", "desc")

@@ -1,6 +1,7 @@
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import {
+  allRepositories,
   dayMs,
   daysKept,
   fallbackTag,
@@ -187,7 +188,9 @@ const addText = `
     RETURNING repository, tag, day
   ), of_days AS (
     INSERT INTO repository_days AS held (repository, day, registered_at, pulls)
-    SELECT repository, day, registered_at, CAST(sum(pulls) AS bigint) FROM counted
+    SELECT repository, day, registered_at, CAST(sum(pulls) AS bigint) FROM (
+      SELECT repository, day, registered_at, pulls FROM counted
+      UNION ALL SELECT '${allRepositories.name}', day, ${allRepositories.createdAtMs}, pulls FROM counted) AS added
     WHERE pulls > 0 GROUP BY repository, day, registered_at ORDER BY repository, day
     ON CONFLICT (repository, day) ${onDayConflict}
     RETURNING repository, day

@@ -4,12 +4,14 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import {
+  allRepositories,
   dayOf,
   daysKept,
   fallbackTag,
   pullBucketOf,
   type PullBucket,
   type PullCounterChange,
+  type Registration,
 } from "../catalog/pull-counters.ts";
 import {
   openPullCounterConnection,
@@ -120,6 +122,7 @@ class PullCounterUpdates {
     this.#addAll = counts.transaction((batch: readonly PullCounterChange[]) => {
       const sums = new Map<number, RepositorySum>();
       for (const counted of batch) this.#addOne(counted, sums);
+      this.#addToAll([...sums.values()]);
       return [...sums.values()].flatMap((sum) => this.#addSum(sum) ?? []);
     });
   }
@@ -159,14 +162,25 @@ class PullCounterUpdates {
     if (pulls > 0) sum.days.set(day, (sum.days.get(day) ?? 0) + pulls);
   }
 
+  /** Adds the pulls of a batch to those of all repositories. */
+  #addToAll(sums: readonly RepositorySum[]): void {
+    const pullsByDay = new Map<number, number>();
+    for (const { days } of sums)
+      for (const [day, pulls] of days) pullsByDay.set(day, (pullsByDay.get(day) ?? 0) + pulls);
+    for (const [day, pulls] of pullsByDay) this.#addToDay(allRepositories, day, pulls);
+  }
+
+  #addToDay({ name, createdAtMs }: Registration, day: number, pulls: number): void {
+    const held = this.#addToRepositoryDay.get(name, day, createdAtMs, pulls);
+    if (held === pulls) this.#endRepositoryDays.run(name, day - daysKept);
+  }
+
   #addSum(sum: RepositorySum): PullBucket | undefined {
     const { home, repository, pulls, pushes, lastPulledAtMs, lastPushedAtMs, days } = sum;
     const values = [home.registeredAtMs, pulls, pushes, lastPulledAtMs, lastPushedAtMs];
     const total = this.#addToRepository.get(repository, ...values) as number;
-    for (const [day, ofDay] of days) {
-      const held = this.#addToRepositoryDay.get(repository, day, home.registeredAtMs, ofDay);
-      if (held === ofDay) this.#endRepositoryDays.run(repository, day - daysKept);
-    }
+    const registration = { name: repository, createdAtMs: home.registeredAtMs };
+    for (const [day, ofDay] of days) this.#addToDay(registration, day, ofDay);
     const pullBucket = pullBucketOf(total);
     return pullBucket === pullBucketOf(total - pulls)
       ? undefined

@@ -95,6 +95,7 @@ export const jobSteps: readonly Step[] = [
   [(db) => db.commands.cancelJob({ ...change, id: "a", aliveSinceMs: 500 }), false],
   [(db) => db.jobs.find("a"), { ...ended, findings: [{ kind: "link" }] }],
   [(db) => db.jobs.lastEnded("collection", ""), ended],
+  [(db) => db.jobs.lastEnded("collection", "", true), undefined],
   // A running job without a heartbeat has ended with its process.
   [
     (db) => db.commands.beginJob({ ...begin, id: "e", isDryRun: true, aliveSinceMs: 1_200 }),

@@ -49,6 +49,23 @@ export const maintenanceSteps: readonly Step[] = [
   [(db) => db.maintenance.counts(), { blobs: 3, bytes: 16, missing: 1 }],
   [(db) => db.maintenance.sums({ after: 1, limit: 1 }), { blobs: 1, bytes: 5, last: 2 }],
   [(db) => db.maintenance.sums({ after: 3, limit: 5 }), { blobs: 0, bytes: 0, last: null }],
+  [
+    (db) => db.storedBlobs.unique({ after: ids.config, until: ids.other }),
+    [{ repositoryId: 1, bytes: 10 }],
+  ],
+  [(db) => db.storedBlobs.unique({ after: ids.other, until: 9 }), []],
+  [(db) => db.storedBlobs.namesOf([1, 9]), new Map([[1, "team/app"]])],
+  [
+    (db) => db.storedBlobs.candidates({ after: { repositoryId: 0, blobId: 0 }, limit: 1 }),
+    [{ repositoryId: 1, blobId: ids.config, sizeBytes: 6, isNamed: 1 }],
+  ],
+  [
+    (db) => db.storedBlobs.candidates({ after: { repositoryId: 1, blobId: 1 }, limit: 5 }),
+    [
+      { repositoryId: 1, blobId: ids.layer, sizeBytes: 5, isNamed: 0 },
+      { repositoryId: 1, blobId: ids.other, sizeBytes: 5, isNamed: 0 },
+    ],
+  ],
   [(db) => db.commands.restoreBlob({ storageKey: "key of layer" }), true],
   [(db) => db.commands.recordScrub({ ids: [ids.config, ids.layer], nowMs: 1_500 }), undefined],
   [(db) => db.commands.recordScrub({ ids: [ids.config], nowMs: 1_550 }), undefined],
@@ -78,6 +95,8 @@ export const maintenanceSteps: readonly Step[] = [
     ],
   ],
   [(db) => db.collection.waiting(), { blobs: 2, bytes: 10 }],
+  [(db) => db.collection.waiting(3_000), { blobs: 2, bytes: 10 }],
+  [(db) => db.collection.waiting(2_999), { blobs: 0, bytes: 0 }],
   [(db) => db.commands.dropBlob({ id: ids.layer }), true],
   [(db) => db.commands.dropBlob({ id: ids.config }), false],
   [

@@ -2,6 +2,7 @@ import type { KeyRing } from "../../../auth/signing-keys/keys.ts";
 import type { Jobs, JobTask } from "../../../coordination/jobs.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";
+import type { BlobSum, StoredBlobs } from "../../../maintenance/stored-blobs.ts";
 import type { createOpenUploads } from "../../../registry/uploads/open-uploads.ts";
 
 /** What administrators do with a server, as the command line does with a data folder. */
@@ -16,10 +17,12 @@ export interface Administration {
   /** @param bytesPerSecond 0: no limit; `undefined`: `scrub.bytesPerSecond` */
   scrubJob(bytesPerSecond: number | undefined): JobTask;
   readonly settings: MaintenanceSettings;
-  /** Blobs whose bytes are deleted after `gc.deleteDelay`. */
-  waiting(): Promise<BlobSum>;
-  /** All distinct blobs, counted in steps. */
-  stored(): Promise<BlobSum>;
+  /** Blobs whose bytes are deleted after `gc.deleteDelay`; with `atMs` those whose delay has ended by then. */
+  waiting(atMs?: number): Promise<BlobSum>;
+  /** All distinct blobs, added up in steps. */
+  stored(): Promise<StoredBlobs>;
+  /** The pulls of all repositories since midnight in UTC, and on the day before. */
+  pulls(): Promise<{ readonly today: number; readonly yesterday: number }>;
   pushesSince(sinceMs: number): Promise<number>;
   server(): Promise<ServerFacts>;
   /**
@@ -30,11 +33,6 @@ export interface Administration {
     action: "server.key.create" | "server.key.delete" | "server.upload.delete",
     subject: string,
   ): Promise<void>;
-}
-
-export interface BlobSum {
-  readonly blobs: number;
-  readonly bytes: number;
 }
 
 /** Times in milliseconds. */

@@ -11,6 +11,7 @@ import {
 } from "../../../api/server.ts";
 import { pageSchema, timeOf, timeOrNull } from "../../../api/fields.ts";
 import type { JobKind } from "../../../database/schema.ts";
+import type { StoredBlobs } from "../../../maintenance/stored-blobs.ts";
 import type { OpenUpload } from "../../../registry/uploads/open-uploads.ts";
 import { HubError } from "../../hub/errors.ts";
 import type { Pager } from "../../hub/pages.ts";
@@ -164,6 +165,7 @@ const replicasAtMost = 100;
 async function overview(administration: Administration): Promise<OverviewAnswer> {
   const { settings } = administration;
   const facts = await administration.server();
+  const stored = await administration.stored();
   return {
     version: facts.version,
     node: facts.node,
@@ -180,13 +182,29 @@ async function overview(administration: Administration): Promise<OverviewAnswer>
     is_ready: facts.isReady,
     problems: { ...facts.problems },
     disk: facts.disk ?? null,
-    sizes: await administration.stored(),
+    sizes: { blobs: stored.blobs, bytes: stored.bytes },
+    largest: stored.largest.map(({ name, uniqueBytes }) => ({ name, unique_bytes: uniqueBytes })),
+    pulls: await administration.pulls(),
     pushes_24h: await administration.pushesSince(Date.now() - dayMs),
-    collection: {
-      ...(await runsOf(administration, "collection", settings.gc.interval)),
-      waiting: await administration.waiting(),
-    },
+    collection: await collectionOf(administration, stored.unreferenced),
     scrub: await runsOf(administration, "scrub", settings.scrub.interval),
     warnings: facts.warnings.map((warning) => ({ ...warning })),
+  };
+}
+
+async function collectionOf(
+  administration: Administration,
+  unreferenced: StoredBlobs["unreferenced"],
+): Promise<OverviewAnswer["collection"]> {
+  const { jobs, settings } = administration;
+  const runs = await runsOf(administration, "collection", settings.gc.interval);
+  const dryRun = await jobs.lastEnded("collection", true);
+  return {
+    ...runs,
+    waiting: await administration.waiting(),
+    next_frees:
+      runs.next_at === null ? null : await administration.waiting(Date.parse(runs.next_at)),
+    unreferenced: { ...unreferenced },
+    last_dry_run: dryRun === undefined ? null : presentJob(dryRun),
   };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest } from "../../../support/berth.ts";
+import type { OverviewAnswer } from "../../../../src/api/server.ts";
 import { startClosedBerth } from "../../../support/closed.ts";
 import { waitUntil } from "../../../support/wait.ts";
 import { hubAs, textOf, type Answer, type Ask } from "../../hub/support.ts";
@@ -41,6 +42,21 @@ describe("the administration of a server", async () => {
     assert.equal(body["collection"]?.["next_at"], null, "gc.interval is 0");
   });
 
+  test("the overview has the pulls, the largest repositories, and what a collection can free", async () => {
+    await mia.api.get("/v2/mia/app/manifests/1").expect(200);
+    const shown = async () => {
+      const { body } = await root("get", `${base}/overview`);
+      return body as unknown as OverviewAnswer;
+    };
+    await waitUntil("the pull is counted", async () => (await shown()).pulls.today === 1);
+    const { largest, sizes, collection, pulls } = await shown();
+    assert.equal(pulls.yesterday, 0);
+    assert.deepEqual(largest, [{ name: "mia/app", unique_bytes: sizes.bytes }]);
+    const { unreferenced, next_frees: nextFrees, last_dry_run: lastDryRun } = collection;
+    assert.deepEqual(unreferenced, { blobs: 1, bytes: "unused bytes".length, more: false });
+    assert.deepEqual([nextFrees, lastDryRun], [null, null]);
+  });
+
   test("a dry run lists what a collection would delete and changes nothing", async () => {
     const job = await untilEnded(root, await root("post", `${base}/gc`, { dry_run: true }));
     assert.equal(job["state"], "done", textOf(job["reason"]));
@@ -48,6 +64,8 @@ describe("the administration of a server", async () => {
     assert.ok(found.some(({ kind, subject }) => kind === "link" && subject === "mia/app"));
     assert.equal((await root("get", `${base}/overview`)).body["sizes"]?.["blobs"], 3);
     assert.equal((await root("get", `${base}/gc`)).body["last"], null, "a dry run is not a run");
+    const { collection } = (await root("get", `${base}/overview`)).body;
+    assert.equal(collection?.["last_dry_run"]?.["id"], job["id"]);
   });
 
   test("a collection deletes the same, is the last run, and is in the audit log", async () => {
@@ -145,6 +163,22 @@ test("a job whose process has ended is shown as failed, and does not stop the ne
   const started = await root("post", `${base}/gc`, {});
   assert.notEqual(started.body["id"], "dead");
   assert.equal((await untilEnded(root, started))["state"], "done");
+});
+
+test("the overview says what the next collection deletes, and what waits longer", async () => {
+  const berth = await startClosedBerth({ "gc.interval": "1h", "gc.deleteDelay": "2h" });
+  await berth.addUser("root", { is_admin: 1 });
+  const root = await hubAs(berth, "root");
+  for (const text of ["first", "second one"]) await pushBlob(berth.as("root"), "root/app", text);
+  const nextAtMs = Date.now() + 600_000;
+  await berth.exec(`DELETE FROM job_plans;
+    INSERT INTO job_plans (kind, next_at) VALUES ('collection', ${nextAtMs});
+    DELETE FROM blob_reviews; DELETE FROM blob_links;
+    UPDATE blobs SET state = 'deleting', retired_at = ${nextAtMs - 7_200_000} + id - 1`);
+  const { body } = await root("get", `${base}/overview`);
+  const { collection } = body as unknown as OverviewAnswer;
+  assert.deepEqual(collection.next_frees, { blobs: 1, bytes: 5 });
+  assert.deepEqual(collection.waiting, { blobs: 2, bytes: 15 });
 });
 
 test("a server that anyone can reach over http warns of it, and of a missing publicUrl", async () => {
