@@ -31,10 +31,8 @@ const ranks: Readonly<Record<Access["permission"], number>> = {
 };
 /** Teams with a permission in one answer. */
 const teamsAtMost = 500;
-/** Reasons of one user in one answer, the highest permission first. */
+/** Reasons of one user in one answer, the highest permission first: a user may be in many teams. */
 const reasonsOfUser = 50;
-/** Rows that one answer reads: a user may be in many teams. */
-const reasonsRead = 5_000;
 
 export type RepositoryAccess = ReturnType<typeof createRepositoryAccess>;
 
@@ -56,7 +54,7 @@ export function createRepositoryAccess(parts: {
     people: readonly PersonWithAccess[],
   ): Promise<readonly Access[]> => {
     const ids = people.map(({ id }) => id);
-    const reasons = await database.repositoryAccess.reasons(target, ids, reasonsRead);
+    const reasons = await database.repositoryAccess.reasons(target, ids, reasonsOfUser);
     return people.map(({ id, name, fullName }) =>
       accessBy(
         { name, fullName, isDisabled: false },
@@ -93,7 +91,7 @@ export function createRepositoryAccess(parts: {
       if (account?.kind !== "user") throw unknownAccount("user", user);
       const { name, fullName, disabled: isDisabled } = account;
       if (isDisabled) return accessBy({ name, fullName, isDisabled }, []);
-      const reasons = await database.repositoryAccess.reasons(target, [account.id], reasonsRead);
+      const reasons = await database.repositoryAccess.reasons(target, [account.id], reasonsOfUser);
       const ofEveryone = { kind: "public", team: null, permission: "read" } as const;
       return accessBy({ name, fullName, isDisabled }, [
         ...reasons,

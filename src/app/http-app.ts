@@ -126,7 +126,10 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
   const quotas = await context.quotas();
   const access = createRepositoryAccess({ database: await context.database() });
   const collaborators = await context.collaborators();
-  const settings = { defaultVisibility, sessionFacts, quotas, mirrored, access, collaborators };
+  const settings = {
+    ...{ defaultVisibility, sessionFacts, quotas, access, collaborators },
+    mirrored: context.mirrored,
+  };
   if (!config.auth.open) {
     const { parts, hubPolicy, ...logins } = await openTokens(context, clientInfo);
     const policy = denyHubChangesToMirrored(hubPolicy, mirrored);

@@ -59,7 +59,7 @@ export function createRepositoryAccessReads(db: Db) {
       return rows[0]?.count ?? 0;
     },
 
-    /** At most `limit` reasons of these users. */
+    /** At most `limit` reasons of each of these users, the highest permission first. */
     reasons: (target: AccessTarget, userIds: readonly number[], limit: number) =>
       reasonsOf(db, target, userIds, limit),
 
@@ -122,24 +122,30 @@ async function reasonsOf(
   limit: number,
 ): Promise<readonly AccessReason[]> {
   const dialect = dialectOf(db);
-  const { rows } = await sql<AccessReason>`
+  const isOneOfThem = (column: string) => dialectOf(db).isOneOf(column, userIds);
+  const all = sql`
     SELECT id AS "userId", 'admin' AS kind, NULL AS team, 'admin' AS permission FROM accounts
-      WHERE ${dialect.isOneOf("id", userIds)} AND is_admin = 1
+      WHERE ${isOneOfThem("id")} AND is_admin = 1
     UNION ALL SELECT id, 'owner', NULL, 'admin' FROM accounts
-      WHERE ${dialect.isOneOf("id", userIds)} AND name = ${namespace}
+      WHERE ${isOneOfThem("id")} AND name = ${namespace}
     UNION ALL SELECT members.user_id, 'owner', NULL, 'admin' FROM members
       JOIN accounts ON accounts.id = members.organisation_id
-      WHERE ${dialect.isOneOf("members.user_id", userIds)}
+      WHERE ${isOneOfThem("members.user_id")}
         AND accounts.name = ${namespace} AND members.role = 'owner'
     UNION ALL SELECT user_id, 'own', NULL, permission FROM collaborators
-      WHERE ${dialect.isOneOf("user_id", userIds)} AND repository_id = ${repositoryId}
+      WHERE ${isOneOfThem("user_id")} AND repository_id = ${repositoryId}
     UNION ALL SELECT team_members.user_id, 'team', teams.name, team_permissions.permission
       FROM team_permissions
       JOIN teams ON teams.id = team_permissions.team_id
       JOIN team_members ON team_members.team_id = teams.id
-      WHERE ${dialect.isOneOf("team_members.user_id", userIds)}
-        AND team_permissions.repository_id = ${repositoryId}
-    ORDER BY kind, team LIMIT ${limit}`.execute(db);
+      WHERE ${isOneOfThem("team_members.user_id")}
+        AND team_permissions.repository_id = ${repositoryId}`;
+  const { rows } = await sql<AccessReason>`
+    SELECT "userId", kind, team, permission FROM (
+      SELECT reasons.*, row_number() OVER (PARTITION BY "userId" ORDER BY
+        CASE permission WHEN 'admin' THEN 1 WHEN 'write' THEN 2 ELSE 3 END, kind, team) AS position
+      FROM (${all}) AS reasons) AS ranked
+    WHERE position <= ${limit} ORDER BY "userId", position`.execute(db);
   return rows;
 }
 

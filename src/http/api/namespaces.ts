@@ -19,8 +19,8 @@ interface Parts {
   readonly accounts: Pick<Accounts, "organisations" | "profiles">;
   readonly policy: HubPolicy;
   readonly quotas: Pick<Quotas, "find">;
-  /** The namespaces of mirrors. */
-  readonly mirrored: ReadonlySet<string>;
+  /** The visibility of each mirror, by its namespace. */
+  readonly mirrored: ReadonlyMap<string, "private" | "public">;
 }
 
 /** Routes of namespaces, and of the organisations that have them. */
@@ -80,7 +80,12 @@ async function describe(
 ): Promise<NamespaceAnswer> {
   const account = await hub.accounts.find(namespace);
   const count = await hub.repositories.count(session, namespace);
-  const isMirror = mirrored.has(namespace);
+  const mirror = mirrored.get(namespace);
+  // A client that may read nothing of a private mirror does not learn of it.
+  const isMirror =
+    mirror === "public" ||
+    (mirror === "private" &&
+      (count > 0 || (await policy.viewOf(session, namespace)).kind === "all"));
   if (account === undefined && count === 0 && !isMirror) throw notFound();
   const belongs =
     account?.kind === "organisation"

@@ -30,8 +30,8 @@ interface Parts {
   readonly registry: { readonly repositories: Repositories };
   readonly policy: HubPolicy;
   readonly pager: Pager;
-  /** The namespaces of mirrors. */
-  readonly mirrored: ReadonlySet<string>;
+  /** The visibility of each mirror, by its namespace. */
+  readonly mirrored: ReadonlyMap<string, "private" | "public">;
 }
 
 /** Root path of Berth's own API. `/-/` ends the repository name in a path: no name component is a single dash. */
@@ -125,12 +125,15 @@ async function search(
 /** The namespaces to which `namespace` and `where` restrict a search. */
 function namespacesOf(
   { namespace, where }: z.output<typeof searchQuery>,
-  mirrored: ReadonlySet<string>,
+  mirrored: Parts["mirrored"],
 ): Pick<SearchRequest, "namespaces" | "withoutNamespaces"> {
   const named = namespace.length === 0 ? undefined : namespace.map(parseNamespace);
   if (where === "mirrored")
-    return { namespaces: named?.filter((name) => mirrored.has(name)) ?? [...mirrored] };
-  return { namespaces: named, ...(where === "hosted" && { withoutNamespaces: [...mirrored] }) };
+    return { namespaces: named?.filter((name) => mirrored.has(name)) ?? [...mirrored.keys()] };
+  return {
+    namespaces: named,
+    ...(where === "hosted" && { withoutNamespaces: [...mirrored.keys()] }),
+  };
 }
 
 async function list(

@@ -62,8 +62,8 @@ export interface HubParts {
   readonly quotas: Quotas;
   readonly access: RepositoryAccess;
   readonly collaborators: Pick<Collaborators, "set">;
-  /** The namespaces of mirrors. */
-  readonly mirrored: ReadonlySet<string>;
+  /** The visibility of each mirror, by its namespace. */
+  readonly mirrored: ReadonlyMap<string, "private" | "public">;
   readonly administration: Administration;
 }
 

@@ -87,9 +87,17 @@ export const accessSteps: readonly Step[] = [
     (db) => db.repositoryAccess.reasons(access, [2, ids.ann, ids.bob], 10),
     [
       { userId: 2, kind: "admin", team: null, permission: "admin" },
-      { userId: ids.bob, kind: "own", team: null, permission: "admin" },
       { userId: ids.ann, kind: "owner", team: null, permission: "admin" },
+      { userId: ids.bob, kind: "own", team: null, permission: "admin" },
       { userId: ids.bob, kind: "team", team: "site", permission: "write" },
+    ],
+  ],
+  // The limit is that of each user.
+  [
+    (db) => db.repositoryAccess.reasons(access, [2, ids.bob], 1),
+    [
+      { userId: 2, kind: "admin", team: null, permission: "admin" },
+      { userId: ids.bob, kind: "own", team: null, permission: "admin" },
     ],
   ],
   [

@@ -154,6 +154,22 @@ describe("the access to a repository", async () => {
     const robot = await berth.addRobot("team", [{ type: "TYPE_REPO", path: "team/*", scopes }]);
     assert.equal((await (await hubAs(berth, "team", robot))("get", access)).status, 403);
   });
+
+  test("is right for each user of a page, also if the users have thousands of reasons", async () => {
+    await berth.exec(`
+      INSERT INTO accounts (name, kind, created_at) WITH RECURSIVE numbers (n) AS (
+        SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 190) SELECT 'zoe' || n, 'user', 0 FROM numbers;
+      INSERT INTO teams (id, organisation_id, name, created_at) WITH RECURSIVE numbers (n) AS (
+        SELECT 100 UNION ALL SELECT n + 1 FROM numbers WHERE n < 160) SELECT n, ${team}, 'many' || n, 0 FROM numbers;
+      INSERT INTO team_members SELECT teams.id, accounts.id, 0 FROM teams, accounts
+        WHERE teams.name LIKE 'many%' AND accounts.name LIKE 'zoe%';
+      INSERT INTO team_permissions SELECT teams.id, repositories.id, CASE teams.id WHEN 160 THEN 'write' ELSE 'read' END
+        FROM teams, repositories WHERE teams.name LIKE 'many%' AND repositories.name = 'team/private'`);
+    const { results } = list(await ann("get", `${access}?page_size=100&search=zoe`));
+    assert.equal(results.length, 91);
+    for (const { username, level, because } of results)
+      assert.deepEqual([username, level, because.length], [username, "write", 50]);
+  });
 });
 
 describe("the repositories of a team", async () => {

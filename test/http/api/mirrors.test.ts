@@ -182,6 +182,10 @@ test("a private mirror is hidden from clients that may read nothing of it", asyn
   assert.equal((await mia("get", base)).body["count"], 0);
   assert.equal((await mia("get", hub)).status, 404);
   assert.deepEqual((await mia("get", hub)).body, (await mia("get", `${base}/none`)).body);
+  const namespace = "/api/berth/v1/namespaces/docker.io";
+  assert.equal((await root("get", namespace)).body["is_mirror"], true);
+  // The organisation of the namespace is known, as every organisation.
+  assert.equal((await mia("get", namespace)).body["is_mirror"], false);
 });
 
 test("the limit that an upstream tells is shown until its time", async () => {

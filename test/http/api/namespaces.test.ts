@@ -118,7 +118,9 @@ describe("an organisation", async () => {
 describe("the namespace of a mirror", () => {
   test("says that it is a mirror, also before its first repository", async () => {
     const berth = await startClosedBerth({
-      mirrors: JSON.stringify([{ namespace: "hub", upstream: "http://127.0.0.1:1" }]),
+      mirrors: JSON.stringify([
+        { namespace: "hub", upstream: "http://127.0.0.1:1", visibility: "public" },
+      ]),
     });
     const { body } = await (await hubAs(berth))("get", "/api/berth/v1/namespaces/hub");
     assert.equal(body["is_mirror"], true);
