@@ -61,7 +61,8 @@ function render(ctx: Context, error: OciError): void {
     if (name !== versionHeader && name !== nosniff) ctx.remove(name);
   ctx.respond = true;
   ctx.status = error.status;
-  if (ctx.path === "/token") ctx.set("Cache-Control", "no-store");
+  // A cache may store a 404 without such a header, and the next client may have a session that sees the content.
+  if (ctx.path === "/token" || errorFormatOf(ctx) === "hub") ctx.set("Cache-Control", "no-store");
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
   const body = JSON.stringify(bodyOf(ctx, error));
