@@ -37,6 +37,8 @@ export function createOpenUploads(parts: {
       );
     },
 
+    has: async (id: string): Promise<boolean> => (await database.uploads.find(id)) !== undefined,
+
     /** Ends an upload and deletes its bytes; its client gets BLOB_UPLOAD_UNKNOWN. False: there is no such upload. */
     async delete(id: string): Promise<boolean> {
       const row = await database.uploads.find(id);

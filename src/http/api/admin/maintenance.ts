@@ -134,8 +134,9 @@ function uploadRoutes({ administration, pager }: Parts): readonly Route[] {
       status: 204,
       handle: async ({ actor, params }) => {
         const id = params["id"] ?? "";
+        if (!(await uploads.has(id))) throw new HubError(404, `there is no upload ${id}`);
         await administration.recordChange(actor, "server.upload.delete", id);
-        if (!(await uploads.delete(id))) throw new HubError(404, `there is no upload ${id}`);
+        await uploads.delete(id);
       },
     }),
   ];

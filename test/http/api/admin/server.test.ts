@@ -132,6 +132,8 @@ describe("the administration of a server", async () => {
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 204);
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 404);
     await mia.api.get(session).expect(404);
+    const audit = (await root("get", `${base}/audit?action=server.upload.delete`)).body;
+    assert.equal(audit["results"]?.["length"], 1, "a rejected deletion leaves no row");
   });
 
   test("a rotation makes a new signing key, and the earlier one is only removed by force", async () => {
