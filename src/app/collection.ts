@@ -1,5 +1,5 @@
 import { on } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
@@ -44,8 +44,21 @@ export async function* dryRun(
   }
 }
 
-const makeDryRunFolder = ({ config }: AppContext): Promise<string> =>
-  mkdtemp(path.join(hasDataFolder(config) ? config.data : tmpdir(), "dry-run-"));
+const dayMs = 24 * 3_600_000;
+
+/** Makes a folder for a copy of the database. Deletes the copies of processes that were killed a day ago or earlier. */
+async function makeDryRunFolder({ config }: AppContext): Promise<string> {
+  if (!hasDataFolder(config)) return mkdtemp(path.join(tmpdir(), "berth-dry-run-"));
+  for (const name of await readdir(config.data)) {
+    if (!name.startsWith(dryRunPrefix)) continue;
+    const left = path.join(config.data, name);
+    const { mtimeMs } = await stat(left).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > dayMs) await rm(left, { recursive: true, force: true });
+  }
+  return mkdtemp(path.join(config.data, dryRunPrefix));
+}
+
+const dryRunPrefix = "dry-run-";
 
 /** The same with the copy of the database in a folder, which the caller removes. */
 export async function* dryRunIn(
@@ -105,7 +118,9 @@ export function collectionJob(
     isDryRun,
     async run(job) {
       let failed = 0;
-      const steps = isDryRun ? stepsOfThread(context, deletesNow) : collectNow(context, deletesNow);
+      const steps = isDryRun
+        ? stepsOfThread(context, deletesNow, job.signal)
+        : collectNow(context, deletesNow);
       const work = createYieldingWork(() => job.signal.aborted);
       const count = (stats: Readonly<CollectionStats>): void => {
         ({ failed } = stats);
@@ -140,10 +155,11 @@ function showStep(job: RunningJob, step: CollectionStep): void {
   }
 }
 
-/** The steps of a {@link dryRun} in a thread of its own. */
+/** The steps of a {@link dryRun} in a thread of its own, which ends with the signal: the copy takes long. */
 async function* stepsOfThread(
   context: AppContext,
   deletesNow: boolean,
+  signal: AbortSignal,
 ): AsyncGenerator<CollectionStep> {
   const { config } = context;
   if (config.storage.driver === "memory")
@@ -155,7 +171,7 @@ async function* stepsOfThread(
   });
   try {
     // Rejects with the error of the thread. The thread ends after its last step.
-    for await (const [step] of on(thread, "message", { close: ["exit"] }))
+    for await (const [step] of on(thread, "message", { close: ["exit"], signal }))
       yield step as CollectionStep;
   } finally {
     await thread.terminate();
