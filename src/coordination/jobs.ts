@@ -16,8 +16,8 @@ export class JobError extends Error {
   override readonly name = "JobError";
 }
 
-/** The end of a server, or of a command, cancels its jobs. */
-const stopped = "the server stopped";
+/** Why a job failed whose server, or command, has stopped. */
+export const stopped = "the server stopped";
 
 export interface JobTask {
   readonly kind: JobKind;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Jobs, RunningJob } from "../coordination/jobs.ts";
+import { JobError, stopped, type Jobs, type RunningJob } from "../coordination/jobs.ts";
 import type { JobKind } from "../database/schema.ts";
 import type { Clock } from "../registry/leases.ts";
 
@@ -14,7 +14,8 @@ export interface MaintenanceTask {
 /**
  * Runs the steps of a task every `everyMs`, at most `stepsPerSecond`. After a start, and after the wall clock has been
  * set, it first waits `waitAfterClockSetMs` of monotonic time: leases that another clock wrote are not reliable.
- * @param parts.recorded each run is a job of this kind, and the time of the next run is planned
+ * @param parts.recorded each run is a job of this kind, and the time of the next run is planned. `keepsPlan`: the first
+ *   run waits until the time that an earlier process has planned, at most `everyMs`
  */
 export function scheduleTask(parts: {
   /** 0: the task never runs. */
@@ -22,8 +23,13 @@ export function scheduleTask(parts: {
   readonly waitAfterClockSetMs: number;
   readonly stepsPerSecond: number;
   readonly clock: Clock;
-  readonly recorded?: { readonly jobs: Jobs; readonly kind: JobKind };
-  readonly steps: (job: RunningJob | undefined) => AsyncIterable<unknown>;
+  readonly recorded?: {
+    readonly jobs: Pick<Jobs, "plan" | "nextAtMs" | "runOnTime">;
+    readonly kind: JobKind;
+    readonly keepsPlan?: boolean;
+  };
+  /** @param signal aborts when the task is stopped, or its job is canceled */
+  readonly steps: (job: RunningJob | undefined, signal: AbortSignal) => AsyncIterable<unknown>;
   readonly onError: (error: unknown) => void;
 }): MaintenanceTask {
   const { everyMs, waitAfterClockSetMs, stepsPerSecond, clock, recorded } = parts;
@@ -38,6 +44,12 @@ export function scheduleTask(parts: {
   };
   const plan = (inMs: number): void =>
     recorded?.jobs.plan(recorded.kind, Math.round(clock() + inMs));
+  const keepPlan = async (): Promise<void> => {
+    if (recorded?.keepsPlan !== true) return;
+    const plannedAtMs = await recorded.jobs.nextAtMs(recorded.kind).catch(() => undefined);
+    const left = Math.min(everyMs, (plannedAtMs ?? 0) - clock());
+    quietUntilMs = Math.max(quietUntilMs, performance.now() + left);
+  };
   const waitOutLease = async (): Promise<void> => {
     let plannedUntilMs: number | undefined;
     for (;;) {
@@ -50,10 +62,12 @@ export function scheduleTask(parts: {
     }
   };
   const takeSteps = async (job?: RunningJob): Promise<void> => {
-    for await (const _ of parts.steps(job)) {
-      await pause(1_000 / stepsPerSecond, undefined, { signal: ending.signal, ref: false });
+    const signal = job === undefined ? ending.signal : AbortSignal.any([ending.signal, job.signal]);
+    for await (const _ of parts.steps(job, signal)) {
+      await pause(1_000 / stepsPerSecond, undefined, { signal, ref: false }).catch(() => undefined);
+      if (ending.signal.aborted) throw new JobError(stopped);
       // The run selected due rows by the old clock: stop it.
-      if (clockWasSet() || job?.signal.aborted) return;
+      if (clockWasSet() || signal.aborted) return;
     }
   };
   const runOnce = (): Promise<void> =>
@@ -62,6 +76,7 @@ export function scheduleTask(parts: {
       : recorded.jobs.runOnTime({ kind: recorded.kind, run: takeSteps });
   const run = async (): Promise<void> => {
     if (everyMs === 0) return;
+    await keepPlan();
     while (!ending.signal.aborted) {
       await waitOutLease();
       await runOnce().catch((error: unknown) => {

@@ -168,8 +168,11 @@ function startCollecting(given: MaintenanceParts) {
 function startScrubbing(given: MaintenanceParts) {
   const { store, database, clock, jobs, report } = given;
   const { interval, bytesPerSecond } = given.scrub;
-  const steps = async function* (job?: RunningJob): AsyncGenerator<void> {
-    const blobs = scrub({ store, database, clock, report, bytesPerSecond });
+  const steps = async function* (
+    job: RunningJob | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<void> {
+    const blobs = scrub({ store, database, clock, report, bytesPerSecond, signal });
     for await (const { blob, state, error } of withScrubStats(blobs, job)) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
@@ -181,7 +184,8 @@ function startScrubbing(given: MaintenanceParts) {
     waitAfterClockSetMs: Math.min(60_000, interval),
     stepsPerSecond: 1_000,
     clock,
-    recorded: { jobs, kind: "scrub" },
+    // It reads all bytes of the store: a restart must not be a reason to read them again.
+    recorded: { jobs, kind: "scrub", keepsPlan: true },
     steps,
     onError: (error) =>
       report.error({ err: error }, "a scrub failed; it starts again after scrub.interval"),

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
+import { Jobs } from "../../src/coordination/jobs.ts";
 import { runTaskOnce, scheduleTask } from "../../src/maintenance/scheduled-task.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { waitUntil } from "../support/wait.ts";
 
 const waitAfterClockSetMs = 300;
@@ -50,6 +52,43 @@ describe("a scheduled task", () => {
     const { steps, stop } = startRuns(Date.now, 0);
     await stop();
     assert.deepEqual(steps, []);
+  });
+});
+
+describe("a scheduled task whose runs are recorded", async () => {
+  const database = await openTestDatabase();
+  after(() => database.close());
+  const jobs = new Jobs({ database, clock: Date.now, report: (error) => assert.ifError(error) });
+  const start = (everyMs: number) => {
+    const begun: number[] = [];
+    const task = scheduleTask({
+      ...{ everyMs, waitAfterClockSetMs: 50, stepsPerSecond: 1_000, clock: Date.now },
+      recorded: { jobs, kind: "scrub", keepsPlan: true },
+      onError: (error) => assert.ifError(error),
+      async *steps(_, signal) {
+        begun.push(Date.now());
+        while (!signal.aborted) yield undefined;
+      },
+    });
+    return { begun, stop: () => task.stop() };
+  };
+
+  test("waits after a restart until the time that was planned before it", async (t) => {
+    const plannedAtMs = Date.now() + 1_000;
+    await database.commands.planJob({ kind: "scrub", nextAtMs: plannedAtMs });
+    const { begun, stop } = start(60_000);
+    t.after(stop);
+    await waitUntil("it runs", () => begun.length > 0);
+    assert.ok((begun[0] ?? 0) >= plannedAtMs - 10);
+  });
+
+  test("runs one interval after a restart at the latest, and fails if the server stops", async () => {
+    await database.commands.planJob({ kind: "scrub", nextAtMs: Date.now() + 3_600_000 });
+    const { begun, stop } = start(100);
+    await waitUntil("it runs", () => begun.length > 0);
+    await stop();
+    const { state, reason } = (await jobs.lastEnded("scrub")) ?? {};
+    assert.deepEqual([state, reason], ["failed", "the server stopped"]);
   });
 });
 

@@ -99,6 +99,19 @@ describe("a server without requests", () => {
     await waitUntil("the file is gone", () => !existsSync(file));
   });
 
+  test("stops at once while a scrub reads a blob that takes a minute at scrub.bytesPerSecond", async () => {
+    const slow = { "scrub.interval": "1s", "scrub.bytesPerSecond": "64KiB" };
+    const berth = await startBerth(temporaryFolder(), slow);
+    await pushBlob(berth, "team/app", "x".repeat(4 * 1024 * 1024));
+    await waitUntil("the scrub runs", async () => {
+      const state = await berth.tables.value("SELECT state FROM jobs WHERE kind = 'scrub'");
+      return state === "running";
+    });
+    const beganAtMs = performance.now();
+    await berth.close();
+    assert.ok(performance.now() - beganAtMs < 20_000);
+  });
+
   test("verifies its blobs, and answers 404 for a blob whose bytes have changed", async (t) => {
     const berth = await startBerth(temporaryFolder(), { "scrub.interval": "1s" });
     t.after(() => berth.close());

@@ -121,7 +121,6 @@ async function reasonsOf(
   userIds: readonly number[],
   limit: number,
 ): Promise<readonly AccessReason[]> {
-  const dialect = dialectOf(db);
   const isOneOfThem = (column: string) => dialectOf(db).isOneOf(column, userIds);
   const all = sql`
     SELECT id AS "userId", 'admin' AS kind, NULL AS team, 'admin' AS permission FROM accounts
