@@ -8,16 +8,20 @@ import { build } from "esbuild";
 const root = import.meta.dirname;
 
 /**
- * Every page and dialog is loaded by `main.tsx`, so what that file imports is always there. esbuild does not know it and would cut
- * these modules into a chunk for each set of pages that uses them. With this import they are one chunk.
+ * Every page and dialog, and what a page loads later, is loaded by `main.tsx`, so what that file imports is always there.
+ * esbuild does not know it and would cut these modules into a chunk for each set of pages that uses them. With this
+ * import they are one chunk.
  */
 const pagesImportMain = {
   name: "pages-import-main",
   setup: ({ onLoad }) =>
-    onLoad({ filter: /web\/(?:pages|dialogs|readme)\/[\w-]+\.tsx$/ }, ({ path: file }) => ({
-      contents: `import "../main.tsx";\n${readFileSync(file, "utf8")}`,
-      loader: "tsx",
-    })),
+    onLoad(
+      { filter: /web\/(?:pages|dialogs|readme|attached)\/[\w-]+\.tsx$/ },
+      ({ path: file }) => ({
+        contents: `import "../main.tsx";\n${readFileSync(file, "utf8")}`,
+        loader: "tsx",
+      }),
+    ),
 };
 
 /** @param {string} outdir */

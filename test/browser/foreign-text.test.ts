@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { attach, provenance, spdx, statement } from "./support/attached.ts";
 import { visit } from "./support/browser.ts";
 import { imageType, pushBlob, pushImage, pushManifest } from "./support/content.ts";
 import { startServer } from "./support/server.ts";
@@ -13,7 +14,7 @@ const server = await startServer();
 after(() => server.stop());
 const { admin } = server;
 const name = "admin/foreign";
-await pushImage(admin, name, "1.0", {
+const image = await pushImage(admin, name, "1.0", {
   os: "linux",
   architecture: "amd64",
   steps: [
@@ -38,6 +39,16 @@ await pushManifest(admin, name, "artifact", {
   layers: [{ mediaType: `text/html`, digest: empty, size: 2, annotations: { title: attack } }],
   annotations: { [attack]: attack },
 });
+const foreignSpdx = { ...spdx([attack]), name: attack };
+const foreignProvenance = {
+  ...{ ...provenance, builder: { id: attack }, buildType: `javascript:document.title='attacked'` },
+  materials: [{ uri: attack, digest: {} }],
+};
+const referrer = await attach(admin, name, image, "application/vnd.attack+json", [
+  statement(image.digest, "https://spdx.dev/Document", foreignSpdx),
+  statement(image.digest, "https://slsa.dev/provenance/v0.2", foreignProvenance),
+  statement(attack, attack, {}),
+]);
 await server.api("PATCH", `/v2/namespaces/admin/repositories/foreign`, {
   description: attack,
   full_description: `${attack}\n\n[x](javascript:document.title='attacked')\n\n<a href="javascript:1">y</a>\n\n# ${attack}`,
@@ -60,6 +71,7 @@ describe("text of other people", () => {
     ["/r/admin/foreign/-/tags/1.0/manifest", true],
     ["/r/admin/foreign/-/tags/artifact", true],
     ["/r/admin/foreign/-/tags/artifact/manifest", true],
+    [`/r/admin/foreign/-/digests/${referrer}`, true],
     ["/r/admin/foreign/-/tags/1.0/history", false],
     ["/r/admin/foreign/-/compare/1.0...1.0", false],
     ["/r/admin/foreign/-/settings", true],
@@ -86,6 +98,9 @@ describe("text of other people", () => {
       assert.ok(!(await page.title()).includes("attacked"));
       assert.equal(await page.locator("img[src='x']").count(), 0);
       assert.equal(await page.locator("a[href^='javascript']").count(), 0);
+      if (path.endsWith(referrer))
+        for (const card of ["SBOM", "Provenance", "Attestation"])
+          await page.getByRole("region", { name: card }).getByText(readable).first().waitFor();
       if (path === "/settings/sessions")
         assert.ok((await page.locator("[title*='<img src=x']").count()) > 0);
       if (path === "/settings/profile")

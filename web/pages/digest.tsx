@@ -9,6 +9,7 @@ import {
 import { ask, useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";
 import { Configuration } from "../parts/configuration.tsx";
+import { lazy } from "../parts/lazy.tsx";
 import { Layers } from "../parts/layers.tsx";
 import { ManifestText } from "../parts/manifest-text.tsx";
 import { PullCard } from "../parts/pull-card.tsx";
@@ -17,6 +18,13 @@ import { Digest, Since, Size } from "../parts/text.tsx";
 import { useParams } from "../router.ts";
 import { digest as words } from "../words/repository-pages.ts";
 import { FailedPage } from "./not-found.tsx";
+
+const Attached = lazy(async () => (await import("../attached/attached.tsx")).Attached);
+
+/** Whether a manifest may be a signature, an SBOM or provenance: it refers to an image, or its layers are no archives. */
+const hasDocuments = ({ kind, subject, steps }: ManifestAnswer): boolean =>
+  kind === "image" &&
+  steps.some(({ layer }) => layer !== null && (subject !== null || !/tar/.test(layer.media_type)));
 
 /** A manifest by its digest: an image of an index, a referrer, or what a removed tag pointed at. */
 export function Page() {
@@ -57,11 +65,12 @@ export function Page() {
               isPrivate={false}
               type={data.kind === "image" && data.config === null ? "unrecognized" : "image"}
             />
+            {hasDocuments(data) && <Attached name={name} digest={digest} />}
             {data.config !== null && <Layers name={name} manifest={data} />}
             <Configuration manifest={data} />
             <ManifestText name={name} digest={digest} />
           </div>
-          <aside class="stack" aria-label={words.label}>
+          <aside class="stack" aria-label={words.facts}>
             <section class="card">
               <div class="body">
                 <dl class="facts">

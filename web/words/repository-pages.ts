@@ -30,15 +30,11 @@ export const compare = {
 };
 
 export const digest = {
-  label: "Manifest",
+  label: "Digest",
+  facts: "Facts",
   size: "Size of the manifest",
   pushed: "Pushed",
   subject: "Refers to",
-  content: "Content",
-  predicate: "Predicate type",
-  packages: (n: number) => many(n, "package", "packages"),
-  tooLarge: (bytes: number) =>
-    `The content has ${size(bytes)}, too much to show here. Pull it with oras or crane.`,
 };
 
 export const settings = {
