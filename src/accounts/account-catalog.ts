@@ -1,4 +1,5 @@
 import type { Account } from "../database/accounts/accounts.ts";
+import type { AuditLogQuery } from "../database/events/audit-log.ts";
 import type { AuditEntry, AuditQuery } from "../database/events/audit.ts";
 import type { MemberDetails, Membership } from "../database/accounts/memberships.ts";
 import type { Database } from "../database/contract.ts";
@@ -68,6 +69,11 @@ export function createAccountCatalog({ database }: { readonly database: Database
       const found = items.find((member) => member.name === user);
       if (found === undefined) throw notAMember(user, name);
       return found;
+    },
+
+    /** The same rows as of `audit`, without pages. */
+    async auditQuery(query: AuditLogQuery & { readonly account: string }): Promise<AuditLogQuery> {
+      return { ...query, accountId: (await database.accounts.find(query.account))?.id };
     },
 
     /**

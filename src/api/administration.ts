@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { auditFormat } from "./audit.ts";
 import { anyTime, pageFields, time } from "./fields.ts";
 
 /* Users, organisations, access tokens, quotas and the audit log, as administrators see them. */
@@ -120,22 +121,27 @@ export const adminAuditQuery = z.object({
     .regex(/^\d{1,15}-\d{1,15}$/)
     .optional()
     .describe("The position in `next` of the previous page."),
+  format: auditFormat,
 });
-export const adminAuditSchema = z.object({
-  results: z.array(
-    z.object({
-      at: time,
-      actor: z.string(),
-      account: z.string(),
-      action: z.string(),
-      subject: z.string(),
-      data: z.record(z.string(), z.string()),
-      address: z.string(),
-    }),
-  ),
-  next: z
-    .url()
-    .nullable()
-    .describe("A page may have no results, and others after it: it reads 10,000 entries at most."),
-});
+export const adminAuditSchema = z
+  .object({
+    results: z.array(
+      z.object({
+        at: time,
+        actor: z.string(),
+        account: z.string(),
+        action: z.string(),
+        subject: z.string(),
+        data: z.record(z.string(), z.string()),
+        address: z.string(),
+      }),
+    ),
+    next: z
+      .url()
+      .nullable()
+      .describe(
+        "A page may have no results, and others after it: it reads 10,000 entries at most.",
+      ),
+  })
+  .meta({ alsoAs: "text/csv" });
 export type AdminAuditAnswer = z.output<typeof adminAuditSchema>;

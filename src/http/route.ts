@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import type { Context } from "koa";
 import type * as z from "zod";
 import type { HubPermission } from "../auth/hub-policy.ts";
@@ -125,8 +126,8 @@ interface Bodies {
 }
 type BodyOf<B> = B extends keyof Bodies ? Bodies[B] : Parsed<B>;
 
-/** A `Buffer` is the answer as JSON. */
-type AnswerOf<A> = A extends z.ZodType ? z.input<A> | Buffer : void;
+/** A `Buffer` is the answer as JSON; a stream is one of the type that the handler has set. */
+type AnswerOf<A> = A extends z.ZodType ? z.input<A> | Buffer | Readable : void;
 
 export interface RouteDefinition<R, Q, B, A> {
   readonly method: Route["method"];

@@ -141,15 +141,19 @@ const logs: Row = () =>
     "&action=none",
     `&name=${"n".repeat(400)}`,
     "&from=2020-01-01T00:00:00Z",
+    "&format=csv",
+    "&format=csv&actor=none",
   ].map((query) => ({ path: `/v2/auditlogs/mia?page_size=100${query}` }));
 const activities: Row = (world, route) =>
   ["", "&actor=none", "&action=none", "&action=repo.tag&actor=mia", "&before=1"].map((query) => ({
     path: `${pathOf(world, route)}?page_size=100${query}`,
   }));
 const wholeLog: Row = () =>
-  ["", "&actor=none", "&action=none", "&account=mia", "&last=9999999999999-9"].map((query) => ({
-    path: `/api/berth/v1/admin/audit?page_size=100${query}`,
-  }));
+  ["", "&actor=none", "&action=none", "&account=mia", "&last=9999999999999-9", "&format=csv"].map(
+    (query) => ({
+      path: `/api/berth/v1/admin/audit?page_size=100${query}`,
+    }),
+  );
 const lists: Row = (world, route) =>
   ["?n=100000", "?n=1000&last=t", `?last=${"z".repeat(10_000)}`, "?n=0"].map((query) => ({
     path: pathOf(world, route) + query,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { visit } from "./support/browser.ts";
 import { pushImage, type ImageContent } from "./support/content.ts";
@@ -198,6 +199,10 @@ describe("an administrator, on the pages of administration", () => {
 
     await page.getByRole("link", { name: "Audit log" }).click();
     await page.getByText("server key delete").waitFor();
+    const downloads = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Download as CSV" }).click();
+    const saved = readFileSync(await (await downloads).path(), "utf8");
+    assert.match(saved, /^time,actor,.*\r\n.*,admin,berth,server\.key\.delete,/);
     await check();
     await page.getByLabel("Account", { exact: true }).fill("nobody");
     await page.getByText("No entry matches.").waitFor();

@@ -2,7 +2,7 @@ import type { AuditLogAnswer } from "../../src/api/audit.ts";
 import { auditCall, listPageSize, pageIn } from "../account-calls.ts";
 import { useAnswer } from "../answers.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
-import { AuditData, AuditFilters, AuditSubject } from "../parts/audit-log.tsx";
+import { AuditData, AuditFilters, AuditSubject, CsvLink } from "../parts/audit-log.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Since, Text } from "../parts/text.tsx";
 import { setQuery, usePlace } from "../router.ts";
@@ -22,6 +22,9 @@ export function Page() {
       <section class="card" aria-labelledby="audit">
         <header>
           <h2 id="audit">{words.title}</h2>
+          <span class="end">
+            <CsvLink call={call} />
+          </span>
         </header>
         <AuditFilters account={account} texts={{ actor: words.actor, name: words.subject }} />
         <Loaded answer={answer} url={call} lines={12}>

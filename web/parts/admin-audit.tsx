@@ -5,7 +5,7 @@ import { setQuery, usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { adminAudit as words, audit } from "../words/audit.ts";
 import { AdminPage, Commands } from "./admin-page.tsx";
-import { AuditData, AuditFilters, AuditSubject } from "./audit-log.tsx";
+import { AuditData, AuditFilters, AuditSubject, CsvLink } from "./audit-log.tsx";
 import { Loaded } from "./states.tsx";
 import { Since, Text } from "./text.tsx";
 
@@ -22,6 +22,9 @@ export function Audit() {
       <section class="card" aria-labelledby="audit">
         <header>
           <h2 id="audit">{words.title}</h2>
+          <span class="end">
+            <CsvLink call={call} />
+          </span>
         </header>
         <AuditFilters
           account={user?.username ?? ""}

@@ -76,6 +76,22 @@ export function AuditFilters({
   );
 }
 
+/**
+ * Downloads all entries that match the filters.
+ * @param call the API call of the list
+ */
+export function CsvLink({ call }: { readonly call: string }) {
+  const [path = "", text] = call.split("?");
+  const query = new URLSearchParams(text);
+  for (const key of ["page", "page_size", "last"]) query.delete(key);
+  query.set("format", "csv");
+  return (
+    <a class="btn small" href={`${path}?${query.toString()}`} download>
+      {words.csv}
+    </a>
+  );
+}
+
 /** The changed object, with a link to its page if it has one. */
 export function AuditSubject({
   action,

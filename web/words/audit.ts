@@ -13,6 +13,7 @@ export const audit = {
   from: "From",
   to: "To",
   clear: "Clear",
+  csv: "Download as CSV",
   none: "Nothing has happened in this time, or nothing matches.",
   anonymous: "anonymous",
   columns: { time: "Time", actor: "Who", action: "Action", subject: "What", data: "Details" },

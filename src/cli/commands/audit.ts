@@ -1,5 +1,8 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { auditCsvHead, auditCsvLine } from "../../api/audit.ts";
+import { timeOf } from "../../api/fields.ts";
 import { withAccounts } from "../support/data-folder.ts";
+import { print } from "../support/output.ts";
 import { serverCommand, parsePast, type ServerOptions } from "../support/options.ts";
 
 interface Options extends ServerOptions {
@@ -9,6 +12,7 @@ interface Options extends ServerOptions {
   readonly from?: number;
   readonly to?: number;
   readonly limit: number;
+  readonly csv?: true;
 }
 
 const notes = `
@@ -17,6 +21,7 @@ command line. An entry without an actor is from an anonymous client.
 
 Example:
   $ berth audit --account team --action repo.tag --from 7d
+  $ berth audit --limit 1000000 --csv > audit.csv
 `;
 
 /** `berth audit`: the rows of the audit log. */
@@ -28,16 +33,24 @@ export function auditCommand(): Command {
     .option("--from <when>", "not before this time: 7d (ago), or a date", parsePast)
     .option("--to <when>", "not after this time: 1d (ago), or a date", parsePast)
     .option("--limit <number>", "the maximum number of entries", parseLimit, 100)
+    .option("--csv", "print CSV with a first line of names")
     .addHelpText("after", notes)
     .action(audit);
 }
 
 function audit(options: Options): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    const { account, actor, action, from, to, limit } = options;
+    const { account, actor, action, from, to, limit, csv } = options;
     const query = { account, actor, action, fromMs: from, toMs: to, limit };
-    for (const entry of await accounts.audit.list(query)) {
-      const at = new Date(entry.atMs).toISOString();
+    const entries = await accounts.audit.list(query);
+    if (csv && !options.json) {
+      print(`${auditCsvHead(true)}\n`);
+      for (const { atMs, peer, ...entry } of entries)
+        print(`${auditCsvLine({ ...entry, at: timeOf(atMs), address: peer })}\n`);
+      return;
+    }
+    for (const entry of entries) {
+      const at = timeOf(entry.atMs);
       const { actor, account, action, subject, data, peer } = entry;
       const who = `${actor === "" ? "anonymous" : actor}${peer === "" ? "" : ` from ${peer}`}`;
       const isNamed = subject === account || subject.startsWith(`${account}/`);

@@ -10,6 +10,9 @@ export interface AuditPosition {
   readonly id: number;
 }
 
+/** What the entries must match. */
+export type AuditLogQuery = Omit<AuditQuery, "skip" | "limit">;
+
 export function createAuditLogReads(db: Db) {
   return {
     /**
@@ -17,13 +20,13 @@ export function createAuditLogReads(db: Db) {
      * no more rows. A filter that matches little would otherwise read the whole log at once.
      */
     async list(
-      query: Omit<AuditQuery, "accountId" | "skip" | "limit" | "subject">,
+      query: AuditLogQuery,
       { before, window }: { readonly before: AuditPosition | undefined; readonly window: number },
     ): Promise<{
       readonly entries: readonly AuditEntry[];
       readonly last: AuditPosition | undefined;
     }> {
-      const { account, actor, action, fromMs, toMs } = query;
+      const { account, accountId, actor, action, subject, fromMs, toMs } = query;
       let rows = db.selectFrom("audit_log").select(entryColumns);
       // The keyset condition in this form uses the index by time.
       if (before !== undefined)
@@ -31,6 +34,7 @@ export function createAuditLogReads(db: Db) {
           .where("at", "<=", before.atMs)
           .where(sql<boolean>`(at < ${before.atMs} OR id < ${before.id})`);
       if (account !== undefined) rows = rows.where("account", "=", account);
+      if (accountId !== undefined) rows = rows.where("account_id", "=", accountId);
       if (fromMs !== undefined) rows = rows.where("at", ">=", fromMs);
       if (toMs !== undefined) rows = rows.where("at", "<", toMs);
       const read = rows.orderBy("at", "desc").orderBy("id", "desc").limit(window);
@@ -39,6 +43,7 @@ export function createAuditLogReads(db: Db) {
       return {
         entries: seen
           .filter((row) => actor === undefined || row.actor === actor)
+          .filter((row) => subject === undefined || row.subject === subject)
           .filter(
             (row) =>
               action === undefined || row.action === action || row.action.startsWith(`${action}.`),

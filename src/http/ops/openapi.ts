@@ -178,9 +178,10 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
 
 function answerContent(answer: z.ZodType): Json {
   const type = answer.meta()?.["contentType"];
-  return typeof type === "string"
-    ? { [type]: { schema: { type: "string" } } }
-    : jsonContent(schemaOf(answer, "output"));
+  const text = { schema: { type: "string" } };
+  if (typeof type === "string") return { [type]: text };
+  const { alsoAs, ...schema } = schemaOf(answer, "output");
+  return { ...jsonContent(schema), ...(typeof alsoAs === "string" ? { [alsoAs]: text } : {}) };
 }
 
 /** A request without a body is parsed as `{}`; so the body is required only if the schema rejects `{}`. */

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type * as z from "zod";
 import type { Accounts } from "../../../accounts/accounts.ts";
 import {
@@ -8,6 +9,7 @@ import {
 import { timeOf } from "../../../api/fields.ts";
 import type { AuditEntry } from "../../../database/events/audit.ts";
 import type { AuditPosition } from "../../../database/events/audit-log.ts";
+import { auditCsv, wantsCsv } from "../../hub/audit/csv.ts";
 import type { Pager } from "../../hub/pages.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
 import { root } from "../repositories.ts";
@@ -37,13 +39,15 @@ export const adminAuditRoutes = (parts: Parts): readonly Route[] => [
 async function list(
   { accounts: { auditLog }, pager }: Parts,
   { ctx, query, work }: HubRequest<z.output<typeof adminAuditQuery>>,
-): Promise<AdminAuditAnswer> {
-  const { page_size: size, account, actor, action, from, to, last } = query;
+): Promise<AdminAuditAnswer | Readable> {
+  const { page_size: size, account, actor, action, from, to, last, format } = query;
   const filter = {
     ...{ account, actor, action },
     fromMs: from === undefined ? undefined : Date.parse(from),
     toMs: to === undefined ? undefined : Date.parse(to),
   };
+  if (wantsCsv(ctx, format))
+    return auditCsv(ctx, auditLog, filter, { name: "berth", withAddress: true });
   const found: AuditEntry[] = [];
   let before = last === undefined ? undefined : positionOf(last);
   for (let read = 0; read < rowsAtMost; read += rowsAtOnce) {

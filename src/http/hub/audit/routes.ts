@@ -1,12 +1,16 @@
+import type { Readable } from "node:stream";
 import type * as z from "zod";
+import type { Accounts } from "../../../accounts/accounts.ts";
 import { auditActionsSchema, auditLogSchema, auditQuery } from "../../../api/audit.ts";
 import { timeOf } from "../../../api/fields.ts";
 import { auditActions } from "../../../database/events/audit.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
 import type { HubCatalog } from "../hub.ts";
+import { auditCsv, wantsCsv } from "./csv.ts";
 
 interface Parts {
   readonly hub: Pick<HubCatalog, "accounts">;
+  readonly accounts: Pick<Accounts, "auditLog">;
 }
 
 const requires = { of: "account" } as const;
@@ -35,20 +39,20 @@ export function auditRoutes(parts: Parts): readonly Route[] {
 }
 
 async function list(
-  { hub }: Parts,
-  { namespace, query }: HubRequest<z.output<typeof auditQuery>>,
-): Promise<z.input<typeof auditLogSchema>> {
-  const { page, page_size: size, action, name, actor, from, to } = query;
-  const entries = await hub.accounts.audit({
-    account: namespace,
-    subject: name,
-    action,
-    actor,
-    skip: (page - 1) * size,
-    limit: size,
+  { hub, accounts: { auditLog } }: Parts,
+  { ctx, namespace, query }: HubRequest<z.output<typeof auditQuery>>,
+): Promise<z.input<typeof auditLogSchema> | Readable> {
+  const { page, page_size: size, action, name, actor, from, to, format } = query;
+  const filter = {
+    ...{ account: namespace, subject: name, action, actor },
     fromMs: from === undefined ? undefined : Date.parse(from),
     toMs: to === undefined ? undefined : Date.parse(to),
-  });
+  };
+  if (wantsCsv(ctx, format)) {
+    const wanted = await hub.accounts.auditQuery(filter);
+    return auditCsv(ctx, auditLog, wanted, { name: namespace, withAddress: false });
+  }
+  const entries = await hub.accounts.audit({ ...filter, skip: (page - 1) * size, limit: size });
   return {
     logs: entries.map((entry) => ({
       account: entry.account,

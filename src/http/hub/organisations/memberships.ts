@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { Accounts } from "../../../accounts/accounts.ts";
+import { csvLine } from "../../../api/csv.ts";
 import { pageSchema, timeOf } from "../../../api/fields.ts";
 import {
   memberCsvSchema,
@@ -101,7 +102,7 @@ async function exportCsv({ hub }: Parts, { ctx, namespace }: HubRequest): Promis
   const day = timeOf(Date.now()).slice(0, 10);
   ctx.set("Content-Disposition", `attachment;filename="${namespace}-members-${day}.csv"`);
   ctx.type = "text/csv";
-  return [head, ...rows].map((row) => `${row.map(quote).join(",")}\r\n`).join("");
+  return [head, ...rows].map((row) => `${csvLine(row)}\r\n`).join("");
 }
 
 async function changeRole(
@@ -121,10 +122,4 @@ async function mayChange(
   { session, namespace }: Pick<HubRequest, "session" | "namespace">,
 ): Promise<boolean> {
   return (await policy.authorize(session, change, { namespace })) === "allowed";
-}
-
-/** Quotes a CSV field (RFC 4180). A leading `'` keeps a spreadsheet from running the text as a formula. */
-function quote(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
