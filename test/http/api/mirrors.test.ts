@@ -55,6 +55,9 @@ describe("mirrors in the API", async () => {
       const one = (await ask("get", hub)).body;
       assert.equal(one["details"], null);
     }
+    const token = await hubAs(berth, "root", await berth.addPersonalToken("root", "repo:admin"));
+    const one = (await token("get", hub)).body;
+    assert.deepEqual([one["numbers"], one["details"]], [null, null]);
     const { body } = await root("get", base);
     assert.equal(body["results"]?.[0]?.["numbers"]?.["cache_size"], 1_000_000_000);
   });
@@ -75,6 +78,14 @@ describe("mirrors in the API", async () => {
     assert.ok(Number(numbers?.["bytes"]) > 0);
     assert.equal(details?.["evicted_next"]?.["length"], 2);
     assert.equal(details?.["evicted_next"]?.[0]?.["repository"], "docker.io/library/app");
+    // A client has used the first one later than the second one.
+    const [used, unused] = [0, 1].map((at) => textOf(details?.["evicted_next"]?.[at]?.["digest"]));
+    await berth.exec(`INSERT INTO mirror_uses (namespace, blob_id, used_at)
+      SELECT 'docker.io', id, ${Date.now() + 60_000} FROM blobs WHERE digest = '${used}'`);
+    await waitUntil("the blobs are counted again", async () => {
+      const next = (await root("get", hub)).body["details"]?.["evicted_next"];
+      return textOf(next?.[0]?.["digest"]) === unused && textOf(next?.[1]?.["digest"]) === used;
+    });
   });
 
   test("a job that cannot fetch its image fails with the reason of the upstream", async () => {

@@ -14,28 +14,54 @@ async function daysOf(who: typeof ann, path: string): Promise<PullsAnswer["days"
   const { body } = await who.api.get(`${root}/${path}`).expect(200);
   return (body as PullsAnswer).days;
 }
-const today = async (who: typeof ann, path: string) => (await daysOf(who, path)).at(-1)?.pulls;
+/** The pulls of this test: all are of the last two days, as midnight may pass meanwhile. */
+const pullsOf = async (who: typeof ann, path: string): Promise<number> =>
+  (await daysOf(who, path)).slice(-2).reduce((sum, { pulls }) => sum + pulls, 0);
+const today = (): string => new Date().toISOString().slice(0, 10);
 
 describe("pulls per day", () => {
   test("have an entry for each of the last days, and add up the pulls of the repository or of a tag", async () => {
+    const begun = today();
     await berth.pushImage("ann/app", "ann", "public");
     await berth.pushImage("ann/private", "ann", "private");
     for (let count = 0; count < 3; count += 1)
       await ann.api.get("/v2/ann/app/manifests/1").expect(200);
     await ann.api.get("/v2/ann/private/manifests/1").expect(200);
-    await waitUntil("the pulls are counted", async () => {
-      const sum = await today(ann, "namespaces/ann/pulls");
-      return sum === 4;
-    });
+    await waitUntil(
+      "the pulls are counted",
+      async () => (await pullsOf(ann, "namespaces/ann/pulls")) === 4,
+    );
     const days = await daysOf(ann, "repositories/ann/app/-/pulls");
     assert.equal(days.length, 30);
-    assert.deepEqual(days.at(-1), { day: new Date().toISOString().slice(0, 10), pulls: 3 });
-    assert.deepEqual(new Set(days.slice(0, -1).map(({ pulls }) => pulls)), new Set([0]));
+    assert.ok([begun, today()].includes(days.at(-1)?.day ?? ""));
+    const times = days.map(({ day }) => Date.parse(day));
+    assert.ok(times.every((time, at) => time === (times[0] ?? 0) + at * 86_400_000));
+    assert.deepEqual(new Set(days.slice(0, -2).map(({ pulls }) => pulls)), new Set([0]));
     assert.equal((await daysOf(ann, "repositories/ann/app/-/pulls?days=365")).length, 365);
-    assert.equal(await today(ann, "repositories/ann/app/-/pulls?tag=1"), 3);
-    assert.equal(await today(ann, "repositories/ann/app/-/pulls?tag=2"), 0);
-    assert.equal(await today(berth.as("mia"), "namespaces/ann/pulls"), 3);
-    assert.equal(await today(berth, "namespaces/none/pulls?days=90"), 0);
+    assert.equal(await pullsOf(ann, "repositories/ann/app/-/pulls"), 3);
+    assert.equal(await pullsOf(ann, "repositories/ann/app/-/pulls?tag=1"), 3);
+    assert.equal(await pullsOf(ann, "repositories/ann/app/-/pulls?tag=2"), 0);
+    assert.equal(await pullsOf(berth.as("mia"), "namespaces/ann/pulls"), 3);
+    assert.equal(await pullsOf(berth, "namespaces/none/pulls?days=90"), 0);
+  });
+
+  test("add up 10,000 repositories of a namespace, and are 422 for more", async () => {
+    for (const name of ["mia/a-first", "mia/z-last"]) await berth.pushImage(name, "mia", "public");
+    const fill = (from: number, to: number): Promise<void> =>
+      berth.exec(`WITH RECURSIVE numbers (n) AS
+          (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${to})
+        INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+          SELECT 'mia/m' || n, 'mia', 'public', 0, 0 FROM numbers`);
+    await fill(1, 9_998);
+    for (const name of ["mia/a-first", "mia/z-last"])
+      await berth.as("mia").api.get(`/v2/${name}/manifests/1`).expect(200);
+    await waitUntil(
+      "the pulls of the first and of the last repository are counted",
+      async () => (await pullsOf(ann, "namespaces/mia/pulls")) === 2,
+    );
+    await fill(9_999, 9_999);
+    const { text } = await ann.api.get(`${root}/namespaces/mia/pulls`).expect(422);
+    assert.match(text, /there are more than 10000 repositories/);
   });
 
   test("are 404 for a hidden repository, and 400 for other periods and invalid tags", async () => {

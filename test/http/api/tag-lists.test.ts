@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { TagItemAnswer, TagMoveAnswer } from "../../../src/api/tags.ts";
 import { pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
+import { testOnSqlite } from "../../support/database.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 const root = "/api/berth/v1/repositories";
@@ -89,6 +90,38 @@ describe("GET /api/berth/v1/repositories/NAME/-/tags", () => {
     assert.deepEqual(names(byName), tags.toSorted().slice(10, 20));
   });
 
+  test("the pulls of a deleted tag are not those of another tag", async () => {
+    await pushImage("ann/deleted", "a,b,c", "deleted");
+    for (const tag of ["a", "a", "a", "c"])
+      await ann.api.get(`/v2/ann/deleted/manifests/${tag}`).expect(200);
+    await waitUntil("the pulls are counted", async () => {
+      const { results } = await list("ann/deleted", "");
+      return results.reduce((sum, { pull_count }) => sum + pull_count, 0) === 4;
+    });
+    await ann.api.delete(`${root}/ann/deleted/-/tags/a`).expect(204);
+    assert.deepEqual(names(await list("ann/deleted", "order=pulls")), ["c", "b"]);
+  });
+
+  testOnSqlite(
+    "100,000 tags can be sorted in every order, and more only by name and time",
+    async () => {
+      await pushImage("ann/huge", "1", "huge");
+      const fill = (from: number, to: number): Promise<void> =>
+        berth.exec(`WITH RECURSIVE numbers (n) AS
+          (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${to})
+        INSERT INTO tags (repository_id, name, manifest_id, updated_at)
+          SELECT repository_id, 't' || n, manifest_id, 0 FROM tags, numbers WHERE name = '1'
+            AND repository_id = (SELECT id FROM repositories WHERE name = 'ann/huge')`);
+      await fill(1, 99_999);
+      assert.deepEqual(names(await list("ann/huge", "order=natural&page_size=2")), ["1", "t1"]);
+      await fill(100_000, 100_000);
+      const { text } = await ann.api.get(`${root}/ann/huge/-/tags?order=natural`).expect(422);
+      assert.match(text, /there are more than 100000 tags/);
+      for (const query of ["order=updated", "order=natural&filter=99999"])
+        assert.ok((await list("ann/huge", query)).results.length > 0);
+    },
+  );
+
   test("an index has the platforms of its entries", async () => {
     const image = await pushImageParts(ann, "ann/index", { layer: "l", config: { os: "linux" } });
     await putManifest(ann, "ann/index", image.digest, image.manifest).expect(201);
@@ -159,8 +192,11 @@ describe("GET /api/berth/v1/repositories/NAME/-/tags/TAG/history", () => {
     const tag = `${root}/ann/past/-/tags/1`;
     await ann.api.post(`${tag}/rollback`).send({}).expect(200);
     await ann.api.delete(tag).expect(204);
-    const { body } = await ann.api.get(`${tag}/history`).expect(200);
-    const { results } = body as { results: readonly TagMoveAnswer[] };
+    const historyOf = async (name: string) => {
+      const { body } = await ann.api.get(`${root}/ann/past/-/tags/${name}/history`).expect(200);
+      return (body as { results: readonly TagMoveAnswer[] }).results;
+    };
+    const results = await historyOf("1");
     assert.deepEqual(
       results.map(({ reason, tags, is_here }) => [reason, tags, is_here]),
       [
@@ -170,5 +206,9 @@ describe("GET /api/berth/v1/repositories/NAME/-/tags/TAG/history", () => {
         ["push", ["old"], true],
       ],
     );
+    // A push of another tag to the same digest, in the same millisecond.
+    const rolledBackAtMs = Date.parse(results[1]?.changed_at ?? "");
+    await berth.exec(`UPDATE tag_history SET changed_at = ${rolledBackAtMs} WHERE name = 'old'`);
+    assert.equal((await historyOf("old"))[0]?.reason, "push");
   });
 });

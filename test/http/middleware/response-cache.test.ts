@@ -82,6 +82,15 @@ describe("a cached answer of a list or search", async () => {
         }
   });
 
+  test("has links to the host of the request", async () => {
+    await berth.pushImage("team/app-c", "mia", "public");
+    for (const host of ["a.example", "b.example", "a.example"]) {
+      const path = "/api/berth/v1/repositories?page_size=1";
+      const { body } = await berth.api.get(path).set("Host", host).expect(200);
+      assert.equal(new URL((body as { next: string }).next).host, host);
+    }
+  });
+
   test("of a tag list has the current tags after a deletion", async () => {
     await berth.pushImage("team/tags", "mia", "public");
     const path = "/v2/namespaces/team/repositories/tags/tags";

@@ -11,16 +11,46 @@ await berth.pushImage("ann/app", "ann", "private");
 const page = (path: string, accept = "text/html") =>
   supertest(`http://127.0.0.1:${berth.port}`).get(path).set("Accept", accept).redirects(0);
 
+function answersIn(html: string): Readonly<Record<string, { readonly status: number }>> {
+  const [, data = ""] =
+    /<script type="application\/json" id="first">(.*)<\/script>/.exec(html) ?? [];
+  return JSON.parse(data) as Record<string, { status: number }>;
+}
+
 describe("web pages", () => {
   test("have the answers of their first API calls in the HTML", async () => {
     const response = await page("/search?q=app");
     assert.equal(response.status, 200);
     assert.match(response.headers["content-type"] ?? "", /^text\/html/);
-    const data = /<script type="application\/json" id="first">(.*)<\/script>/.exec(response.text);
-    const answers = JSON.parse(data?.[1] ?? "{}") as Record<string, { status: number }>;
+    const answers = answersIn(response.text);
     const search = Object.entries(answers).find(([url]) => url.startsWith("/api/berth/v1/search?"));
     assert.equal(search?.[1].status, 200);
     assert.equal(answers["/api/berth/v1/session"]?.status, 200);
+  });
+
+  test("have these answers also if the browser asks whether the page has changed", async () => {
+    const { headers } = await berth.api.get("/api/berth/v1/search?page_size=25").expect(200);
+    for (const known of [headers["etag"] ?? "", "*"]) {
+      const { text } = await page("/search").set("If-None-Match", known);
+      assert.ok(Object.keys(answersIn(text)).length > 0);
+      for (const [url, { status }] of Object.entries(answersIn(text)))
+        assert.equal(status, 200, url);
+    }
+  });
+
+  test("are not kept by a cache for another user", async () => {
+    const { headers } = await page("/");
+    assert.equal(headers["cache-control"], "private, no-cache");
+    assert.match(headers["vary"] ?? "", /\bCookie\b/);
+  });
+
+  test("leave out answers of more than 64 KiB, which the page asks for itself", async () => {
+    await berth.pushImage("ann/long", "ann", "public");
+    const text = { full_description: "漢".repeat(24_000) };
+    await ann.api.patch("/v2/namespaces/ann/repositories/long").send(text).expect(200);
+    const long = await page("/r/ann/long");
+    assert.equal(long.status, 200);
+    assert.deepEqual(answersIn(long.text), {});
   });
 
   test("send a policy that allows only scripts and styles of the registry, and no inline script", async () => {
@@ -113,6 +143,11 @@ describe("files of the web pages", () => {
     assert.equal(response.headers["cache-control"], "public, max-age=31536000, immutable");
     const plain = await page(script, "*/*").set("Accept-Encoding", "identity");
     assert.equal(plain.headers["content-encoding"], undefined);
+  });
+
+  test("without a hash in the name are cached for a day", async () => {
+    const { headers } = await page("/favicon.svg", "*/*");
+    assert.equal(headers["cache-control"], "max-age=86400");
   });
 
   test("do not include other files of the server", async () => {

@@ -151,6 +151,10 @@ describe("the administration of a server", async () => {
     const actions = (await root("get", `${base}/audit?account=berth&action=server.key`)).body;
     assert.equal(actions["results"]?.["length"], 1, "a rejected removal leaves no row");
     assert.equal((await root("delete", `${base}/keys/${second}?force=true`)).status, 204);
+    const [row] = (await root("get", `${base}/audit?account=berth&action=server.key.delete`)).body[
+      "results"
+    ] as unknown as readonly { actor: string; subject: string }[];
+    assert.deepEqual([row?.actor, row?.subject], ["root", second]);
   });
 });
 
