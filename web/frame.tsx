@@ -155,7 +155,7 @@ function Header() {
             </a>
           ))}
           <span class="small-menu">
-            <Menu label={frame.main} kind="btn quiet icon-only" button={<Icon name="filters" />}>
+            <Menu label={frame.main} kind="btn quiet icon-only" button={<Icon name="menu" />}>
               {links.map(({ path, label }) => (
                 <a key={path} href={path} aria-current={current(path)}>
                   {label}

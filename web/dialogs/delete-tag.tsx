@@ -27,9 +27,8 @@ export function DeleteTag({
         const result = await send("DELETE", tagCall(name, tag.name), undefined, {
           asksAgain: false,
         });
-        if (!result.ok) return result.failure;
-        go(repositoryAddress(name, "/-/tags"));
-        return undefined;
+        if (result.ok) go(repositoryAddress(name, "/-/tags"));
+        return result;
       }}
     >
       {tag.is_immutable ? (

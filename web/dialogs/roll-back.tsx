@@ -34,14 +34,14 @@ export function RollBack({
       onClose={onClose}
       onConfirm={async () => {
         const result = await move(digest);
-        if (!result.ok) return result.failure;
-        showToast({
-          text: rollback.done(tag, shortDigest(digest)),
-          ...(current === undefined
-            ? {}
-            : { action: { label: rollback.undo, run: () => void move(current) } }),
-        });
-        return undefined;
+        if (result.ok)
+          showToast({
+            text: rollback.done(tag, shortDigest(digest)),
+            ...(current === undefined
+              ? {}
+              : { action: { label: rollback.undo, run: () => void move(current) } }),
+          });
+        return result;
       }}
     >
       {current !== undefined && (

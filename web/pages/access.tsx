@@ -1,53 +1,38 @@
 import { useState } from "preact/hooks";
 import type { AccessAnswer, AccessListAnswer } from "../../src/api/access.ts";
-import type { RepositoryAnswer } from "../../src/api/repositories.ts";
 import { hubCall, repositoryCall } from "../addresses.ts";
-import { ask, get, send, useAnswer } from "../answers.ts";
+import { get, send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { Confirm } from "../parts/dialog.tsx";
-import { Field, Submit, useSubmit } from "../parts/field.tsx";
+import { Field, Select, SelectField, Submit, useSubmit } from "../parts/field.tsx";
+import { SearchInput } from "../parts/list-tools.tsx";
 import { Pager } from "../parts/pager.tsx";
-import { RepositoryHead } from "../parts/repository-head.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
-import { TeamPermissions } from "../parts/team-permissions.tsx";
-import { setQuery, useParams, usePlace } from "../router.ts";
+import { RepositoryPage } from "../parts/repository-head.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { levels, TeamPermissions } from "../parts/team-permissions.tsx";
+import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
-import { access as words } from "../words/repository-pages.ts";
-import { FailedPage } from "./not-found.tsx";
+import { access as words } from "../words/access.ts";
 
 const pageSize = 50;
-const levels = ["read", "write", "admin"];
 
 /** Who may do what on a repository, and why. */
 export function Page() {
-  const { name = "" } = useParams();
-  const call = repositoryCall(name);
-  const { data, failure } = useAnswer<RepositoryAnswer>(call);
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      <RepositoryHead repository={data} tab="access" />
-      <main id="main" class="wrap page">
+    <RepositoryPage tab="access">
+      {({ name }) => (
         <div class="cols flush">
           <div class="stack">
-            <People name={data.name} />
+            <People name={name} />
           </div>
           <aside class="stack" aria-label={words.title}>
-            <Why name={data.name} />
-            <AddPerson name={data.name} />
-            <TeamPermissions
-              call={hubCall(data.name, "/groups")}
-              namespace={data.name.split("/")[0] ?? ""}
-            />
+            <Why name={name} />
+            <AddPerson name={name} />
+            <TeamPermissions call={hubCall(name, "/groups")} namespace={name.split("/")[0] ?? ""} />
           </aside>
         </div>
-      </main>
-    </>
+      )}
+    </RepositoryPage>
   );
 }
 
@@ -74,16 +59,7 @@ function People({ name }: { readonly name: string }) {
         <h2 id="people">{words.title}</h2>
       </header>
       <div class="toolbar">
-        <input
-          type="search"
-          class="input"
-          aria-label={words.search}
-          placeholder={words.search}
-          defaultValue={search}
-          onInput={({ currentTarget }) =>
-            setQuery({ search: currentTarget.value }, { replace: true })
-          }
-        />
+        <SearchInput label={words.search} />
       </div>
       <Loaded answer={answer} url={call}>
         {({ results, count, is_public: isPublic }) => (
@@ -127,13 +103,7 @@ function People({ name }: { readonly name: string }) {
           action={words.remove}
           isDangerous
           onClose={() => setRemoved(undefined)}
-          onConfirm={async () => {
-            const result = await send(
-              "DELETE",
-              repositoryCall(name, `/-/collaborators/${removed}`),
-            );
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", repositoryCall(name, `/-/collaborators/${removed}`))}
         >
           <p>{removed === user?.username ? words.removeOwn : words.removeHint}</p>
         </Confirm>
@@ -159,30 +129,24 @@ function Person({
         {access.is_disabled && <span class="chip warn">{words.disabled}</span>}
         {access.full_name !== "" && <div class="sub">{visibleText(access.full_name)}</div>}
       </td>
-      <td>
+      <td data-label={words.level}>
         {own === undefined ? (
           words.levels[access.level]
         ) : (
-          <select
-            class="select"
-            aria-label={`${words.level}: ${access.username}`}
+          <Select
+            label={`${words.level}: ${access.username}`}
+            options={levels}
             value={own.level}
-            onChange={({ currentTarget }) =>
+            onValue={(permission) =>
               void send("PUT", repositoryCall(name, `/-/collaborators/${access.username}`), {
-                permission: currentTarget.value,
+                permission,
               })
             }
-          >
-            {levels.map((level) => (
-              <option key={level} value={level}>
-                {words.levels[level]}
-              </option>
-            ))}
-          </select>
+          />
         )}
       </td>
       <td class="full sub">{reasonsOf(access)}</td>
-      <td class="r">
+      <td class="r act">
         {own !== undefined && (
           <button type="button" class="btn small" onClick={onRemove}>
             {words.remove}
@@ -232,18 +196,12 @@ function AddPerson({ name }: { readonly name: string }) {
       </header>
       <form class="body form" onSubmit={form.onSubmit}>
         <Field label={words.user} value={user} onValue={setUser} required />
-        <select
-          class="select"
-          aria-label={words.level}
+        <SelectField
+          label={words.level}
+          options={levels}
           value={permission}
-          onChange={({ currentTarget }) => setPermission(currentTarget.value)}
-        >
-          {levels.map((level) => (
-            <option key={level} value={level}>
-              {words.levels[level]}
-            </option>
-          ))}
-        </select>
+          onValue={setPermission}
+        />
         <Submit action={words.addPerson} form={form} />
       </form>
     </section>

@@ -1,36 +1,18 @@
 import { useState } from "preact/hooks";
 import type { ActivityAnswer } from "../../src/api/activity.ts";
-import type { RepositoryAnswer } from "../../src/api/repositories.ts";
 import { digestAddress, repositoryCall, tagAddress } from "../addresses.ts";
-import { ask, get, useAnswer } from "../answers.ts";
+import { get, useAnswer } from "../answers.ts";
 import { date, exactTime, shortDigest, visibleText } from "../format.ts";
-import { RepositoryHead } from "../parts/repository-head.tsx";
-import { Failed, Loaded, Loading } from "../parts/states.tsx";
-import { setQuery, useParams, usePlace } from "../router.ts";
+import { RepositoryPage } from "../parts/repository-head.tsx";
+import { Failed, Loaded } from "../parts/states.tsx";
+import { setQuery, usePlace } from "../router.ts";
 import { activity as words } from "../words/repository-pages.ts";
-import { FailedPage } from "./not-found.tsx";
 
 type Entry = ActivityAnswer["results"][number];
 
 /** What happened to a repository and its tags, by day. */
 export function Page() {
-  const { name = "" } = useParams();
-  const call = repositoryCall(name);
-  const { data, failure } = useAnswer<RepositoryAnswer>(call);
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
-  return (
-    <>
-      <RepositoryHead repository={data} tab="activity" />
-      <main id="main" class="wrap page">
-        <Log name={data.name} />
-      </main>
-    </>
-  );
+  return <RepositoryPage tab="activity">{({ name }) => <Log name={name} />}</RepositoryPage>;
 }
 
 function Log({ name }: { readonly name: string }) {

@@ -1,19 +1,17 @@
 import { useState } from "preact/hooks";
-import type { RepositoryAnswer } from "../../src/api/repositories.ts";
 import type { TagDiffAnswer } from "../../src/api/tags.ts";
 import { newestTagsCall, repositoryAddress, repositoryCall } from "../addresses.ts";
-import { ask, useAnswer } from "../answers.ts";
+import { useAnswer } from "../answers.ts";
 import { shortDigest, size, visibleText } from "../format.ts";
 import { LayerBar, Swatch, type LayerKind } from "../parts/charts.tsx";
 import { copyText } from "../clipboard.ts";
-import { RepositoryHead } from "../parts/repository-head.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
+import { RepositoryPage } from "../parts/repository-head.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { platformKey } from "../parts/text.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { go, setQuery, useParams, usePlace } from "../router.ts";
 import { parts } from "../words/frame.ts";
 import { compare as words } from "../words/repository-pages.ts";
-import { FailedPage } from "./not-found.tsx";
 
 const nameOf = (reference: string): string =>
   reference.startsWith("sha") ? shortDigest(reference) : reference;
@@ -22,23 +20,16 @@ const nameOf = (reference: string): string =>
 export function Page() {
   const { name = "", range = "" } = useParams();
   const { url } = usePlace();
-  const call = repositoryCall(name);
-  const { data, failure } = useAnswer<RepositoryAnswer>(call);
   const [from = "", to = url.searchParams.get("to") ?? ""] = range === "" ? [] : range.split("...");
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      <RepositoryHead repository={data} tab="tags" />
-      <main id="main" class="wrap page">
-        <Choice name={name} from={from} to={to} />
-        {from !== "" && to !== "" && <Difference name={name} from={from} to={to} />}
-      </main>
-    </>
+    <RepositoryPage tab="tags">
+      {() => (
+        <>
+          <Choice name={name} from={from} to={to} />
+          {from !== "" && to !== "" && <Difference name={name} from={from} to={to} />}
+        </>
+      )}
+    </RepositoryPage>
   );
 }
 
@@ -66,24 +57,23 @@ function Choice(props: { readonly name: string; readonly from: string; readonly 
       }}
     >
       <div class="toolbar">
-        <label htmlFor="from">{words.from}</label>
-        <input
-          id="from"
-          class="input mono"
-          list="tags"
-          required
-          value={from}
-          onInput={({ currentTarget }) => setFrom(currentTarget.value)}
-        />
-        <label htmlFor="to">{words.to}</label>
-        <input
-          id="to"
-          class="input mono"
-          list="tags"
-          required
-          value={to}
-          onInput={({ currentTarget }) => setTo(currentTarget.value)}
-        />
+        {(
+          [
+            [words.from, from, setFrom],
+            [words.to, to, setTo],
+          ] as const
+        ).map(([label, value, setValue]) => (
+          <label class="pair grow" key={label}>
+            {label}
+            <input
+              class="input mono"
+              list="tags"
+              required
+              value={value}
+              onInput={({ currentTarget }) => setValue(currentTarget.value)}
+            />
+          </label>
+        ))}
         <datalist id="tags">
           {data?.results.map(({ name: tag }) => (
             <option key={tag} value={tag} />

@@ -1,12 +1,12 @@
-import { ask, useAnswer } from "../answers.ts";
-import { fullName, repositoryAddress, shortName, tagAddress, tagCall } from "../addresses.ts";
+import { fullName, tagAddress, tagCall } from "../addresses.ts";
+import { useAnswer } from "../answers.ts";
 import { MoveList, type MovePage } from "../parts/moves.tsx";
+import { PageHead } from "../parts/page-head.tsx";
 import { Pager } from "../parts/pager.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
-import { TagHead, type TagView } from "../parts/tag-head.tsx";
+import { TagHead, TagTitle, type TagView } from "../parts/tag-head.tsx";
 import { useParams, usePlace } from "../router.ts";
 import { tag as words } from "../words/tag.ts";
-import { FailedPage } from "./not-found.tsx";
+import { FirstAnswer } from "./not-found.tsx";
 
 const pageSize = 50;
 
@@ -22,40 +22,27 @@ export function Page() {
   );
   const answer = useAnswer<MovePage>(call, { live: true });
   const { data: tag } = useAnswer<TagView>(tagCall(name, tagName));
-  const { data, failure } = answer;
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      {tag === undefined ? (
-        <section class="head" aria-label={words.label}>
-          <div class="wrap">
-            <div class="title">
-              <h1>
-                <span class="ns">
-                  <a href={repositoryAddress(name)}>{shortName(name)}</a>:
-                </span>
-                <span class="at">{tagName}</span>
-              </h1>
-            </div>
-            <nav class="tabs" aria-label={words.label}>
-              <a href={tagAddress(name, tagName, "/history")} aria-current="page">
-                {words.tabs.history}
-              </a>
-            </nav>
-          </div>
-        </section>
-      ) : (
-        <TagHead name={name} tag={tag} tab="history" />
-      )}
-      <main id="main" class="wrap page">
-        <section class="card" aria-label={words.history}>
-          <Loaded answer={answer} url={call}>
-            {({ results }) => (
+    <FirstAnswer answer={answer} call={call}>
+      {({ results, count }) => (
+        <>
+          {tag === undefined ? (
+            <PageHead
+              title={<TagTitle name={name} reference={tagName} />}
+              label={words.label}
+              tabs={[
+                {
+                  label: words.tabs.history,
+                  href: tagAddress(name, tagName, "/history"),
+                  isCurrent: true,
+                },
+              ]}
+            />
+          ) : (
+            <TagHead name={name} tag={tag} tab="history" />
+          )}
+          <main id="main" class="wrap page">
+            <section class="card" aria-label={words.history}>
               <MoveList
                 name={fullName(name)}
                 tag={tagName}
@@ -63,11 +50,11 @@ export function Page() {
                 isImmutable={tag?.is_immutable === true}
                 isFirst={page === 1}
               />
-            )}
-          </Loaded>
-        </section>
-        <Pager page={page} pageSize={pageSize} all={data.count} shown={data.results.length} />
-      </main>
-    </>
+            </section>
+            <Pager page={page} pageSize={pageSize} all={count} shown={results.length} />
+          </main>
+        </>
+      )}
+    </FirstAnswer>
   );
 }

@@ -65,7 +65,7 @@ function Own() {
           {namespaces.map(({ name, role }) => (
             <li key={name}>
               <a href={`/u/${name}`}>{name}</a>
-              <span class="chip end">{role}</span>
+              <span class="chip end">{home.roles[role]}</span>
             </li>
           ))}
           {invites > 0 && (
@@ -101,8 +101,7 @@ export function Page() {
       {isEmpty ? (
         <div class="two-columns">
           <section class="card empty-state">
-            <p>{home.none}</p>
-            {user === null && <p>{home.noneHint}</p>}
+            <p>{user === null ? home.noneSignedOut : home.none}</p>
             <a class="btn primary" href="/welcome">
               {home.firstSteps}
             </a>
@@ -113,14 +112,16 @@ export function Page() {
           </div>
         </div>
       ) : (
-        <div class="cols">
-          <div class="stack">
+        <div class={user === null ? "" : "cols flush"}>
+          <div class={user === null ? "two-columns" : "stack"}>
             <Listed title={home.recent} call={recentCall} />
             <Listed title={home.popular} call={popularCall} />
           </div>
-          <aside class="stack" aria-label={home.yours}>
-            <Own />
-          </aside>
+          {user !== null && (
+            <aside class="stack" aria-label={home.yours}>
+              <Own />
+            </aside>
+          )}
         </div>
       )}
     </main>

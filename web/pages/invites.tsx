@@ -9,7 +9,7 @@ import { invitesCall, organisationPath } from "../account-calls.ts";
 import { send, useAnswer } from "../answers.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
 import { Confirm } from "../parts/dialog.tsx";
-import { Submit, useSubmit } from "../parts/field.tsx";
+import { SelectField, Submit, useSubmit } from "../parts/field.tsx";
 import { namesIn } from "../parts/list-tools.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { Since, Text } from "../parts/text.tsx";
@@ -72,10 +72,7 @@ export function Page() {
           action={words.cancel}
           isDangerous
           onClose={() => setCancelled(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", `/v2/invites/${cancelled.id}`);
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", `/v2/invites/${cancelled.id}`)}
         >
           <p>{words.cancelHint}</p>
         </Confirm>
@@ -126,41 +123,23 @@ function New() {
             {words.namesHint}
           </span>
         </div>
-        <div class="field">
-          <label htmlFor={`${id}-role`}>{words.role}</label>
-          <select
-            id={`${id}-role`}
-            class="select"
-            value={role}
-            onChange={({ currentTarget }) => setRole(currentTarget.value as Role)}
-          >
-            {Object.entries(memberWords.roles)
-              .toReversed()
-              .map(([value, text]) => (
-                <option key={value} value={value}>
-                  {text}
-                </option>
-              ))}
-          </select>
-        </div>
-        <div class="field">
-          <label htmlFor={`${id}-team`}>{words.team}</label>
-          <select
-            id={`${id}-team`}
-            class="select"
-            value={team}
-            onChange={({ currentTarget }) => setTeam(currentTarget.value)}
-          >
-            <option value="">{words.noTeam}</option>
-            {teams.data?.results
+        <SelectField
+          label={words.role}
+          options={(Object.entries(memberWords.roles) as [Role, string][]).toReversed()}
+          value={role}
+          onValue={setRole}
+        />
+        <SelectField
+          label={words.team}
+          options={[
+            ["", words.noTeam],
+            ...(teams.data?.results ?? [])
               .filter(({ name }) => name !== "owners")
-              .map(({ id: key, name }) => (
-                <option key={key} value={name}>
-                  {name}
-                </option>
-              ))}
-          </select>
-        </div>
+              .map(({ name }) => [name, name] as const),
+          ]}
+          value={team}
+          onValue={setTeam}
+        />
         <p class="sub">{words.sentHint}</p>
         <Submit action={words.send} form={{ ...form, isSaved: false }} />
         <div role="status">

@@ -5,9 +5,8 @@ import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
 import { Confirm } from "../parts/dialog.tsx";
-import { useChanging } from "../parts/field.tsx";
-import { Pages, SearchInput, SelectInput } from "../parts/list-tools.tsx";
-import { Loaded } from "../parts/states.tsx";
+import { Select, useChanging } from "../parts/field.tsx";
+import { ListCard, SearchInput, SelectInput } from "../parts/list-tools.tsx";
 import { Since } from "../parts/text.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
@@ -18,7 +17,7 @@ interface MemberPage {
   readonly results: readonly MemberAnswer[];
 }
 type Role = keyof typeof words.roles;
-const roles = Object.keys(words.roles) as Role[];
+const roles = Object.entries(words.roles) as [Role, string][];
 
 /** What a dialog asks about. */
 type Asked =
@@ -34,42 +33,37 @@ export function Page() {
   const [asked, setAsked] = useState<Asked>();
   return (
     <AccountPage tab="members" first={answer}>
-      <section class="card" aria-labelledby="members">
-        <header>
-          <h2 id="members">{words.title}</h2>
-          {isOwner && (
-            <span class="end">
+      <ListCard
+        title={words.title}
+        actions={
+          isOwner && (
+            <>
               <a class="btn small" href={organisationPath(account, "/members/export")} download>
                 {words.export}
               </a>
               <a class="btn small primary" href={`/u/${account}/-/invites`}>
                 {words.invite}
               </a>
-            </span>
-          )}
-        </header>
-        <div class="toolbar">
-          <SearchInput label={words.search} />
-          <SelectInput
-            label={words.role}
-            parameter="role"
-            options={[["", words.anyRole], ...Object.entries(words.roles)]}
-          />
-        </div>
-        <Loaded answer={answer} url={call}>
-          {({ results, count }) =>
-            results.length === 0 ? (
-              <p class="empty-state">{words.none}</p>
-            ) : (
-              <>
-                <Table members={results} onAsk={setAsked} />
-                <Pages all={count} shown={results.length} />
-              </>
-            )
-          }
-        </Loaded>
-        <footer>{words.rolesHint}</footer>
-      </section>
+            </>
+          )
+        }
+        tools={
+          <>
+            <SearchInput label={words.search} />
+            <SelectInput
+              label={words.role}
+              parameter="role"
+              options={[["", words.anyRole], ...Object.entries(words.roles)]}
+            />
+          </>
+        }
+        answer={answer}
+        call={call}
+        empty={words.none}
+        footer={words.rolesHint}
+      >
+        {(results) => <Table members={results} onAsk={setAsked} />}
+      </ListCard>
       {asked && <Ask asked={asked} onClose={() => setAsked(undefined)} />}
     </AccountPage>
   );
@@ -150,20 +144,14 @@ function Member({
       </td>
       <td data-label={words.columns.role}>
         {isOwner ? (
-          <select
-            class="select"
-            aria-label={words.roleOf(name)}
-            aria-describedby={isLastOwner ? "last-owner" : undefined}
+          <Select
+            label={words.roleOf(name)}
+            options={roles}
             value={shown}
+            onValue={ask}
             disabled={isRunning || isLastOwner}
-            onChange={({ currentTarget }) => ask(currentTarget.value as Role)}
-          >
-            {roles.map((one) => (
-              <option key={one} value={one}>
-                {words.roles[one]}
-              </option>
-            ))}
-          </select>
+            describedBy={isLastOwner ? "last-owner" : undefined}
+          />
         ) : (
           words.roles[role]
         )}
@@ -203,11 +191,9 @@ function Ask({ asked, onClose }: { readonly asked: Asked; readonly onClose: () =
         action={words.demote}
         isDangerous
         onClose={onClose}
-        onConfirm={async () => {
-          const path = memberPath(account, user?.username ?? "");
-          const result = await send("PUT", path, { role: asked.role });
-          return result.ok ? undefined : result.failure;
-        }}
+        onConfirm={() =>
+          send("PUT", memberPath(account, user?.username ?? ""), { role: asked.role })
+        }
       >
         <p>{words.demoteHint}</p>
       </Confirm>
@@ -219,10 +205,7 @@ function Ask({ asked, onClose }: { readonly asked: Asked; readonly onClose: () =
       action={words.remove}
       isDangerous
       onClose={onClose}
-      onConfirm={async () => {
-        const result = await send("DELETE", memberPath(account, username));
-        return result.ok ? undefined : result.failure;
-      }}
+      onConfirm={() => send("DELETE", memberPath(account, username))}
     >
       <p>
         {words.removeHint(

@@ -1,8 +1,8 @@
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { repositoriesPath } from "../account-calls.ts";
 import { repositoryAddress } from "../addresses.ts";
 import { send } from "../answers.ts";
-import { Field, Submit, useSubmit } from "../parts/field.tsx";
+import { Field, SelectField, Submit, useSubmit } from "../parts/field.tsx";
 import { go, usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { frame } from "../words/frame.ts";
@@ -109,25 +109,15 @@ function NamespaceField({
   readonly value: string;
   readonly onValue: (value: string) => void;
 }) {
-  const id = useId();
   if (namespaces.length === 0)
     return <Field label={words.namespace} value={value} onValue={onValue} required />;
   return (
-    <div class="field">
-      <label htmlFor={id}>{words.namespace}</label>
-      <select
-        id={id}
-        class="select"
-        value={value}
-        onChange={({ currentTarget }) => onValue(currentTarget.value)}
-      >
-        {namespaces.map((one) => (
-          <option key={one} value={one}>
-            {one}
-          </option>
-        ))}
-      </select>
-    </div>
+    <SelectField
+      label={words.namespace}
+      options={namespaces.map((one) => [one, one] as const)}
+      value={value}
+      onValue={onValue}
+    />
   );
 }
 

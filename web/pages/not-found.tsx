@@ -1,7 +1,8 @@
-import type { Failure } from "../answers.ts";
-import { useAnswer } from "../answers.ts";
+import type { ComponentChildren } from "preact";
 import { api } from "../addresses.ts";
-import { Failed } from "../parts/states.tsx";
+import { ask, useAnswer, type Answer, type Failure } from "../answers.ts";
+import { shortDigest } from "../format.ts";
+import { Failed, Loading } from "../parts/states.tsx";
 import { useParams, usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { errors, frame } from "../words/frame.ts";
@@ -10,9 +11,10 @@ import { errors, frame } from "../words/frame.ts";
 export function NotFound() {
   const { url } = usePlace();
   const { user, is_open: isOpen } = useSession();
-  const { name } = useParams();
-  const what = name ?? decodeURI(url.pathname);
-  const text = what.split("/").at(-1) ?? "";
+  const { name, tag, digest } = useParams();
+  const repository = name ?? decodeURI(url.pathname);
+  const text = repository.split("/").at(-1) ?? "";
+  const what = `${repository}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${shortDigest(digest)}`}`;
   const { data } = useAnswer<{ readonly results: readonly { readonly short_name: string }[] }>(
     name === undefined ? undefined : `${api}/search?query=${encodeURIComponent(text)}&page_size=3`,
   );
@@ -66,7 +68,33 @@ export function FailedPage({
   return (
     <main id="main" class="wrap page narrow">
       <h1>{failure.status === 403 ? errors.forbidden : errors.failed}</h1>
-      <Failed failure={failure} onRetry={onRetry} />
+      {failure.status === 403 ? (
+        <p>{errors.forbiddenHint}</p>
+      ) : (
+        <Failed failure={failure} onRetry={onRetry} />
+      )}
+      <a class="btn" href="/">
+        {errors.home}
+      </a>
+    </main>
+  );
+}
+
+/** A page of one answer: grey lines while it loads, its failure, or what the page shows of it. */
+export function FirstAnswer<T>({
+  answer: { data, failure },
+  call,
+  children,
+}: {
+  readonly answer: Answer<T>;
+  readonly call: string;
+  readonly children: (data: T) => ComponentChildren;
+}) {
+  if (data !== undefined) return <>{children(data)}</>;
+  if (failure !== undefined) return <FailedPage failure={failure} onRetry={() => void ask(call)} />;
+  return (
+    <main id="main" class="wrap page">
+      <Loading />
     </main>
   );
 }

@@ -1,18 +1,16 @@
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer, RepositoryUsageAnswer } from "../../src/api/repositories.ts";
 import { hubCall, repositoryCall } from "../addresses.ts";
-import { ask, send, useAnswer } from "../answers.ts";
+import { send, useAnswer } from "../answers.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { ImmutableTags } from "../parts/immutable-tags.tsx";
-import { RepositoryHead } from "../parts/repository-head.tsx";
-import { Loading } from "../parts/states.tsx";
+import { RepositoryPage } from "../parts/repository-head.tsx";
 import { ReadmeText } from "../parts/readme-text.tsx";
 import { showToast } from "../parts/toast.tsx";
-import { go, useParams } from "../router.ts";
+import { go } from "../router.ts";
 import { parts } from "../words/frame.ts";
-import { settings as words } from "../words/repository-pages.ts";
-import { FailedPage } from "./not-found.tsx";
+import { settings as words } from "../words/repository-settings.ts";
 
 interface Shown {
   readonly repository: RepositoryAnswer;
@@ -20,26 +18,18 @@ interface Shown {
 
 /** Description, README, visibility, immutable tags and deletion; each card saves by itself. */
 export function Page() {
-  const { name = "" } = useParams();
-  const call = repositoryCall(name);
-  const { data, failure } = useAnswer<RepositoryAnswer>(call);
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      <RepositoryHead repository={data} tab="settings" />
-      <main id="main" class="wrap page narrow">
-        <Description repository={data} />
-        <Readme repository={data} />
-        <Visibility repository={data} />
-        <ImmutableTags repository={data} />
-        <Deletion repository={data} />
-      </main>
-    </>
+    <RepositoryPage tab="settings" layout="wrap page narrow">
+      {(repository) => (
+        <>
+          <Description repository={repository} />
+          <Readme repository={repository} />
+          <Visibility repository={repository} />
+          <ImmutableTags repository={repository} />
+          <Deletion repository={repository} />
+        </>
+      )}
+    </RepositoryPage>
   );
 }
 
@@ -131,10 +121,7 @@ function Visibility({ repository }: Shown) {
           action={isPrivate ? words.publishNow : words.hideNow}
           {...(isPrivate ? { typed: name } : {})}
           onClose={() => setAsked(false)}
-          onConfirm={async () => {
-            const result = await send("PATCH", hubCall(name), { is_private: !isPrivate });
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("PATCH", hubCall(name), { is_private: !isPrivate })}
         >
           <p>{isPrivate ? words.publishHint : words.hideHint}</p>
         </Confirm>
@@ -172,10 +159,10 @@ function Deletion({ repository }: Shown) {
             const result = await send("DELETE", repositoryCall(name), undefined, {
               asksAgain: false,
             });
-            if (!result.ok) return result.failure;
-            showToast({ text: `${name}: ${words.deleteNow}` });
+            if (!result.ok) return result;
+            showToast({ text: words.deleted(name) });
             go(`/u/${name.split("/")[0] ?? ""}`);
-            return undefined;
+            return result;
           }}
         >
           <p>{words.deleteHint(repository.tag_count, repository.pull_count)}</p>

@@ -1,19 +1,18 @@
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer } from "../../src/api/repositories.ts";
-import { hubCall, newestTagsCall, repositoryAddress, repositoryCall } from "../addresses.ts";
-import { ask, useAnswer } from "../answers.ts";
+import { hubCall, newestTagsCall, repositoryAddress } from "../addresses.ts";
+import { useAnswer } from "../answers.ts";
 import { Prompt } from "../parts/copy.tsx";
 import { PullCard } from "../parts/pull-card.tsx";
 import { ReadmeText } from "../parts/readme-text.tsx";
 import { RepositoryFacts } from "../parts/repository-facts.tsx";
-import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
+import { RepositoryPage, type OwnView } from "../parts/repository-head.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
-import { useParams } from "../router.ts";
 import { useSession } from "../session.ts";
 import { parts } from "../words/frame.ts";
-import { repository as words, pull } from "../words/repository.ts";
-import { FailedPage } from "./not-found.tsx";
+import { pull } from "../words/pull.ts";
+import { repository as words } from "../words/repository.ts";
 
 interface TagPage {
   readonly count: number;
@@ -21,28 +20,17 @@ interface TagPage {
 }
 
 export function Page() {
-  const { name = "" } = useParams();
-  const call = repositoryCall(name);
-  const answer = useAnswer<RepositoryAnswer>(call, { live: true });
-  const { data, failure } = answer;
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      <RepositoryHead repository={data} tab="overview" />
-      <main id="main" class="wrap">
+    <RepositoryPage tab="overview" layout="wrap">
+      {(repository) => (
         <div class="cols">
-          <Main repository={data} />
+          <Main repository={repository} />
           <aside class="stack" aria-label={words.about}>
-            <RepositoryFacts repository={data} />
+            <RepositoryFacts repository={repository} />
           </aside>
         </div>
-      </main>
-    </>
+      )}
+    </RepositoryPage>
   );
 }
 

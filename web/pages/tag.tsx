@@ -1,39 +1,27 @@
 import { useMemo, useState } from "preact/hooks";
 import type { ManifestAnswer } from "../../src/api/manifests.ts";
 import type { ImageAnswer } from "../../src/api/tags.ts";
-import { fullName, repositoryCall, tagCall } from "../addresses.ts";
-import { ask, useAnswer } from "../answers.ts";
+import { fullName, repositoryCall } from "../addresses.ts";
+import { useAnswer } from "../answers.ts";
 import { Configuration } from "../parts/configuration.tsx";
 import { Layers } from "../parts/layers.tsx";
 import { Moves } from "../parts/moves.tsx";
 import { PullCard } from "../parts/pull-card.tsx";
 import { ReferrerList } from "../parts/referrer-list.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
-import { TagHead, type TagView } from "../parts/tag-head.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { TagPage, type TagView } from "../parts/tag-head.tsx";
 import { platformKey, platformWords, Size } from "../parts/text.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { setQuery, useParams, usePlace } from "../router.ts";
 import { tag as words } from "../words/tag.ts";
-import { FailedPage } from "./not-found.tsx";
 
 /** A tag: how to pull it, its platforms, and what the chosen one consists of. */
 export function Page() {
-  const { name = "", tag: tagName = "" } = useParams();
-  const call = tagCall(name, tagName);
-  const { data, failure } = useAnswer<TagView>(call, { live: true });
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
+  const { name = "" } = useParams();
   return (
-    <>
-      <TagHead name={name} tag={data} tab="contents" />
-      <main id="main" class="wrap">
-        <Contents name={fullName(name)} tag={data} />
-      </main>
-    </>
+    <TagPage tab="contents" layout="wrap">
+      {(tag) => <Contents name={fullName(name)} tag={tag} />}
+    </TagPage>
   );
 }
 
@@ -44,9 +32,9 @@ function Contents({ name, tag }: { readonly name: string; readonly tag: TagView 
     readonly types: readonly string[];
   }>(repositoryCall(name));
   const asked = url.searchParams.get("platform");
-  const images = tag.images.filter(({ os }) => os !== "unknown");
+  const images = tag.images.filter(({ os }) => os !== "unknown" && os !== "");
   const chosen = images.find((image) => platformKey(image) === asked) ?? images[0];
-  const isPlain = tag.images.length === 0;
+  const isPlain = images.length === 0;
   return (
     <div class="cols">
       <div class="stack">
@@ -111,7 +99,7 @@ function PlatformTiles({
                 </span>
                 <span class="detail">{rest}</span>
                 <span class="bytes num">
-                  <Size bytes={image.size} />
+                  {image.is_here ? <Size bytes={image.size} /> : words.notStored}
                 </span>
               </label>
             );

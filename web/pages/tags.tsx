@@ -1,16 +1,17 @@
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer } from "../../src/api/repositories.ts";
-import { hubCall, repositoryCall, tagFilterIn, tagListCall, tagsPageSize } from "../addresses.ts";
-import { ask, useAnswer } from "../answers.ts";
+import { hubCall, tagFilterIn, tagListCall, tagsPageSize } from "../addresses.ts";
+import { useAnswer } from "../answers.ts";
 import { osName } from "../format.ts";
+import { Prompt } from "../parts/copy.tsx";
 import { Pager } from "../parts/pager.tsx";
-import { RepositoryHead, type OwnView } from "../parts/repository-head.tsx";
-import { Loaded, Loading } from "../parts/states.tsx";
+import { RepositoryPage, type OwnView } from "../parts/repository-head.tsx";
+import { Loaded } from "../parts/states.tsx";
 import { SelectBox, SelectionBar, useTagSelection } from "../parts/tag-selection.tsx";
 import { TagRow, TagTableHead, type TagItem } from "../parts/tag-table.tsx";
-import { setQuery, useParams, usePlace } from "../router.ts";
+import { setQuery, usePlace } from "../router.ts";
+import { useSession } from "../session.ts";
 import { tags as words } from "../words/repository.ts";
-import { FailedPage } from "./not-found.tsx";
 
 interface TagPage {
   readonly count: number;
@@ -18,28 +19,15 @@ interface TagPage {
 }
 
 export function Page() {
-  const { name = "" } = useParams();
-  const call = repositoryCall(name);
-  const { data, failure } = useAnswer<RepositoryAnswer>(call, { live: true });
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
   return (
-    <>
-      <RepositoryHead repository={data} tab="tags" />
-      <main id="main" class="wrap page">
-        <List repository={data} />
-      </main>
-    </>
+    <RepositoryPage tab="tags">{(repository) => <List repository={repository} />}</RepositoryPage>
   );
 }
 
 function List({ repository }: { readonly repository: RepositoryAnswer }) {
   const { name } = repository;
   const { url } = usePlace();
+  const { host } = useSession();
   const page = Number(url.searchParams.get("page") ?? "1");
   const call = tagListCall(name, url.searchParams, page);
   const answer = useAnswer<TagPage>(call, { live: true });
@@ -54,7 +42,12 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
       <Loaded answer={answer} url={call} lines={12}>
         {({ results, count }) =>
           results.length === 0 ? (
-            <p class="empty-state">{repository.tag_count === 0 ? words.empty : words.none}</p>
+            <div class="empty-state">
+              <p>{repository.tag_count === 0 ? words.empty : words.none}</p>
+              {repository.tag_count === 0 && (
+                <Prompt command={`docker push ${host}/${repository.short_name}:1.0`} />
+              )}
+            </div>
           ) : (
             <>
               <table class="cards">
@@ -79,7 +72,7 @@ function List({ repository }: { readonly repository: RepositoryAnswer }) {
                       tag={tag}
                       first={
                         mayDelete && (
-                          <td class="gone-small">
+                          <td class="select-box">
                             <SelectBox
                               label={words.select(tag.name)}
                               isChecked={chosen.has(tag.name)}

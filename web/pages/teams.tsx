@@ -5,8 +5,7 @@ import { send, useAnswer } from "../answers.ts";
 import { count, visibleText } from "../format.ts";
 import { AccountPage, useAccount } from "../parts/account-page.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
-import { Pages, SearchInput } from "../parts/list-tools.tsx";
-import { Loaded } from "../parts/states.tsx";
+import { ListCard, SearchInput } from "../parts/list-tools.tsx";
 import { Team } from "../parts/team.tsx";
 import { go, useParams, usePlace } from "../router.ts";
 import { teams as words } from "../words/members.ts";
@@ -31,26 +30,15 @@ function Teams() {
   const call = teamsCall(account, url.searchParams);
   const answer = useAnswer<TeamPage>(call, { live: true });
   const list = (
-    <section class="card" aria-labelledby="teams">
-      <header>
-        <h2 id="teams">{words.title}</h2>
-      </header>
-      <div class="toolbar">
-        <SearchInput label={words.search} />
-      </div>
-      <Loaded answer={answer} url={call}>
-        {({ results, count: all }) =>
-          results.length === 0 ? (
-            <p class="empty-state">{words.none}</p>
-          ) : (
-            <>
-              <Table teams={results} />
-              <Pages all={all} shown={results.length} />
-            </>
-          )
-        }
-      </Loaded>
-    </section>
+    <ListCard
+      title={words.title}
+      tools={<SearchInput label={words.search} />}
+      answer={answer}
+      call={call}
+      empty={words.none}
+    >
+      {(results) => <Table teams={results} />}
+    </ListCard>
   );
   return (
     <AccountPage tab="teams" first={answer}>

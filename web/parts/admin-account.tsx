@@ -43,10 +43,7 @@ export function DeleteAccount({
         typed={name}
         isDangerous
         onClose={onClose}
-        onConfirm={async () => {
-          const result = await send("DELETE", path);
-          return result.ok ? undefined : result.failure;
-        }}
+        onConfirm={() => send("DELETE", path)}
       >
         {children}
         <Commands lines={[command]} />

@@ -14,12 +14,11 @@ import { Check } from "./field.tsx";
 import { Loaded, messageOf } from "./states.tsx";
 import { showToast } from "./toast.tsx";
 
-/** Starts a job, and shows it. Resolves with the failure, if any. */
+/** Starts a job, and shows it. Resolves with the answer. */
 async function start(call: string, body: object) {
   const result = await send<JobAnswer>("POST", call, body);
-  if (!result.ok) return result.failure;
-  setQuery({ job: result.data.id });
-  return undefined;
+  if (result.ok) setQuery({ job: result.data.id });
+  return result;
 }
 
 /** The garbage collection, the scrub, and the job that the address names. */
@@ -43,8 +42,8 @@ function Collection() {
   const [isAsked, setAsked] = useState(false);
   const [deletesNow, setDeletesNow] = useState(false);
   const dryRun = async () => {
-    const failure = await start(collectionCall, { dry_run: true });
-    if (failure) showToast({ text: messageOf(failure) });
+    const result = await start(collectionCall, { dry_run: true });
+    if (!result.ok) showToast({ text: messageOf(result.failure) });
   };
   return (
     <section class="card" aria-labelledby="collection">

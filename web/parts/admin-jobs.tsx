@@ -86,10 +86,7 @@ export function JobCard({ id }: { readonly id: string }) {
           title={words.cancelTitle}
           action={words.cancel}
           onClose={() => setAsked(false)}
-          onConfirm={async () => {
-            const result = await send("DELETE", call);
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", call)}
         >
           <p>{words.cancelHint}</p>
         </Confirm>

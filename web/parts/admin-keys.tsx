@@ -40,7 +40,7 @@ export function Keys() {
           onConfirm={async () => {
             const result = await send<{ readonly id: string }>("POST", keysCall);
             if (result.ok) showToast({ text: words.rotated(result.data.id) });
-            return result.ok ? undefined : result.failure;
+            return result;
           }}
         >
           <p>{words.rotateHint}</p>
@@ -117,10 +117,9 @@ function RemoveKey({
       action={words.remove}
       isDangerous={isValid}
       onClose={onClose}
-      onConfirm={async () => {
+      onConfirm={() => {
         const query = isValid ? "?force=true" : "";
-        const result = await send("DELETE", `${keysCall}/${encodeURIComponent(id)}${query}`);
-        return result.ok ? undefined : result.failure;
+        return send("DELETE", `${keysCall}/${encodeURIComponent(id)}${query}`);
       }}
     >
       {isValid ? (

@@ -7,13 +7,11 @@ import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { usePlace } from "../router.ts";
 import { admin, organisations as words } from "../words/admin.ts";
-import { parts } from "../words/frame.ts";
 import { DeleteAccount } from "./admin-account.tsx";
 import { AdminPage, Commands } from "./admin-page.tsx";
-import { Dialog } from "./dialog.tsx";
-import { Check, Field, Submit, useSubmit } from "./field.tsx";
-import { Pages, SearchInput } from "./list-tools.tsx";
-import { Loaded } from "./states.tsx";
+import { FormDialog } from "./dialog.tsx";
+import { Check, Field, useSubmit } from "./field.tsx";
+import { ListCard, SearchInput } from "./list-tools.tsx";
 import { Since } from "./text.tsx";
 import { showToast } from "./toast.tsx";
 
@@ -31,34 +29,21 @@ export function Organisations() {
   const [deleted, setDeleted] = useState<string>();
   return (
     <AdminPage first={answer} call={call}>
-      <section class="card" aria-labelledby="organisations">
-        <header>
-          <h2 id="organisations">{words.title}</h2>
-          <span class="end">
-            <button type="button" class="btn small primary" onClick={() => setNew(true)}>
-              {words.new}
-            </button>
-          </span>
-        </header>
-        <div class="toolbar">
-          <SearchInput label={words.search} />
-        </div>
-        <Loaded answer={answer} url={call}>
-          {({ results, count }) =>
-            results.length === 0 ? (
-              <p class="empty-state">{url.searchParams.has("search") ? words.none : words.empty}</p>
-            ) : (
-              <>
-                <Table organisations={results} onDelete={setDeleted} />
-                <Pages all={count} shown={results.length} />
-              </>
-            )
-          }
-        </Loaded>
-        <footer>
-          <Commands lines={["berth org list", "berth org add NAME --owner USER"]} />
-        </footer>
-      </section>
+      <ListCard
+        title={words.title}
+        actions={
+          <button type="button" class="btn small primary" onClick={() => setNew(true)}>
+            {words.new}
+          </button>
+        }
+        tools={<SearchInput label={words.search} />}
+        answer={answer}
+        call={call}
+        empty={url.searchParams.has("search") ? words.none : words.empty}
+        footer={<Commands lines={["berth org list", "berth org add NAME --owner USER"]} />}
+      >
+        {(results) => <Table organisations={results} onDelete={setDeleted} />}
+      </ListCard>
       {isNew && <NewOrganisation onClose={() => setNew(false)} />}
       {deleted !== undefined && (
         <DeleteAccount
@@ -138,40 +123,33 @@ function NewOrganisation({ onClose }: { readonly onClose: () => void }) {
     },
   );
   return (
-    <Dialog title={words.new} onClose={onClose}>
-      <form class="form" onSubmit={form.onSubmit}>
-        <Field
-          label={words.name}
-          hint={words.nameHint}
-          value={name}
-          onValue={setName}
-          errors={form.errorsOf("name")}
-          autocomplete="off"
-          required
-        />
-        <Field
-          label={words.fullName}
-          value={fullName}
-          onValue={setFullName}
-          errors={form.errorsOf("full_name")}
-          autocomplete="off"
-          maxLength={100}
-        />
-        <Field
-          label={words.owner}
-          hint={words.ownerHint}
-          value={owner}
-          onValue={setOwner}
-          errors={form.errorsOf("owner")}
-          autocomplete="off"
-        />
-        <Check label={words.takeOver} isChecked={takesOver} onChange={setTakesOver} />
-        <Submit action={words.create} form={form}>
-          <button type="button" class="btn" onClick={onClose}>
-            {parts.cancel}
-          </button>
-        </Submit>
-      </form>
-    </Dialog>
+    <FormDialog title={words.new} action={words.create} form={form} onClose={onClose}>
+      <Field
+        label={words.name}
+        hint={words.nameHint}
+        value={name}
+        onValue={setName}
+        errors={form.errorsOf("name")}
+        autocomplete="off"
+        required
+      />
+      <Field
+        label={words.fullName}
+        value={fullName}
+        onValue={setFullName}
+        errors={form.errorsOf("full_name")}
+        autocomplete="off"
+        maxLength={100}
+      />
+      <Field
+        label={words.owner}
+        hint={words.ownerHint}
+        value={owner}
+        onValue={setOwner}
+        errors={form.errorsOf("owner")}
+        autocomplete="off"
+      />
+      <Check label={words.takeOver} isChecked={takesOver} onChange={setTakesOver} />
+    </FormDialog>
   );
 }

@@ -5,13 +5,11 @@ import { send, useAnswer } from "../answers.ts";
 import { size } from "../format.ts";
 import { usePlace } from "../router.ts";
 import { quotas as words } from "../words/admin.ts";
-import { parts } from "../words/frame.ts";
 import { AdminPage, Commands } from "./admin-page.tsx";
 import { Meter } from "./charts.tsx";
-import { Confirm, Dialog } from "./dialog.tsx";
-import { Field, Submit, useSubmit } from "./field.tsx";
-import { Pages } from "./list-tools.tsx";
-import { Loaded } from "./states.tsx";
+import { Confirm, FormDialog } from "./dialog.tsx";
+import { Field, useSubmit } from "./field.tsx";
+import { ListCard } from "./list-tools.tsx";
 import { Size } from "./text.tsx";
 
 interface QuotaPage {
@@ -32,28 +30,17 @@ export function Storage() {
   const close = () => setAsked(undefined);
   return (
     <AdminPage first={answer} call={call}>
-      <section class="card" aria-labelledby="quotas">
-        <header>
-          <h2 id="quotas">{words.title}</h2>
-          <span class="end">
-            <button type="button" class="btn small primary" onClick={() => setAsked({ of: "new" })}>
-              {words.set}
-            </button>
-          </span>
-        </header>
-        <Loaded answer={answer} url={call}>
-          {({ results, count }) =>
-            results.length === 0 ? (
-              <p class="empty-state">{words.none}</p>
-            ) : (
-              <>
-                <Table quotas={results} onAsk={setAsked} />
-                <Pages all={count} shown={results.length} />
-              </>
-            )
-          }
-        </Loaded>
-        <footer>
+      <ListCard
+        title={words.title}
+        actions={
+          <button type="button" class="btn small primary" onClick={() => setAsked({ of: "new" })}>
+            {words.set}
+          </button>
+        }
+        answer={answer}
+        call={call}
+        empty={words.none}
+        footer={
           <div>
             <p>{words.hint}</p>
             <Commands
@@ -64,8 +51,10 @@ export function Storage() {
               ]}
             />
           </div>
-        </footer>
-      </section>
+        }
+      >
+        {(results) => <Table quotas={results} onAsk={setAsked} />}
+      </ListCard>
       {asked?.of === "new" && <SetQuota onClose={close} />}
       {asked?.of === "change" && <SetQuota quota={asked.quota} onClose={close} />}
       {asked?.of === "removal" && (
@@ -73,10 +62,7 @@ export function Storage() {
           title={words.removeTitle(asked.quota.namespace)}
           action={words.removeQuota}
           onClose={close}
-          onConfirm={async () => {
-            const result = await send("DELETE", quotaPath(asked.quota.namespace));
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", quotaPath(asked.quota.namespace))}
         >
           <p>{words.removeHint}</p>
         </Confirm>
@@ -181,32 +167,25 @@ function SetQuota({
   const form = useSubmit(() => send("PUT", quotaPath(namespace.trim()), { limit }), onClose);
   const title = quota === undefined ? words.set : words.setOf(quota.namespace);
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form class="form" onSubmit={form.onSubmit}>
-        {quota === undefined && (
-          <Field
-            label={words.namespace}
-            value={namespace}
-            onValue={setNamespace}
-            autocomplete="off"
-            required
-          />
-        )}
+    <FormDialog title={title} action={words.save} form={form} onClose={onClose}>
+      {quota === undefined && (
         <Field
-          label={words.limit}
-          hint={words.limitHint}
-          value={text}
-          onValue={setText}
-          errors={text !== "" && limit === undefined ? [words.wrongSize] : form.errorsOf("limit")}
+          label={words.namespace}
+          value={namespace}
+          onValue={setNamespace}
           autocomplete="off"
           required
         />
-        <Submit action={words.save} form={form}>
-          <button type="button" class="btn" onClick={onClose}>
-            {parts.cancel}
-          </button>
-        </Submit>
-      </form>
-    </Dialog>
+      )}
+      <Field
+        label={words.limit}
+        hint={words.limitHint}
+        value={text}
+        onValue={setText}
+        errors={text !== "" && limit === undefined ? [words.wrongSize] : form.errorsOf("limit")}
+        autocomplete="off"
+        required
+      />
+    </FormDialog>
   );
 }

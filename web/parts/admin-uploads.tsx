@@ -9,7 +9,7 @@ import { jobs, uploads as words } from "../words/admin.ts";
 import { Job, type JobPage } from "./admin-jobs.tsx";
 import { AdminPage, Commands } from "./admin-page.tsx";
 import { Confirm } from "./dialog.tsx";
-import { Pages, SelectInput } from "./list-tools.tsx";
+import { ListCard, SelectInput } from "./list-tools.tsx";
 import { Loaded } from "./states.tsx";
 import { Since, Size } from "./text.tsx";
 
@@ -21,34 +21,27 @@ export function Uploads() {
   return (
     <AdminPage first={answer} call={call}>
       <OpenUploads />
-      <section class="card" aria-labelledby="jobs">
-        <header>
-          <h2 id="jobs">{jobs.title}</h2>
-        </header>
-        <div class="toolbar">
+      <ListCard
+        title={jobs.title}
+        tools={
           <SelectInput
             label={jobs.kind}
             parameter="kind"
             options={[["", jobs.anyKind], ...Object.entries(jobs.kinds)]}
           />
-        </div>
-        <Loaded answer={answer} url={call}>
-          {({ results, count }) =>
-            results.length === 0 ? (
-              <p class="empty-state">{jobs.none}</p>
-            ) : (
-              <>
-                <ul class="list">
-                  {results.map((job) => (
-                    <Job key={job.id} job={job} />
-                  ))}
-                </ul>
-                <Pages all={count} shown={results.length} />
-              </>
-            )
-          }
-        </Loaded>
-      </section>
+        }
+        answer={answer}
+        call={call}
+        empty={jobs.none}
+      >
+        {(results) => (
+          <ul class="list">
+            {results.map((job) => (
+              <Job key={job.id} job={job} />
+            ))}
+          </ul>
+        )}
+      </ListCard>
     </AdminPage>
   );
 }
@@ -85,10 +78,7 @@ function OpenUploads() {
           action={words.end}
           isDangerous
           onClose={() => setEnded(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", uploadPath(ended.id));
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", uploadPath(ended.id))}
         >
           <p>{words.endHint(size(ended.size))}</p>
           <Commands lines={[`berth upload delete ${ended.id}`]} />

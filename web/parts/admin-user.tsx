@@ -94,10 +94,7 @@ export function ManageUser({
         action={asked.action}
         isDangerous={asked.isDangerous}
         onClose={onClose}
-        onConfirm={async () => {
-          const result = await send("PATCH", userPath(name), asked.body);
-          return result.ok ? undefined : result.failure;
-        }}
+        onConfirm={() => send("PATCH", userPath(name), asked.body)}
       >
         <p>{asked.hint}</p>
         <Commands lines={[asked.command]} />
@@ -135,12 +132,9 @@ function SetPassword({ name, onClose }: { readonly name: string; readonly onClos
       onClose={onClose}
       onConfirm={async () => {
         const result = await send("POST", userPath(name, "/password"), { password });
-        if (result.ok) {
-          showToast({ text: words.passwordSet });
-          return undefined;
-        }
-        setErrors(result.failure.fields["password"]);
-        return result.failure;
+        if (result.ok) showToast({ text: words.passwordSet });
+        else setErrors(result.failure.fields["password"]);
+        return result;
       }}
     >
       <Field

@@ -5,14 +5,12 @@ import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
-import { parts } from "../words/frame.ts";
 import { users as words } from "../words/admin.ts";
 import { ManageUser } from "./admin-user.tsx";
 import { AdminPage, Commands } from "./admin-page.tsx";
-import { Dialog } from "./dialog.tsx";
-import { Check, Field, Submit, useSubmit } from "./field.tsx";
-import { Pages, SearchInput } from "./list-tools.tsx";
-import { Loaded } from "./states.tsx";
+import { FormDialog } from "./dialog.tsx";
+import { Check, Field, useSubmit } from "./field.tsx";
+import { ListCard, SearchInput } from "./list-tools.tsx";
 import { Since } from "./text.tsx";
 import { showToast } from "./toast.tsx";
 
@@ -30,34 +28,21 @@ export function Users() {
   const close = () => setAsked(undefined);
   return (
     <AdminPage first={answer} call={call}>
-      <section class="card" aria-labelledby="users">
-        <header>
-          <h2 id="users">{words.title}</h2>
-          <span class="end">
-            <button type="button" class="btn small primary" onClick={() => setAsked("new")}>
-              {words.new}
-            </button>
-          </span>
-        </header>
-        <div class="toolbar">
-          <SearchInput label={words.search} />
-        </div>
-        <Loaded answer={answer} url={call}>
-          {({ results, count }) =>
-            results.length === 0 ? (
-              <p class="empty-state">{words.none}</p>
-            ) : (
-              <>
-                <Table users={results} onManage={setAsked} />
-                <Pages all={count} shown={results.length} />
-              </>
-            )
-          }
-        </Loaded>
-        <footer>
-          <Commands lines={["berth user list", "berth user add NAME"]} />
-        </footer>
-      </section>
+      <ListCard
+        title={words.title}
+        actions={
+          <button type="button" class="btn small primary" onClick={() => setAsked("new")}>
+            {words.new}
+          </button>
+        }
+        tools={<SearchInput label={words.search} />}
+        answer={answer}
+        call={call}
+        empty={words.none}
+        footer={<Commands lines={["berth user list", "berth user add NAME"]} />}
+      >
+        {(results) => <Table users={results} onManage={setAsked} />}
+      </ListCard>
       {asked === "new" && <NewUser onClose={close} />}
       {asked !== undefined && asked !== "new" && <ManageUser user={asked} onClose={close} />}
     </AdminPage>
@@ -138,54 +123,47 @@ function NewUser({ onClose }: { readonly onClose: () => void }) {
     },
   );
   return (
-    <Dialog title={words.new} onClose={onClose}>
-      <form class="form" onSubmit={form.onSubmit}>
-        <Field
-          label={words.name}
-          hint={words.nameHint}
-          value={name}
-          onValue={setName}
-          errors={form.errorsOf("username")}
-          autocomplete="off"
-          required
-        />
-        <Field
-          label={words.password}
-          hint={words.passwordHint}
-          type="password"
-          value={password}
-          onValue={setPassword}
-          errors={form.errorsOf("password")}
-          autocomplete="new-password"
-          minLength={8}
-          required
-        />
-        <Field
-          label={words.fullName}
-          value={fullName}
-          onValue={setFullName}
-          errors={form.errorsOf("full_name")}
-          autocomplete="off"
-          maxLength={100}
-        />
-        <Field
-          label={words.email}
-          type="email"
-          value={email}
-          onValue={setEmail}
-          errors={form.errorsOf("email")}
-          autocomplete="off"
-          maxLength={254}
-        />
-        <Check label={words.isAdmin} isChecked={isAdmin} onChange={setAdmin} />
-        <Check label={words.takeOver} isChecked={takesOver} onChange={setTakesOver} />
-        <Commands lines={[`berth user add ${name.trim() || "NAME"}${isAdmin ? " --admin" : ""}`]} />
-        <Submit action={words.create} form={form}>
-          <button type="button" class="btn" onClick={onClose}>
-            {parts.cancel}
-          </button>
-        </Submit>
-      </form>
-    </Dialog>
+    <FormDialog title={words.new} action={words.create} form={form} onClose={onClose}>
+      <Field
+        label={words.name}
+        hint={words.nameHint}
+        value={name}
+        onValue={setName}
+        errors={form.errorsOf("username")}
+        autocomplete="off"
+        required
+      />
+      <Field
+        label={words.password}
+        hint={words.passwordHint}
+        type="password"
+        value={password}
+        onValue={setPassword}
+        errors={form.errorsOf("password")}
+        autocomplete="new-password"
+        minLength={8}
+        required
+      />
+      <Field
+        label={words.fullName}
+        value={fullName}
+        onValue={setFullName}
+        errors={form.errorsOf("full_name")}
+        autocomplete="off"
+        maxLength={100}
+      />
+      <Field
+        label={words.email}
+        type="email"
+        value={email}
+        onValue={setEmail}
+        errors={form.errorsOf("email")}
+        autocomplete="off"
+        maxLength={254}
+      />
+      <Check label={words.isAdmin} isChecked={isAdmin} onChange={setAdmin} />
+      <Check label={words.takeOver} isChecked={takesOver} onChange={setTakesOver} />
+      <Commands lines={[`berth user add ${name.trim() || "NAME"}${isAdmin ? " --admin" : ""}`]} />
+    </FormDialog>
   );
 }

@@ -49,9 +49,8 @@ export function BrowserSessions() {
             const all = asked === "others";
             const path = all ? browserSessionsCall : `${browserSessionsCall}/${asked.id}`;
             const result = await send("DELETE", path);
-            if (!result.ok) return result.failure;
-            showToast({ text: words.ended(all ? others.length : 1) });
-            return undefined;
+            if (result.ok) showToast({ text: words.ended(all ? others.length : 1) });
+            return result;
           }}
         >
           <p>{words.endHint}</p>

@@ -1,5 +1,5 @@
 import { date } from "../format.ts";
-import { repository as words } from "../words/repository.ts";
+import { pull } from "../words/pull.ts";
 
 /** Pulls per day as a line. */
 export function PullsChart({
@@ -22,7 +22,7 @@ export function PullsChart({
         viewBox="0 0 300 52"
         preserveAspectRatio="none"
         role="img"
-        aria-label={words.pullsLabel(date(first), date(last), all)}
+        aria-label={pull.chartLabel(date(first), date(last), all)}
       >
         <path class="area" d={`${line}L300 52L0 52Z`} />
         <path class="line" d={line} />

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import type { Failure } from "../answers.ts";
+import type { Failure, Result } from "../answers.ts";
 import { parts } from "../words/frame.ts";
+import { Submit, type useSubmit } from "./field.tsx";
 import { Failed } from "./states.tsx";
 
 /** A modal dialog of HTML: focus stays in it, Escape closes it. */
@@ -56,8 +57,8 @@ export function Confirm({
   readonly action: string;
   readonly typed?: string;
   readonly isDangerous?: boolean;
-  /** Its failure is shown; `undefined` closes the dialog. */
-  readonly onConfirm: () => Promise<Failure | undefined>;
+  /** Its failure is shown; without one the dialog closes. */
+  readonly onConfirm: () => Promise<Result<unknown>>;
   readonly onClose: () => void;
 }) {
   const [text, setText] = useState("");
@@ -67,10 +68,10 @@ export function Confirm({
   const submit = async (event: Event) => {
     event.preventDefault();
     setRunning(true);
-    const failed = await onConfirm();
+    const result = await onConfirm();
     setRunning(false);
-    setFailure(failed);
-    if (failed === undefined) onClose();
+    setFailure(result.ok ? undefined : result.failure);
+    if (result.ok) onClose();
   };
   return (
     <Dialog title={title} onClose={onClose}>
@@ -105,3 +106,29 @@ export function Confirm({
     </Dialog>
   );
 }
+
+/** A dialog with a form that sends one change. */
+export const FormDialog = ({
+  title,
+  action,
+  form,
+  onClose,
+  children,
+}: {
+  readonly title: string;
+  readonly action: string;
+  readonly form: ReturnType<typeof useSubmit>;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}) => (
+  <Dialog title={title} onClose={onClose}>
+    <form class="form" onSubmit={form.onSubmit}>
+      {children}
+      <Submit action={action} form={form}>
+        <button type="button" class="btn" onClick={onClose}>
+          {parts.cancel}
+        </button>
+      </Submit>
+    </form>
+  </Dialog>
+);

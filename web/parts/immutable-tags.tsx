@@ -3,7 +3,7 @@ import type { RepositoryAnswer } from "../../src/api/repositories.ts";
 import { hubCall } from "../addresses.ts";
 import { send } from "../answers.ts";
 import { parts } from "../words/frame.ts";
-import { settings as words } from "../words/repository-pages.ts";
+import { settings as words } from "../words/repository-settings.ts";
 import { Submit, useSubmit } from "./field.tsx";
 
 type Choice = keyof typeof words.rules;

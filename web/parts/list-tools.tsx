@@ -1,6 +1,11 @@
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
 import { listPageSize, pageIn } from "../account-calls.ts";
+import type { Answer } from "../answers.ts";
 import { setQuery, usePlace } from "../router.ts";
+import { Select } from "./field.tsx";
 import { Pager } from "./pager.tsx";
+import { Loaded } from "./states.tsx";
 
 /** A text of the address that filters a list. */
 export function SearchInput({
@@ -38,20 +43,12 @@ export function SelectInput({
   const { url } = usePlace();
   const [[byDefault] = [""]] = options;
   return (
-    <select
-      class="select"
-      aria-label={label}
+    <Select
+      label={label}
+      options={options}
       value={url.searchParams.get(parameter) ?? byDefault}
-      onChange={({ currentTarget: { value } }) =>
-        setQuery({ [parameter]: value === byDefault ? undefined : value })
-      }
-    >
-      {options.map(([value, text]) => (
-        <option key={value} value={value}>
-          {text}
-        </option>
-      ))}
-    </select>
+      onValue={(value) => setQuery({ [parameter]: value === byDefault ? undefined : value })}
+    />
   );
 }
 
@@ -63,6 +60,52 @@ export function Pages({ all, shown }: { readonly all: number; readonly shown: nu
     <div class="body">
       <Pager page={pageIn(url.searchParams)} pageSize={listPageSize} all={all} shown={shown} />
     </div>
+  );
+}
+
+/** A card with one page of a list: its title, the filters, the rows or the sentence for none, and the page links. */
+export function ListCard<T>({
+  title,
+  actions,
+  tools,
+  answer,
+  call,
+  empty,
+  footer,
+  children,
+}: {
+  readonly title: string;
+  /** Buttons beside the title. */
+  readonly actions?: ComponentChildren;
+  readonly tools?: ComponentChildren;
+  readonly answer: Answer<{ readonly count: number; readonly results: readonly T[] }>;
+  readonly call: string;
+  readonly empty: string;
+  readonly footer?: ComponentChildren;
+  readonly children: (results: readonly T[]) => ComponentChildren;
+}) {
+  const id = useId();
+  return (
+    <section class="card" aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {actions && <span class="end">{actions}</span>}
+      </header>
+      {tools && <div class="toolbar">{tools}</div>}
+      <Loaded answer={answer} url={call}>
+        {({ results, count }) =>
+          results.length === 0 ? (
+            <p class="empty-state">{empty}</p>
+          ) : (
+            <>
+              {children(results)}
+              <Pages all={count} shown={results.length} />
+            </>
+          )
+        }
+      </Loaded>
+      {footer && <footer>{footer}</footer>}
+    </section>
   );
 }
 

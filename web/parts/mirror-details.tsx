@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { MirrorAnswer } from "../../src/api/mirrors.ts";
 import { api, repositoryAddress } from "../addresses.ts";
-import { ask, send, useAnswer } from "../answers.ts";
+import { send, useAnswer } from "../answers.ts";
 import { count, shortDigest, size, visibleText } from "../format.ts";
-import { FailedPage } from "../pages/not-found.tsx";
+import { FirstAnswer } from "../pages/not-found.tsx";
 import { useSession } from "../session.ts";
 import { mirrors as words } from "../words/mirrors.ts";
 import { Block } from "./copy.tsx";
@@ -11,48 +11,47 @@ import { Confirm } from "./dialog.tsx";
 import { Field, Submit, useSubmit } from "./field.tsx";
 import { Figures, Health } from "./mirror-figures.tsx";
 import { MirrorSchedules } from "./mirror-schedules.tsx";
-import { Loading } from "./states.tsx";
 import { Since, Size } from "./text.tsx";
 
 /** One mirror: how it answers, what it holds, what is evicted next, and how clients use it. */
 export function MirrorDetails({ namespace }: { readonly namespace: string }) {
   const call = `${api}/mirrors/${namespace}`;
-  const { data, failure } = useAnswer<MirrorAnswer>(call, { live: true });
-  if (data === undefined)
-    return failure === undefined ? (
-      <Loading />
-    ) : (
-      <FailedPage failure={failure} onRetry={() => void ask(call)} />
-    );
+  const answer = useAnswer<MirrorAnswer>(call, { live: true });
   return (
-    <main id="main" class="wrap page">
-      <div class="plain-head">
-        <h1>{data.namespace}</h1>
-        <Health mirror={data} />
-        <span class="end">
-          <a class="btn" href={`/search?namespace=${data.namespace}`}>
-            {words.allRepositories}
-          </a>
-        </span>
-      </div>
-      <p class="mono sub">{data.upstream}</p>
-      {data.health.reason !== null && <p class="note warn">{visibleText(data.health.reason)}</p>}
-      <div class="cols flush">
-        <div class="stack">
-          {data.details && (
-            <>
-              <EvictedNext details={data.details} />
-              <MirrorSchedules call={call} schedules={data.details.schedules} />
-              <Images call={call} pins={data.details.pins} />
-            </>
+    <FirstAnswer answer={answer} call={call}>
+      {(data) => (
+        <main id="main" class="wrap page">
+          <div class="plain-head">
+            <h1>{data.namespace}</h1>
+            <Health mirror={data} />
+            <span class="end">
+              <a class="btn" href={`/search?namespace=${data.namespace}`}>
+                {words.allRepositories}
+              </a>
+            </span>
+          </div>
+          <p class="mono sub">{data.upstream}</p>
+          {data.health.reason !== null && (
+            <p class="note warn">{visibleText(data.health.reason)}</p>
           )}
-          <Clients namespace={namespace} upstream={data.upstream} />
-        </div>
-        <aside class="stack" aria-label={words.numbers}>
-          <Numbers mirror={data} />
-        </aside>
-      </div>
-    </main>
+          <div class="cols flush">
+            <div class="stack">
+              {data.details && (
+                <>
+                  <EvictedNext details={data.details} />
+                  <MirrorSchedules call={call} schedules={data.details.schedules} />
+                  <Images call={call} pins={data.details.pins} />
+                </>
+              )}
+              <Clients namespace={namespace} upstream={data.upstream} />
+            </div>
+            <aside class="stack" aria-label={words.numbers}>
+              <Numbers mirror={data} />
+            </aside>
+          </div>
+        </main>
+      )}
+    </FirstAnswer>
   );
 }
 
@@ -171,10 +170,7 @@ function Images({ call, pins }: { readonly call: string; readonly pins: readonly
           action={words.purgeNow}
           isDangerous
           onClose={() => setPurged(undefined)}
-          onConfirm={async () => {
-            const result = await send("POST", `${call}/purge`, { image: purged });
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("POST", `${call}/purge`, { image: purged })}
         >
           <p>{words.purgeHint}</p>
         </Confirm>

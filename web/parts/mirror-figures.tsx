@@ -1,8 +1,16 @@
 import type { MirrorItemAnswer } from "../../src/api/mirrors.ts";
-import { size } from "../format.ts";
+import { clock, date, exactTime, size } from "../format.ts";
 import { mirrors as words } from "../words/mirrors.ts";
 import { Meter } from "./charts.tsx";
-import { Since } from "./text.tsx";
+
+const dayMs = 86_400_000;
+
+/** A time of this day, or the date. */
+const Moment = ({ time }: { readonly time: string }) => (
+  <time dateTime={time} title={exactTime(time)}>
+    {Math.abs(Date.now() - Date.parse(time)) < dayMs ? clock(Date.parse(time)) : date(time)}
+  </time>
+);
 
 /** How the upstream answers. */
 export function Health({ mirror }: { readonly mirror: MirrorItemAnswer }) {
@@ -14,13 +22,13 @@ export function Health({ mirror }: { readonly mirror: MirrorItemAnswer }) {
       {until !== null && (
         <>
           {" "}
-          {words.until} <Since time={until} />
+          {words.until} <Moment time={until} />
         </>
       )}
       {since !== null && (
         <>
           {" "}
-          {words.since} <Since time={since} />
+          {words.since} <Moment time={since} />
         </>
       )}
     </span>

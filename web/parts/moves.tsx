@@ -9,7 +9,6 @@ import {
 } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";
-import { repository as repositoryWords } from "../words/repository.ts";
 import { tag as words } from "../words/tag.ts";
 import { lazy } from "./lazy.tsx";
 import type { OwnView } from "./repository-head.tsx";
@@ -128,7 +127,7 @@ export function MoveList({
                   {digest === null ? words.removed : shortDigest(digest)}
                 </div>
                 <div class="sub">
-                  {actor !== null && repositoryWords.by(visibleText(actor))}
+                  {actor !== null && words.by(visibleText(actor))}
                   {move.reason === "rollback" && ` · ${words.rolledBack}`}
                   {digest !== null && !move.is_here && ` · ${words.gone}`}
                   {move.tags.length > 0 && ` · ${move.tags.slice(0, 4).join(", ")}`}

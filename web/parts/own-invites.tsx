@@ -36,10 +36,7 @@ export function OwnInvites() {
           title={words.declineTitle(declined.org)}
           action={words.decline}
           onClose={() => setDeclined(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", `/v2/invites/${declined.id}`);
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", `/v2/invites/${declined.id}`)}
         >
           <p>{words.declineHint}</p>
         </Confirm>

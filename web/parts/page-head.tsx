@@ -10,7 +10,7 @@ export interface Tab {
   readonly count?: number | undefined;
 }
 
-/** Title and tabs of the pages of one noun: an account, the settings. */
+/** Title and tabs of the pages of one noun: a repository, a tag, an account, the settings. */
 export function PageHead({
   title,
   label,
@@ -18,19 +18,25 @@ export function PageHead({
   lede,
   children,
 }: {
-  readonly title: string;
+  readonly title: ComponentChildren;
   /** The name of the tabs for screen readers. */
   readonly label: string;
   readonly tabs: readonly Tab[];
-  readonly lede?: string;
+  /** One line below the title. */
+  readonly lede?: ComponentChildren;
   /** Chips and buttons beside the title. */
   readonly children?: ComponentChildren;
 }) {
   const nav = useRef<HTMLElement>(null);
-  // On a narrow screen the tabs scroll.
+  // On a narrow screen the tabs scroll. The page itself must keep its place.
   useEffect(() => {
-    const current = nav.current?.querySelector("[aria-current]");
-    current?.scrollIntoView({ inline: "nearest", block: "nearest" });
+    const { current: box } = nav;
+    const tab = box?.querySelector("[aria-current]");
+    if (!box || !tab) return;
+    box.scrollLeft += Math.max(
+      0,
+      tab.getBoundingClientRect().right - box.getBoundingClientRect().right,
+    );
   }, []);
   return (
     <section class="head" aria-label={label}>
@@ -39,15 +45,17 @@ export function PageHead({
           <h1>{title}</h1>
           {children}
         </div>
-        {lede !== undefined && lede !== "" && <p class="lede">{lede}</p>}
-        <nav ref={nav} class="tabs" aria-label={label}>
-          {tabs.map((tab) => (
-            <a key={tab.href} href={tab.href} aria-current={tab.isCurrent ? "page" : undefined}>
-              {tab.label}
-              {tab.count !== undefined && <span class="count num">{count(tab.count)}</span>}
-            </a>
-          ))}
-        </nav>
+        {lede !== undefined && lede !== "" && <div class="lede">{lede}</div>}
+        {tabs.length > 0 && (
+          <nav ref={nav} class="tabs" aria-label={label}>
+            {tabs.map((tab) => (
+              <a key={tab.href} href={tab.href} aria-current={tab.isCurrent ? "page" : undefined}>
+                {tab.label}
+                {tab.count !== undefined && <span class="count num">{count(tab.count)}</span>}
+              </a>
+            ))}
+          </nav>
+        )}
       </div>
     </section>
   );

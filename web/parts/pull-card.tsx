@@ -4,7 +4,7 @@ import { shortName } from "../addresses.ts";
 import { store, stored } from "../choices.ts";
 import { isPlainHttp, useSession } from "../session.ts";
 import { parts } from "../words/frame.ts";
-import { pull } from "../words/repository.ts";
+import { pull } from "../words/pull.ts";
 import { Block, Prompt } from "./copy.tsx";
 
 export type Client = "docker" | "podman" | "containerd" | "Kubernetes" | "skopeo" | "helm" | "oras";

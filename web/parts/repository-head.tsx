@@ -1,11 +1,15 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { RepositoryAnswer } from "../../src/api/repositories.ts";
-import { hubCall, repositoryAddress, shortName } from "../addresses.ts";
+import { hubCall, repositoryAddress, repositoryCall, shortName } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { count, visibleText } from "../format.ts";
+import { FirstAnswer } from "../pages/not-found.tsx";
+import { useParams } from "../router.ts";
 import { useSession } from "../session.ts";
 import { repository as words } from "../words/repository.ts";
 import { Icon } from "./icon.tsx";
+import { PageHead } from "./page-head.tsx";
 import { OfficialChip, PrivateChip } from "./repository-list.tsx";
 import { showToast } from "./toast.tsx";
 
@@ -19,7 +23,35 @@ export interface OwnView {
   };
 }
 
-export type RepositoryTab = keyof typeof words.tabs;
+type RepositoryTab = keyof typeof words.tabs;
+
+/** A page of the repository in the address: its head with the tabs, and the content. */
+export function RepositoryPage({
+  tab,
+  layout = "wrap page",
+  children,
+}: {
+  readonly tab: RepositoryTab;
+  /** Classes of the content. */
+  readonly layout?: string;
+  readonly children: (repository: RepositoryAnswer) => ComponentChildren;
+}) {
+  const { name = "" } = useParams();
+  const call = repositoryCall(name);
+  const answer = useAnswer<RepositoryAnswer>(call, { live: true });
+  return (
+    <FirstAnswer answer={answer} call={call}>
+      {(repository) => (
+        <>
+          <RepositoryHead repository={repository} tab={tab} />
+          <main id="main" class={layout}>
+            {children(repository)}
+          </main>
+        </>
+      )}
+    </FirstAnswer>
+  );
+}
 
 function Star({ repository }: { readonly repository: RepositoryAnswer }) {
   const { name } = repository;
@@ -48,15 +80,15 @@ function Star({ repository }: { readonly repository: RepositoryAnswer }) {
       disabled={isRunning}
       onClick={() => void toggle()}
     >
-      <Icon name={isStarred ? "check" : "star"} />
+      <Icon name="star" />
       {words.star}
       <span class="count num">{count(repository.star_count)}</span>
     </button>
   );
 }
 
-/** Name, state and tabs of a repository, above each of its pages. */
-export function RepositoryHead({
+/** Name, state and tabs of a repository. */
+function RepositoryHead({
   repository,
   tab,
 }: {
@@ -70,58 +102,54 @@ export function RepositoryHead({
   const cut = short.lastIndexOf("/") + 1;
   const [namespace = ""] = name.split("/");
   const isAdmin = data?.permissions.admin === true && (user !== null || isOpen);
-  const tabs: readonly (readonly [RepositoryTab, string])[] = [
+  const shown: readonly (readonly [RepositoryTab, string])[] = [
     ["overview", ""],
     ["tags", "/-/tags"],
     ["activity", "/-/activity"],
     ...(isAdmin && !isOpen ? [["access", "/-/access"] as const] : []),
     ...(isAdmin ? [["settings", "/-/settings"] as const] : []),
   ];
+  const tabs = shown.map(([key, path]) => ({
+    label: words.tabs[key],
+    href: repositoryAddress(name, path),
+    isCurrent: key === tab,
+    count: key === "tags" ? repository.tag_count : undefined,
+  }));
+  const title = (
+    <>
+      {cut > 0 && (
+        <span class="ns">
+          <a href={`/u/${namespace}`}>{namespace}</a>
+          {short.slice(namespace.length, cut)}
+        </span>
+      )}
+      {short.slice(cut)}
+    </>
+  );
   return (
-    <section class="head" aria-label={words.label}>
-      <div class="wrap">
-        <div class="title">
-          <h1>
-            {cut > 0 && (
-              <span class="ns">
-                <a href={`/u/${namespace}`}>{namespace}</a>
-                {short.slice(namespace.length, cut)}
-              </span>
-            )}
-            {short.slice(cut)}
-          </h1>
-          {name.startsWith("library/") && <OfficialChip />}
-          {repository.is_private && <PrivateChip />}
-          {repository.immutable_tags && (
-            <span class="chip accent">
-              <Icon name="anchor" />
-              {words.immutable(repository.immutable_tags)}
-            </span>
-          )}
-          <span class="end">
-            <Star repository={repository} />
-            {repository.tag_count > 1 && (
-              <a class="btn" href={repositoryAddress(name, "/-/compare")}>
-                <Icon name="compare" />
-                {words.compare}
-              </a>
-            )}
-          </span>
-        </div>
-        {repository.description !== "" && <p class="lede">{visibleText(repository.description)}</p>}
-        <nav class="tabs" aria-label={words.label}>
-          {tabs.map(([key, path]) => (
-            <a
-              key={key}
-              href={repositoryAddress(name, path)}
-              aria-current={key === tab ? "page" : undefined}
-            >
-              {words.tabs[key]}
-              {key === "tags" && <span class="count num">{count(repository.tag_count)}</span>}
-            </a>
-          ))}
-        </nav>
-      </div>
-    </section>
+    <PageHead
+      title={title}
+      label={words.label}
+      tabs={tabs}
+      lede={visibleText(repository.description)}
+    >
+      {name.startsWith("library/") && <OfficialChip />}
+      {repository.is_private && <PrivateChip />}
+      {repository.immutable_tags && (
+        <span class="chip accent">
+          <Icon name="anchor" />
+          {words.immutable(repository.immutable_tags)}
+        </span>
+      )}
+      <span class="end">
+        <Star repository={repository} />
+        {repository.tag_count > 1 && (
+          <a class="btn" href={repositoryAddress(name, "/-/compare")}>
+            <Icon name="compare" />
+            {words.compare}
+          </a>
+        )}
+      </span>
+    </PageHead>
   );
 }

@@ -46,7 +46,10 @@ export function TagRow({
       <td>
         <span class="two">
           <span class="tagline">
-            <a class="tag" href={tagAddress(repository, tag.name)}>
+            <a
+              class={`tag${tag.name.length > 30 ? " long" : ""}`}
+              href={tagAddress(repository, tag.name)}
+            >
               {tag.name}
             </a>
             {tag.is_signed && (
@@ -70,7 +73,7 @@ export function TagRow({
       <td class="full">
         <Platforms platforms={platformsOf(tag.images)} />
       </td>
-      <td class="r num nw gone-small">
+      <td class="r num nw" data-label={words.columns.size}>
         <Size bytes={tag.size} />
       </td>
       <td class="num nw">
@@ -84,8 +87,10 @@ export function TagRow({
           )}
         </span>
       </td>
-      <td class="r num gone-small">{count(tag.pull_count)}</td>
-      <td class="r gone-small">
+      <td class="r num" data-label={words.columns.pulls}>
+        {count(tag.pull_count)}
+      </td>
+      <td class="r act">
         <CopyButton text={command} label={`${parts.copy} ${command}`} />
       </td>
     </tr>

@@ -1,8 +1,8 @@
 import { useState } from "preact/hooks";
 import { send, useAnswer } from "../answers.ts";
-import { access as words } from "../words/repository-pages.ts";
+import { access as words } from "../words/access.ts";
 import { Confirm } from "./dialog.tsx";
-import { Submit, useSubmit } from "./field.tsx";
+import { Select, SelectField, Submit, useSubmit } from "./field.tsx";
 import { Loaded } from "./states.tsx";
 
 interface TeamPermission {
@@ -15,30 +15,8 @@ interface Team {
   readonly name: string;
 }
 
-const levels = ["read", "write", "admin"];
-
-const Level = ({
-  label,
-  value,
-  onValue,
-}: {
-  readonly label: string;
-  readonly value: string;
-  readonly onValue: (value: string) => void;
-}) => (
-  <select
-    class="select"
-    aria-label={label}
-    value={value}
-    onChange={({ currentTarget }) => onValue(currentTarget.value)}
-  >
-    {levels.map((level) => (
-      <option key={level} value={level}>
-        {words.levels[level]}
-      </option>
-    ))}
-  </select>
-);
+/** The permissions that can be given. */
+export const levels = Object.entries(words.levels).filter(([level]) => level !== "none");
 
 /** The teams of an organisation with a permission on a repository. A user's own namespace has none. */
 export function TeamPermissions({
@@ -69,8 +47,9 @@ export function TeamPermissions({
                 <li key={one.group_id}>
                   <a href={`/u/${namespace}/-/teams/${one.group_name}`}>{one.group_name}</a>
                   <span class="end actions">
-                    <Level
+                    <Select
                       label={`${words.level}: ${one.group_name}`}
+                      options={levels}
                       value={one.permission}
                       onValue={(permission) =>
                         void send("PATCH", `${call}/${one.group_id}`, { permission })
@@ -98,10 +77,7 @@ export function TeamPermissions({
           action={words.remove}
           isDangerous
           onClose={() => setRemoved(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", `${call}/${removed.group_id}`);
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", `${call}/${removed.group_id}`)}
         >
           <p>{words.removeHint}</p>
         </Confirm>
@@ -120,23 +96,22 @@ function AddTeam({ call, teams }: { readonly call: string; readonly teams: reado
   if (teams.length === 0) return null;
   return (
     <form class="body form" onSubmit={form.onSubmit}>
-      <div class="actions">
-        <select
-          class="select"
-          aria-label={words.teamName}
-          required
-          value={id}
-          onChange={({ currentTarget }) => setId(currentTarget.value)}
-        >
-          <option value="">{words.teamName}</option>
-          {teams.map((team) => (
-            <option key={team.id} value={team.id}>
-              {team.name}
-            </option>
-          ))}
-        </select>
-        <Level label={words.level} value={permission} onValue={setPermission} />
-      </div>
+      <SelectField
+        label={words.teamName}
+        options={[
+          ["", words.chooseTeam],
+          ...teams.map((team) => [`${team.id}`, team.name] as const),
+        ]}
+        value={id}
+        onValue={setId}
+        required
+      />
+      <SelectField
+        label={words.level}
+        options={levels}
+        value={permission}
+        onValue={setPermission}
+      />
       <Submit action={words.addTeam} form={form} />
     </form>
   );

@@ -8,11 +8,11 @@ import { setQuery, usePlace } from "../router.ts";
 import { teams as words } from "../words/members.ts";
 import { useAccount } from "./account-page.tsx";
 import { Confirm } from "./dialog.tsx";
-import { Field, Submit, useChanging, useSubmit } from "./field.tsx";
+import { Field, Select, SelectField, Submit, useChanging, useSubmit } from "./field.tsx";
 import { Loaded } from "./states.tsx";
 
 type Level = keyof typeof words.levels;
-const levels = Object.keys(words.levels) as Level[];
+const levels = Object.entries(words.levels) as [Level, string][];
 
 interface RepositoryPage {
   readonly next: string | null;
@@ -66,10 +66,7 @@ export function TeamRepositories({ team }: { readonly team: TeamAnswer }) {
           action={words.remove}
           isDangerous
           onClose={() => setRemoved(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", hubCall(removed, `/groups/${team.id}`));
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", hubCall(removed, `/groups/${team.id}`))}
         >
           <p>{words.takeHint}</p>
         </Confirm>
@@ -77,29 +74,6 @@ export function TeamRepositories({ team }: { readonly team: TeamAnswer }) {
     </section>
   );
 }
-
-const LevelSelect = ({
-  label,
-  level,
-  onLevel,
-}: {
-  readonly label: string;
-  readonly level: Level;
-  readonly onLevel: (level: Level) => void;
-}) => (
-  <select
-    class="select"
-    aria-label={label}
-    value={level}
-    onChange={({ currentTarget }) => onLevel(currentTarget.value as Level)}
-  >
-    {levels.map((one) => (
-      <option key={one} value={one}>
-        {words.levels[one]}
-      </option>
-    ))}
-  </select>
-);
 
 function Repository({
   team,
@@ -117,10 +91,11 @@ function Repository({
       <a href={repositoryAddress(name)}>{name}</a>
       {isOwner ? (
         <span class="end actions">
-          <LevelSelect
+          <Select
             label={words.permissionOn(name)}
-            level={shown}
-            onLevel={(permission) =>
+            options={levels}
+            value={shown}
+            onValue={(permission) =>
               void change(permission, () =>
                 send("PATCH", hubCall(name, `/groups/${team.id}`), { permission }),
               )
@@ -165,7 +140,12 @@ function Give({ team }: { readonly team: TeamAnswer }) {
         }}
         required
       />
-      <LevelSelect label={words.permission} level={permission} onLevel={setPermission} />
+      <SelectField
+        label={words.permission}
+        options={levels}
+        value={permission}
+        onValue={setPermission}
+      />
       <Submit action={words.give} form={form} />
     </form>
   );

@@ -65,9 +65,8 @@ export function Team({ name }: { readonly name: string }) {
           onClose={() => setDeleted(false)}
           onConfirm={async () => {
             const result = await send("DELETE", call);
-            if (!result.ok) return result.failure;
-            go(`/u/${account}/-/teams`);
-            return undefined;
+            if (result.ok) go(`/u/${account}/-/teams`);
+            return result;
           }}
         >
           <p>{words.deleteHint(answer.data?.member_count ?? 0)}</p>
@@ -127,10 +126,7 @@ function Members({ team, mayChange }: { readonly team: string; readonly mayChang
           action={words.remove}
           isDangerous
           onClose={() => setRemoved(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", teamPath(account, team, `/members/${removed}`));
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", teamPath(account, team, `/members/${removed}`))}
         >
           <p>{words.removeHint}</p>
         </Confirm>

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { send } from "../answers.ts";
 import { tokens as words } from "../words/settings.ts";
 import { Confirm } from "./dialog.tsx";
-import { useChanging } from "./field.tsx";
+import { SelectField, useChanging } from "./field.tsx";
 import { lazy } from "./lazy.tsx";
 import { Since, Text } from "./text.tsx";
 
@@ -67,10 +67,7 @@ export function TokenTable({
           action={words.delete}
           isDangerous
           onClose={() => setDeleted(undefined)}
-          onConfirm={async () => {
-            const result = await send("DELETE", `${path}/${deleted.id}`);
-            return result.ok ? undefined : result.failure;
-          }}
+          onConfirm={() => send("DELETE", `${path}/${deleted.id}`)}
         >
           <p>{words.deleteHint}</p>
           <p>
@@ -162,22 +159,12 @@ export function ExpirySelect({
   readonly days: string;
   readonly onDays: (days: string) => void;
 }) {
-  const id = useId();
   return (
-    <div class="field">
-      <label htmlFor={id}>{words.expires}</label>
-      <select
-        id={id}
-        class="select"
-        value={days}
-        onChange={({ currentTarget }) => onDays(currentTarget.value)}
-      >
-        {Object.entries(words.lifetimes).map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
+    <SelectField
+      label={words.expires}
+      options={Object.entries(words.lifetimes)}
+      value={days}
+      onValue={onDays}
+    />
   );
 }

@@ -9,7 +9,6 @@ export const audit = {
   allOf: (group: string) => `${group}: all`,
   actor: "Who",
   subject: "What",
-  subjectHint: "team/app, team/app:1.4 or a name",
   from: "From",
   to: "To",
   clear: "Clear",

@@ -10,10 +10,10 @@ export const home = {
   yours: "Your namespaces",
   invites: "Invites",
   starred: "Starred",
-  noStars: "You have not starred a repository yet.",
   all: "All repositories",
-  none: "There is no public repository yet.",
-  noneHint: "Sign in to see your repositories.",
+  none: "No repositories yet.",
+  noneSignedOut: "There is no public repository yet. Sign in to see yours.",
+  roles: { owner: "Owner", editor: "Editor", member: "Member" } as Record<string, string>,
   firstSteps: "Push the first image",
 };
 

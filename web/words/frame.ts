@@ -53,13 +53,12 @@ export const parts = {
   range: (from: number, to: number, all: string) => `${count(from)}–${count(to)} of ${all}`,
   private: "Private",
   official: "Official",
-  mirrorOf: (host: string) => `Mirror of ${host}`,
   immutable: "Immutable",
   typeToConfirm: (name: string) => `Type ${name} to confirm`,
   plainHttp: (host: string) =>
     `This registry uses plain HTTP. Add "${host}" to insecure-registries in the settings of the Docker daemon.`,
   live: "live",
-  signed: "signed",
+  signed: "Signed",
 };
 
 export const errors = {
@@ -68,6 +67,8 @@ export const errors = {
   didYouMean: "Did you mean",
   searchFor: (text: string) => `Search for “${text}”`,
   forbidden: "You may not see this",
+  forbiddenHint:
+    "Your account lacks the permission. An owner of the namespace or an administrator can give it.",
   failed: "The registry could not answer",
   home: "Go to the start page",
 };

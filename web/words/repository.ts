@@ -2,15 +2,6 @@ import { count, many, size } from "../format.ts";
 
 /* Sentences of the pages of a repository. A second language is a second folder. */
 
-export const pull = {
-  title: "Pull",
-  client: "Client",
-  tag: "Tag",
-  loginFirst: "Private: log in first.",
-  makeToken: "Create an access token for this machine",
-  byDigest: "By digest, it never changes:",
-};
-
 export const repository = {
   tabs: {
     overview: "Overview",
@@ -21,10 +12,9 @@ export const repository = {
   },
   label: "Repository",
   star: "Star",
-  unstar: "Remove star",
   compare: "Compare tags",
   newest: "Newest tags",
-  allTags: (n: number) => (n === 1 ? "The tag" : `All ${count(n)} tags`),
+  allTags: (n: number) => (n === 1 ? "All tags" : `All ${count(n)} tags`),
   difference: (from: string, to: string) => `What changed between ${from} and ${to}?`,
   also: (tags: string) => `also ${tags}`,
   by: (name: string) => `by ${name}`,
@@ -60,8 +50,6 @@ export const repository = {
       : `${rules.join(", ")} ${rules.length === 1 ? "is" : "are"} immutable`,
   noTags: "No tags yet. Push the first image:",
   noReadme: "A README tells people what the image is, how to run it, and which tag to take.",
-  pullsLabel: (from: string, to: string, all: number) =>
-    `${count(all)} pulls from ${from} to ${to}`,
 };
 
 export const tags = {
@@ -93,6 +81,6 @@ export const tags = {
   clear: "Clear",
   delete: "Delete…",
   none: "No tag matches.",
-  empty: "No tags yet.",
+  empty: "No tags yet. Push the first image:",
   jump: "Position in the list",
 };

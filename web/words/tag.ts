@@ -5,7 +5,7 @@ import { count, many, size } from "../format.ts";
 export const tag = {
   label: "Tag",
   tabs: { contents: "Contents", history: "History", referrers: "Referrers", manifest: "Manifest" },
-  moved: "moved",
+  moved: "Moved",
   sameAs: "The same digest as",
   compare: "Compare",
   rollBack: "Roll back",
@@ -13,7 +13,9 @@ export const tag = {
   platforms: "Platforms",
   platformCount: (n: number, bytes: number) =>
     `${many(n, "platform", "platforms")}, ${size(bytes)}`,
-  notHere: "The index names this image, and the repository does not have it.",
+  notHere:
+    "The index names this image, and it is not stored here. A mirror downloads it at its first pull.",
+  notStored: "not stored here",
   hostLabel: "Which image does my host pull?",
   hostHint: "Paste the output of docker version, or a Windows build such as 20348",
   hostTakes: (platform: string) => `Your host pulls ${platform}.`,
@@ -31,7 +33,7 @@ export const tag = {
   barLabel: (bytes: number) => `Layers by size, ${size(bytes)}`,
   foreign: (host: string) => `from ${host}`,
   configuration: "Configuration",
-  built: "built",
+  built: "Built",
   fields: {
     entrypoint: "Entrypoint",
     cmd: "Command",
@@ -48,6 +50,7 @@ export const tag = {
   allMoves: (n: number) => `all ${count(n)}`,
   now: "now",
   removed: "removed",
+  by: (name: string) => `by ${name}`,
   rolledBack: "rolled back",
   gone: "collected since",
   download: (from: string, bytes: number, layers: number, settings: number) =>

@@ -1,0 +1,36 @@
+/* Sentences of who may do what on a repository. A second language is a second folder. */
+
+export const access = {
+  title: "Access",
+  who: "Who",
+  level: "Permission",
+  because: "Because",
+  levels: { none: "none", read: "Read", write: "Write", admin: "Admin" } as Record<string, string>,
+  reason: {
+    admin: "administrator of the registry",
+    owner: "owner of the namespace",
+    own: "permission of their own",
+    public: "the repository is public",
+  } as Record<string, string>,
+  team: (name: string) => `member of ${name}`,
+  search: "Search people",
+  none: "No user matches.",
+  remove: "Remove",
+  removeTitle: (name: string) => `Remove the permission of ${name}?`,
+  removeHint: "It ends at once, also for tokens that were issued before.",
+  removeOwn: "You remove your own permission, and may not be able to give it back.",
+  teams: "Teams",
+  addTeam: "Add team",
+  addPerson: "Add person",
+  user: "User name",
+  teamName: "Team",
+  chooseTeam: "Choose a team",
+  noTeams: "No team has a permission.",
+  everybody: "Everybody may pull: the repository is public.",
+  why: "Why may …?",
+  whyHint: "A user name: the answer says what the user may do here, and why.",
+  ask: "Ask",
+  answer: (name: string, level: string, reasons: string) =>
+    level === "none" ? `${name} may do nothing here.` : `${name}: ${level} (${reasons}).`,
+  disabled: "disabled",
+};
