@@ -1,7 +1,7 @@
 /**
  * `npm run seed -- --repositories 100000 --tags 1000000 [--data FOLDER] [--postgres URL]`: creates a data folder with so
  * many repositories and tags. The content is the same at every run. The first repository has 10 % of the tags, at most
- * 100,000. The folder must be new. With `--postgres` the rows are copied to that empty database too, also from a folder
+ * 100,000, and `latest` is one of them. The folder must be new. With `--postgres` the rows are copied to that empty database too, also from a folder
  * of an earlier run.
  */
 import { execFileSync } from "node:child_process";

@@ -91,8 +91,10 @@ function fill(db: Database, { repositories, tags }: Amounts): void {
     references.run({ manifestId, imageId });
     links.run({ repositoryId, imageId });
     const until = number === 0 ? inLargest : Math.round(inLargest + number * perRepository);
-    for (let version = 0; made < until; version += 1, made += 1)
-      tag.run(repositoryId, versionOf(version), manifestId, at + version);
+    for (let version = 0; made < until; version += 1, made += 1) {
+      const isLatest = number === 0 && made === until - 1;
+      tag.run(repositoryId, isLatest ? "latest" : versionOf(version), manifestId, at + version);
+    }
   }
 }
 

@@ -53,6 +53,23 @@ export function createQuotaReads(db: Db) {
       return bytes;
     },
 
+    /**
+     * The bytes of the manifests of some repositories, and the ids of the blobs that they link, several times if several
+     * link them. `undefined`: there are more than `atMost` manifests or links.
+     */
+    contentOf: (repositoryIds: readonly number[], atMost: number) =>
+      contentOf(db, repositoryIds, atMost),
+
+    /** The sum of the sizes of distinct blobs. */
+    async blobBytes(ids: readonly number[]): Promise<number> {
+      const { bytes } = await db
+        .selectFrom("blobs")
+        .select(sumOfSizes.as("bytes"))
+        .where(dialectOf(db).isOneOf("id", ids))
+        .executeTakeFirstOrThrow();
+      return bytes;
+    },
+
     /** Every namespace with repositories or a quota, in order, with its bytes counted now. */
     async list(): Promise<readonly NamespaceUse[]> {
       const { rows } = await sql<NamespaceUse>`
@@ -75,6 +92,34 @@ export function createQuotaReads(db: Db) {
       return rows;
     },
   };
+}
+
+async function contentOf(
+  db: Db,
+  repositoryIds: readonly number[],
+  atMost: number,
+): Promise<{ readonly manifestBytes: number; readonly blobIds: readonly number[] } | undefined> {
+  const areTheirs = dialectOf(db).isOneOf("repository_id", repositoryIds);
+  const links = await db
+    .selectFrom("blob_links")
+    .select("blob_id as id")
+    .where(areTheirs)
+    .limit(atMost + 1)
+    .execute();
+  if (links.length > atMost) return undefined;
+  const manifests = await db
+    .selectFrom((one) =>
+      one
+        .selectFrom("manifests")
+        .select("size_bytes")
+        .where(areTheirs)
+        .limit(atMost + 1)
+        .as("some"),
+    )
+    .select((row) => [row.fn.countAll<number>().as("count"), sumOfSizes.as("bytes")])
+    .executeTakeFirstOrThrow();
+  if (manifests.count > atMost) return undefined;
+  return { manifestBytes: manifests.bytes, blobIds: links.map(({ id }) => id) };
 }
 
 const selectQuota = (db: Db, namespace: string) =>

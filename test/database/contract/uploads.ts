@@ -24,6 +24,15 @@ export const uploadsSteps: readonly Step[] = [
     { count: 1, items: [{ namespace: "team", limitBytes: 60, usedBytes: 31 }] },
   ],
   [(db) => db.quotas.manifestBytes(1), 20],
+  [
+    async (db) => {
+      const content = await db.quotas.contentOf([1, 2], 9);
+      return { ...content, blobIds: content?.blobIds.toSorted() };
+    },
+    { manifestBytes: 20, blobIds: [1, 2] },
+  ],
+  [(db) => db.quotas.contentOf([1, 2], 0), undefined],
+  [(db) => db.quotas.blobBytes([1, 2, 99]), 11],
   [(db) => db.quotas.list(), [{ namespace: "team", limitBytes: 60, keptBytes: 31, usedBytes: 31 }]],
   [
     (db) =>

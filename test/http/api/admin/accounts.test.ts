@@ -164,6 +164,40 @@ describe("the administration of accounts", async () => {
     assert.equal((await root("put", `${base}/quotas/tom`, { limit: -1 })).status, 400);
   });
 
+  test("counts each blob of a namespace once, in few and in many repositories and blobs", async () => {
+    const other = await startClosedBerth();
+    await other.addUser("root", { is_admin: 1 });
+    const admin = await hubAs(other, "root");
+    const numbers = (count: number) =>
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})`;
+    await other.exec(`
+      INSERT INTO repositories (name, namespace, created_at, updated_at)
+        ${numbers(120)} SELECT 'few/app' || n, 'few', 0, 0 FROM numbers;
+      INSERT INTO repositories (name, namespace, created_at, updated_at)
+        ${numbers(2)} SELECT 'many/app' || n, 'many', 0, 0 FROM numbers;
+      INSERT INTO blobs (digest, size_bytes, storage_key, created_at)
+        ${numbers(5_001)} SELECT 'sha256:' || n, n, 'key-' || n, 0 FROM numbers;
+      INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
+        SELECT repositories.id, blobs.id, 0, 0 FROM repositories, blobs
+        WHERE namespace = 'many' OR blobs.size_bytes <= 10`);
+    for (const name of ["few/app7", "many/app2"]) {
+      const id = await other.tables.value("SELECT id FROM repositories WHERE name = ?", name);
+      await other.tables.insert("manifests", {
+        ...{ repository_id: Number(id), digest: "sha256:1", media_type: "a/b", kind: "image" },
+        ...{ size_bytes: 1000, pushed_at: 0, leased_until: 0, content: Buffer.of(0) },
+      });
+    }
+    const { body } = await admin("get", `${base}/quotas`);
+    const results = body["results"] as unknown as { namespace: string; used: number }[];
+    assert.deepEqual(
+      results.map(({ namespace, used }) => [namespace, used]),
+      [
+        ["few", 55 + 1000],
+        ["many", (5_001 * 5_002) / 2 + 1000],
+      ],
+    );
+  });
+
   test("lists the audit log of all accounts with filters, and each entry on one page", async () => {
     const filtered = async (query: string) => {
       const { body } = await root("get", `${base}/audit?page_size=3&${query}`);
