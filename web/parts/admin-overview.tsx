@@ -86,11 +86,11 @@ function Content({ overview: { disk, sizes, pulls, pushes_24h: pushes } }: Part)
             <>
               <dt>{words.disk}</dt>
               <dd>
-                {words.used(disk.free, disk.total)}
+                {words.free(disk.free, disk.total)}
                 <Meter
                   value={disk.total - disk.free}
                   limit={disk.total}
-                  label={words.used(disk.free, disk.total)}
+                  label={words.free(disk.free, disk.total)}
                 />
               </dd>
             </>

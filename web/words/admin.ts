@@ -36,7 +36,7 @@ export const overview = {
   seen: (seconds: number) => `seen ${seconds} s ago`,
   content: "Storage",
   disk: "Disk of the data folder",
-  used: (free: number, total: number) => `${size(total - free)} of ${size(total)} used`,
+  free: (free: number, total: number) => `${size(free)} free of ${size(total)}`,
   blobs: "Blobs",
   sum: (blobs: number, bytes: number) => `${many(blobs, "blob", "blobs")}, ${size(bytes)}`,
   largest: "Largest repositories",
