@@ -66,7 +66,7 @@ export const tags = {
   platform: "Platform",
   anyPlatform: "All platforms",
   unused: "Last pull",
-  anyUse: "Any time",
+  anyUse: "Pulled or not",
   unusedFor: {
     "30": "Not pulled for 30 days",
     "90": "Not pulled for 90 days",
