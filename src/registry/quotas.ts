@@ -88,25 +88,39 @@ async function countBytes(
   namespace: string,
   work: YieldingWork,
 ): Promise<number> {
+  const repositories = await idsIn(database, namespace, work);
   const seen = new Set<number>();
   let bytes = 0;
+  for (let start = 0; start < repositories.length; start += repositoriesAtOnce) {
+    await work.step();
+    const ids = repositories.slice(start, start + repositoriesAtOnce);
+    const content = await database.quotas.contentOf(ids, contentRowsAtMost);
+    if (content === undefined) {
+      for (const id of ids) bytes += await countRepository(database, id, seen, work);
+      continue;
+    }
+    const added = [...new Set(content.blobIds)].filter((id) => !seen.has(id));
+    for (const id of added) seen.add(id);
+    await work.step();
+    bytes += content.manifestBytes;
+    if (added.length > 0) bytes += await database.quotas.blobBytes(added);
+  }
+  return bytes;
+}
+
+/** The ids of the repositories of a namespace in ascending order: neighbours have their rows on the same pages. */
+async function idsIn(
+  { repositories }: QuotaDatabase,
+  namespace: string,
+  work: YieldingWork,
+): Promise<readonly number[]> {
+  const ids: number[] = [];
   for (let last = ""; ;) {
     await work.step();
-    const page = { last, limit: repositoriesAtOnce };
-    const repositories = await database.repositories.ofNamespace(namespace, page);
-    const ids = repositories.map(({ id }) => id);
-    const content = await database.quotas.contentOf(ids, contentRowsAtMost);
-    if (content === undefined)
-      for (const id of ids) bytes += await countRepository(database, id, seen, work);
-    else {
-      const added = [...new Set(content.blobIds)].filter((id) => !seen.has(id));
-      for (const id of added) seen.add(id);
-      await work.step();
-      bytes += content.manifestBytes;
-      if (added.length > 0) bytes += await database.quotas.blobBytes(added);
-    }
-    if (repositories.length < repositoriesAtOnce) return bytes;
-    last = repositories.at(-1)?.name ?? last;
+    const page = await repositories.ofNamespace(namespace, { last, limit: rowsAtOnce });
+    for (const { id } of page) ids.push(id);
+    if (page.length < rowsAtOnce) return ids.toSorted((a, b) => a - b);
+    last = page.at(-1)?.name ?? last;
   }
 }
 
