@@ -115,12 +115,29 @@ async function copy(
     stats = { ...next };
     job.count(stats as Readonly<SyncStats> & Readonly<Record<string, number>>);
   };
-  for await (const step of withSyncStats(steps, show)) {
-    if (job.signal.aborted) break;
+  for await (const step of withSyncStats(untilAborted(steps, job.signal), show)) {
     if (step.kind !== "failed") continue;
     report(step.error);
     job.find({ kind: "failed", subject: step.what, message: step.reason });
   }
   if (stats === undefined) throw new Error("the sums are shown before the first step");
   return stats;
+}
+
+/** The steps until the signal aborts. It does not wait for the end of a step, which may be the download of a large blob. */
+async function* untilAborted<T>(steps: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = steps[Symbol.asyncIterator]();
+  while (!signal.aborted) {
+    const next = await orAborted(iterator.next(), signal);
+    if (next === undefined || next.done === true) return;
+    yield next.value;
+  }
+}
+
+function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => resolve(undefined);
+    signal.addEventListener("abort", stop, { once: true });
+    result.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }

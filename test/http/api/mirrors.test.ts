@@ -183,6 +183,28 @@ describe("mirrors in the API", async () => {
   });
 });
 
+test("a job that downloads a large blob ends when it is canceled, and not with the blob", async () => {
+  const pair = await startMirrorPair();
+  await pushUpstream(pair, "library/large", "1", "x".repeat(4_000_000));
+  // The blob takes 40 s.
+  pair.proxy.rate(100_000);
+  const berth = await startClosedBerth(mirrorSettings(pair.proxy.url));
+  await berth.addUser("root", { is_admin: 1 });
+  const root = await hubAs(berth, "root");
+  const started = await root("post", `${hub}/warm`, { image: "library/large:1" });
+  const at = started.headers["location"] ?? "";
+  await waitUntil("the manifest is here", async () => {
+    const { counts } = (await root("get", at)).body;
+    return Number(counts?.["manifests"]) === 1;
+  });
+  assert.equal((await root("delete", at)).status, 204);
+  const canceledAtMs = performance.now();
+  await waitUntil("the job has ended", async () => {
+    return textOf((await root("get", at)).body["state"]) === "canceled";
+  });
+  assert.ok(performance.now() - canceledAtMs < 6_000);
+});
+
 test("a private mirror is hidden from clients that may read nothing of it", async () => {
   const settings = mirrorSettings("https://127.0.0.1:9", { visibility: "private", root: false });
   const berth = await startClosedBerth(settings);
