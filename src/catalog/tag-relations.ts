@@ -28,7 +28,7 @@ export async function relationsOf(
   const others = await tagRelations.tagsOf(manifestIds, aliasesAtMost + 1);
   const signed = await tagRelations.signed(manifestIds);
   const signatureTags = [...digests.values()].map(signatureTagOf);
-  const stored = new Set((await tagPages.existing(id, signatureTags)).map((name) => name));
+  const stored = new Set(await tagPages.existing(id, signatureTags));
   const isImmutable = immutableTags === null ? () => false : await matcherOf(immutableTags);
   return new Map(
     tags.map(({ name, manifest }) => [

@@ -27,7 +27,8 @@ import { TagChecks } from "./pull/tag-checks.ts";
 import { MirrorTags } from "./pull/tags.ts";
 import { WriteBehind } from "./pull/write-behind.ts";
 import type { MirrorSettings, ProxySettings } from "./settings.ts";
-import { createAvailability, type MirrorLog } from "./upstream/availability.ts";
+import { createAvailability } from "./upstream/availability.ts";
+import type { MirrorLog } from "./upstream/state.ts";
 import { Upstream } from "./upstream/client.ts";
 import type { ResponseReader } from "./upstream/responses.ts";
 

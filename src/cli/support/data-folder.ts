@@ -23,8 +23,8 @@ export async function onFolderOrServer(
   },
 ): Promise<void> {
   const { host } = options;
+  demandOnePlace(options);
   if (host === undefined) return withDataFolder(options, work.folder);
-  demandNoFolder(options);
   const { withRemote } = await import("./remote.ts");
   return withRemote({ ...options, host }, work.server);
 }
@@ -52,8 +52,8 @@ export async function withAccounts(
   { isNewAllowed = false }: { readonly isNewAllowed?: boolean } = {},
 ): Promise<void> {
   const { host } = options;
+  demandOnePlace(options);
   if (host !== undefined) {
-    demandNoFolder(options);
     const [{ withRemote }, { remoteAccounts }] = await Promise.all([
       import("./remote.ts"),
       import("./remote-accounts.ts"),
@@ -68,10 +68,15 @@ export async function withAccounts(
   });
 }
 
-/** A server has its own data folder and configuration. Throws CliError. */
-function demandNoFolder({ data, config }: ServerOptions): void {
-  if (data !== undefined || config !== undefined)
+/**
+ * A server has its own data folder and configuration, and a data folder needs no login: another option would be ignored.
+ * Throws CliError.
+ */
+function demandOnePlace({ host, data, config, login, passwordFile }: ServerOptions): void {
+  if (host !== undefined && (data !== undefined || config !== undefined))
     throw new CliError("--host is for a running server: leave --data and --config away");
+  if (host === undefined && (login !== undefined || passwordFile !== undefined))
+    throw new CliError("--login and --password-file are for a running server: add --host");
 }
 
 async function withContext(

@@ -7,7 +7,7 @@ import {
   countRepositories,
   findAccount,
   isLastAdministrator,
-  organisationsWithoutOtherOwner,
+  organisationsOwnedAlone,
   type Account,
   type AccountKind,
 } from "./accounts.ts";
@@ -55,7 +55,7 @@ export function createAccountPageReads(db: Db) {
       if (account?.kind !== kind) return undefined;
       return {
         repositories: await countRepositories(db, name),
-        organisations: await organisationsWithoutOtherOwner(db, account.id),
+        organisations: await organisationsOwnedAlone(db, account.id),
         isLastAdministrator: await isLastAdministrator(db, account),
       };
     },

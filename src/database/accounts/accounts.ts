@@ -178,7 +178,7 @@ export async function deleteAccount(
   if (await isLastAdministrator(tx, account)) return { kind: "last-administrator" };
   const count = await countRepositories(tx, name);
   if (count > 0) return { kind: "has-repositories", count };
-  const organisations = await organisationsWithoutOtherOwner(tx, account.id);
+  const organisations = await organisationsOwnedAlone(tx, account.id);
   if (organisations.length > 0) return { kind: "last-owner", organisations };
   const action = kind === "user" ? "user.delete" : "org.delete";
   // Before the account's row is deleted: the audit row takes its account id, so that a later account with this name
@@ -208,10 +208,7 @@ async function lockWithOrganisations(tx: Db, name: string): Promise<void> {
 }
 
 /** Names of the organisations that the user alone owns. */
-export async function organisationsWithoutOtherOwner(
-  tx: Db,
-  userId: number,
-): Promise<readonly string[]> {
+export async function organisationsOwnedAlone(tx: Db, userId: number): Promise<readonly string[]> {
   const owned = await tx
     .selectFrom("members as own")
     .innerJoin("accounts", "accounts.id", "own.organisation_id")

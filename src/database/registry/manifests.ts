@@ -12,7 +12,8 @@ import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { releaseManifestQuota } from "./quota-changes.ts";
 import { lockRepository, repositoryIdOf, touchRepository } from "./repositories.ts";
-import { findImmutableOver, removeTagsOf, type TagChange } from "./tags.ts";
+import { findImmutableOver } from "./immutable-tags.ts";
+import { removeTagsOf, type TagChange } from "./tags.ts";
 
 export interface StoredManifest {
   readonly digest: Digest;

@@ -10,7 +10,8 @@ import type { Db } from "../schema.ts";
 import { touchRepository, type Repository } from "./repositories.ts";
 import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
 import type { NewManifest, NewManifestReference } from "./schema.ts";
-import { findImmutable, findImmutableOver, pointTag } from "./tags.ts";
+import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
+import { pointTag } from "./tags.ts";
 
 interface PutManifest extends EventTimes, Push {
   readonly manifest: NewManifest;

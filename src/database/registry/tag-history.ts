@@ -5,7 +5,8 @@ import type { Tag } from "../../oci/reference.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { lockRepository, touchRepository } from "./repositories.ts";
-import { findImmutable, pointTag, type TagChange } from "./tags.ts";
+import { findImmutable } from "./immutable-tags.ts";
+import { pointTag, type TagChange } from "./tags.ts";
 
 /** One entry of a tag's history. */
 export interface TagMove {

@@ -163,6 +163,8 @@ describe("commands on a data folder and on a running server", async () => {
     assert.match(half.stderr, /--login and --password-file belong together/);
     const both = await run("--data", one.data);
     assert.match(both.stderr, /leave --data and --config away/);
+    const away = await berth(["user", "list", "--data", one.data, "--login", "root"]);
+    assert.match(away.stderr, /--login and --password-file are for a running server: add --host/);
   });
 });
 

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { createCommands } from "../../../src/database/commands.ts";
-import { createUpstreamState } from "../../../src/mirror/upstream/availability.ts";
+import { createUpstreamState } from "../../../src/mirror/upstream/state.ts";
 import { UpstreamFailure } from "../../../src/mirror/upstream/failure.ts";
 import { newFolder, pushUpstream, startMirrorPair, untilShown } from "../../mirror/support.ts";
 import { ociManifest, putManifest, startBerth } from "../../support/berth.ts";
