@@ -52,13 +52,11 @@ export type PageName = keyof typeof patterns;
 export const pageAddress = (page: PageName): string => patterns[page];
 
 /** The file in `web/pages` that shows a page, without its ending. */
-export function fileOf(page: PageName): string {
-  if (page.startsWith("admin")) return "admin";
-  return files[page] ?? page;
-}
+export const fileOf = (page: PageName): string =>
+  files[page] ?? page.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+/** Files that show several pages, or have another name. */
 const files: Partial<Record<PageName, string>> = {
-  signIn: "sign-in",
   newRepository: "new",
   mirror: "mirrors",
   profile: "settings",
@@ -74,7 +72,6 @@ const files: Partial<Record<PageName, string>> = {
   tagReferrers: "referrers",
   tagManifest: "manifest",
   compareStart: "compare",
-  repositorySettings: "repository-settings",
 };
 
 export interface Address {

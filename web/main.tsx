@@ -41,6 +41,13 @@ const pages: Readonly<Record<string, ComponentType>> = {
   new: page(() => import("./pages/new.tsx")),
   welcome: page(() => import("./pages/welcome.tsx")),
   admin: page(() => import("./pages/admin.tsx")),
+  "admin-users": page(() => import("./pages/admin-users.tsx")),
+  "admin-organisations": page(() => import("./pages/admin-organisations.tsx")),
+  "admin-storage": page(() => import("./pages/admin-storage.tsx")),
+  "admin-collector": page(() => import("./pages/admin-collector.tsx")),
+  "admin-audit": page(() => import("./pages/admin-audit.tsx")),
+  "admin-keys": page(() => import("./pages/admin-keys.tsx")),
+  "admin-uploads": page(() => import("./pages/admin-uploads.tsx")),
   "sign-in": page(() => import("./pages/sign-in.tsx")),
 };
 

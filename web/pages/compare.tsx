@@ -4,7 +4,7 @@ import { newestTagsCall, repositoryAddress, repositoryCall } from "../addresses.
 import { useAnswer } from "../answers.ts";
 import { shortDigest, size, visibleText } from "../format.ts";
 import { LayerBar, Swatch, type LayerKind } from "../parts/charts.tsx";
-import { copyText } from "../clipboard.ts";
+import { copyText } from "../parts/copy.tsx";
 import { RepositoryPage } from "../parts/repository-head.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { platformKey } from "../parts/text.tsx";

@@ -9,7 +9,7 @@ import { Pager } from "../parts/pager.tsx";
 import { RepositoryList } from "../parts/repository-list.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { setQuery, usePlace } from "../router.ts";
-import { explore } from "../words/explore.ts";
+import { explore, home } from "../words/explore.ts";
 import { parts } from "../words/frame.ts";
 
 const filters = ["os", "os_version", "architecture", "type", "where", "official", "namespace"];
@@ -52,8 +52,15 @@ function Nothing({ text }: { readonly text: string }) {
   const active = activeFilters(url.searchParams);
   return (
     <div class="empty-state">
-      <p>{text === "" ? explore.none : explore.noneAt(text)}</p>
+      <p>
+        {text !== "" ? explore.noneAt(text) : active.length > 0 ? explore.none : explore.noneYet}
+      </p>
       <div class="actions">
+        {text === "" && active.length === 0 && (
+          <a class="btn primary" href="/welcome">
+            {home.firstSteps}
+          </a>
+        )}
         {active.map(({ filter, value }) => (
           <button
             key={filter + value}

@@ -16,17 +16,18 @@ import { Loaded } from "../parts/states.tsx";
 import { Size } from "../parts/text.tsx";
 import { repositories } from "../words/account.ts";
 import { organisationSettings as words } from "../words/organisation.ts";
-import { parts } from "../words/frame.ts";
+import { errors, parts } from "../words/frame.ts";
 
 /** The full name of an organisation, and its storage. */
 export function Page() {
-  const { account } = useAccount();
+  const { account, isOwner } = useAccount();
   const { data } = useAnswer<NamespaceAnswer>(namespaceCall(account));
   return (
     <AccountPage tab="settings">
       <div class="two-columns">
         <div class="stack">
-          {data && <FullName namespace={data} />}
+          {!isOwner && <p class="note warn">{errors.forbiddenHint}</p>}
+          {data && isOwner && <FullName namespace={data} />}
           <Storage quota={data?.quota ?? null} />
         </div>
         <ByRepository />

@@ -13,7 +13,7 @@ import { Loaded } from "../parts/states.tsx";
 import { ExpirySelect, expiryOf, IssuedToken, TokenTable } from "../parts/token-table.tsx";
 import { usePlace } from "../router.ts";
 import { organisationTokens as words } from "../words/organisation.ts";
-import { tokens as tokenWords } from "../words/settings.ts";
+import { tokens as tokenWords } from "../words/tokens.ts";
 
 type Permission = keyof typeof words.permissions;
 const permissions = Object.keys(words.permissions) as Permission[];

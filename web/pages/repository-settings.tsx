@@ -5,11 +5,11 @@ import { send, useAnswer } from "../answers.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { ImmutableTags } from "../parts/immutable-tags.tsx";
-import { RepositoryPage } from "../parts/repository-head.tsx";
+import { RepositoryPage, type OwnView } from "../parts/repository-head.tsx";
 import { ReadmeText } from "../parts/readme-text.tsx";
 import { showToast } from "../parts/toast.tsx";
-import { go } from "../router.ts";
-import { parts } from "../words/frame.ts";
+import { go, useParams } from "../router.ts";
+import { errors, parts } from "../words/frame.ts";
 import { settings as words } from "../words/repository-settings.ts";
 
 interface Shown {
@@ -18,17 +18,23 @@ interface Shown {
 
 /** Description, README, visibility, immutable tags and deletion; each card saves by itself. */
 export function Page() {
+  const { name = "" } = useParams();
+  const { data: own } = useAnswer<OwnView>(hubCall(name));
   return (
     <RepositoryPage tab="settings" layout="wrap page narrow">
-      {(repository) => (
-        <>
-          <Description repository={repository} />
-          <Readme repository={repository} />
-          <Visibility repository={repository} />
-          <ImmutableTags repository={repository} />
-          <Deletion repository={repository} />
-        </>
-      )}
+      {(repository) =>
+        own?.permissions.admin === false ? (
+          <p class="note warn">{errors.forbiddenHint}</p>
+        ) : (
+          <>
+            <Description repository={repository} />
+            <Readme repository={repository} />
+            <Visibility repository={repository} />
+            <ImmutableTags repository={repository} />
+            <Deletion repository={repository} />
+          </>
+        )
+      }
     </RepositoryPage>
   );
 }

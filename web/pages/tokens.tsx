@@ -12,7 +12,7 @@ import { Since } from "../parts/text.tsx";
 import { ExpirySelect, expiryOf, IssuedToken, TokenTable } from "../parts/token-table.tsx";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
-import { tokens as words } from "../words/settings.ts";
+import { tokens as words } from "../words/tokens.ts";
 
 type Scope = keyof typeof words.scopes;
 const scopes = Object.keys(words.scopes) as Scope[];

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get, send, type Result } from "../answers.ts";
-import { admin, users as words } from "../words/admin.ts";
+import { admin } from "../words/admin.ts";
+import { users as words } from "../words/admin-accounts.ts";
 import { Commands } from "./admin-page.tsx";
 import { Confirm, Dialog } from "./dialog.tsx";
 import { Failed, Loading } from "./states.tsx";

@@ -4,7 +4,7 @@ import { jobPath } from "../admin-calls.ts";
 import { repositoryAddress } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
-import { jobs as words } from "../words/admin.ts";
+import { jobs as words } from "../words/admin-jobs.ts";
 import { Confirm } from "./dialog.tsx";
 import { Loaded } from "./states.tsx";
 import { Digest, Since, Size, Text } from "./text.tsx";

@@ -1,6 +1,6 @@
 import type { JobItemAnswer } from "../../src/api/jobs.ts";
 import type { OverviewAnswer } from "../../src/api/server.ts";
-import { overview as words } from "../words/admin.ts";
+import { overview as words } from "../words/admin-overview.ts";
 import { Since } from "./text.tsx";
 
 /** The last and the next runs of maintenance, and what they free. */

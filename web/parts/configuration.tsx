@@ -63,7 +63,9 @@ export function Configuration({ manifest }: { readonly manifest: ManifestAnswer 
         <h2 id="configuration">{words.configuration}</h2>
         {config?.created != null && (
           <span class="end sub">
-            {words.built} <Since time={config.created} />
+            <span>
+              {words.built} <Since time={config.created} />
+            </span>
           </span>
         )}
       </header>

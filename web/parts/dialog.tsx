@@ -2,7 +2,6 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Failure, Result } from "../answers.ts";
 import { parts } from "../words/frame.ts";
-import { Submit, type useSubmit } from "./field.tsx";
 import { Failed } from "./states.tsx";
 
 /** A modal dialog of HTML: focus stays in it, Escape closes it. */
@@ -106,29 +105,3 @@ export function Confirm({
     </Dialog>
   );
 }
-
-/** A dialog with a form that sends one change. */
-export const FormDialog = ({
-  title,
-  action,
-  form,
-  onClose,
-  children,
-}: {
-  readonly title: string;
-  readonly action: string;
-  readonly form: ReturnType<typeof useSubmit>;
-  readonly onClose: () => void;
-  readonly children: ComponentChildren;
-}) => (
-  <Dialog title={title} onClose={onClose}>
-    <form class="form" onSubmit={form.onSubmit}>
-      {children}
-      <Submit action={action} form={form}>
-        <button type="button" class="btn" onClick={onClose}>
-          {parts.cancel}
-        </button>
-      </Submit>
-    </form>
-  </Dialog>
-);

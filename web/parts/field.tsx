@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 import type { Failure, Result } from "../answers.ts";
 import { parts } from "../words/frame.ts";
+import { Dialog } from "./dialog.tsx";
 import { Failed, messageOf } from "./states.tsx";
 import { showToast } from "./toast.tsx";
 
@@ -89,55 +90,6 @@ function useSuggestions(
   return found;
 }
 
-interface Choice<V extends string> {
-  readonly label: string;
-  readonly options: readonly (readonly [value: V, text: string])[];
-  readonly value: V;
-  readonly onValue: (value: V) => void;
-  readonly required?: boolean;
-  readonly disabled?: boolean;
-  /** Id of the control, if a label is shown for it. */
-  readonly id?: string;
-  /** Id of the element that explains the choice. */
-  readonly describedBy?: string | undefined;
-}
-
-/** A choice from a list, in a row or a toolbar: its label is read aloud and not shown. */
-export const Select = <V extends string>({
-  label,
-  options,
-  value,
-  onValue,
-  describedBy,
-  ...select
-}: Choice<V>) => (
-  <select
-    {...select}
-    class="select"
-    aria-label={select.id === undefined ? label : undefined}
-    aria-describedby={describedBy}
-    value={value}
-    onChange={({ currentTarget }) => onValue(currentTarget.value as V)}
-  >
-    {options.map(([one, text]) => (
-      <option key={one} value={one}>
-        {text}
-      </option>
-    ))}
-  </select>
-);
-
-/** The same in a form, below its label. */
-export function SelectField<V extends string>(choice: Choice<V>) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label htmlFor={id}>{choice.label}</label>
-      <Select {...choice} id={id} />
-    </div>
-  );
-}
-
 /** A box to check, with its label. */
 export function Check({
   label,
@@ -210,6 +162,32 @@ export const Submit = ({
       )}
     </div>
   </>
+);
+
+/** A dialog with a form that sends one change. */
+export const FormDialog = ({
+  title,
+  action,
+  form,
+  onClose,
+  children,
+}: {
+  readonly title: string;
+  readonly action: string;
+  readonly form: ReturnType<typeof useSubmit>;
+  readonly onClose: () => void;
+  readonly children: ComponentChildren;
+}) => (
+  <Dialog title={title} onClose={onClose}>
+    <form class="form" onSubmit={form.onSubmit}>
+      {children}
+      <Submit action={action} form={form}>
+        <button type="button" class="btn" onClick={onClose}>
+          {parts.cancel}
+        </button>
+      </Submit>
+    </form>
+  </Dialog>
 );
 
 /** The value that a control shows while a change of it runs: the new one, until the data has it or the change fails. */

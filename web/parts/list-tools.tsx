@@ -3,7 +3,7 @@ import { useId } from "preact/hooks";
 import { listPageSize, pageIn } from "../account-calls.ts";
 import type { Answer } from "../answers.ts";
 import { setQuery, usePlace } from "../router.ts";
-import { Select } from "./field.tsx";
+import { Select } from "./select.tsx";
 import { Pager } from "./pager.tsx";
 import { Loaded } from "./states.tsx";
 

@@ -71,7 +71,7 @@ function Usage({ name, bytes }: { readonly name: string; readonly bytes: number 
     <div>
       <div class="sub">{words.size}</div>
       <div class="big num">{size(data?.bytes ?? bytes)}</div>
-      {data && (
+      {data && data.bytes > 0 && (
         <>
           <SizeBar
             shared={data.shared_bytes}

@@ -2,7 +2,8 @@ import { useState } from "preact/hooks";
 import { send, useAnswer } from "../answers.ts";
 import { access as words } from "../words/access.ts";
 import { Confirm } from "./dialog.tsx";
-import { Select, SelectField, Submit, useSubmit } from "./field.tsx";
+import { Submit, useSubmit } from "./field.tsx";
+import { Select, SelectField } from "./select.tsx";
 import { Loaded } from "./states.tsx";
 
 interface TeamPermission {

@@ -8,7 +8,8 @@ import { setQuery, usePlace } from "../router.ts";
 import { teams as words } from "../words/members.ts";
 import { useAccount } from "./account-page.tsx";
 import { Confirm } from "./dialog.tsx";
-import { Field, Select, SelectField, Submit, useChanging, useSubmit } from "./field.tsx";
+import { Field, Submit, useChanging, useSubmit } from "./field.tsx";
+import { Select, SelectField } from "./select.tsx";
 import { Loaded } from "./states.tsx";
 
 type Level = keyof typeof words.levels;

@@ -1,9 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { send } from "../answers.ts";
-import { tokens as words } from "../words/settings.ts";
+import { tokens as words } from "../words/tokens.ts";
 import { Confirm } from "./dialog.tsx";
-import { SelectField, useChanging } from "./field.tsx";
+import { useChanging } from "./field.tsx";
+import { SelectField } from "./select.tsx";
 import { lazy } from "./lazy.tsx";
 import { Since, Text } from "./text.tsx";
 

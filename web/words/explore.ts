@@ -52,6 +52,7 @@ export const explore = {
   official: "Official",
   namespace: (name: string) => `Namespace ${name}`,
   none: "Nothing matches.",
+  noneYet: "No repositories yet.",
   noneAt: (text: string) => `No repository matches “${text}”.`,
   without: (filter: string) => `Search without ${filter}`,
   pulls: "pulls",

@@ -6,14 +6,14 @@ import { adminOrganisationPath, organisationsCall } from "../admin-calls.ts";
 import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { usePlace } from "../router.ts";
-import { admin, organisations as words } from "../words/admin.ts";
-import { DeleteAccount } from "./admin-account.tsx";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { FormDialog } from "./dialog.tsx";
-import { Check, Field, useSubmit } from "./field.tsx";
-import { ListCard, SearchInput } from "./list-tools.tsx";
-import { Since } from "./text.tsx";
-import { showToast } from "./toast.tsx";
+import { admin } from "../words/admin.ts";
+import { organisations as words } from "../words/admin-accounts.ts";
+import { DeleteAccount } from "../parts/admin-account.tsx";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Check, Field, useSubmit, FormDialog } from "../parts/field.tsx";
+import { ListCard, SearchInput } from "../parts/list-tools.tsx";
+import { Since } from "../parts/text.tsx";
+import { showToast } from "../parts/toast.tsx";
 
 interface OrganisationPage {
   readonly count: number;
@@ -21,7 +21,7 @@ interface OrganisationPage {
 }
 
 /** All organisations of the registry. */
-export function Organisations() {
+export function Page() {
   const { url } = usePlace();
   const call = organisationsCall(url.searchParams);
   const answer = useAnswer<OrganisationPage>(call, { live: true });

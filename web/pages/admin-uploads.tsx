@@ -5,16 +5,16 @@ import { repositoryAddress } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { size } from "../format.ts";
 import { usePlace } from "../router.ts";
-import { jobs, uploads as words } from "../words/admin.ts";
-import { Job, type JobPage } from "./admin-jobs.tsx";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { Confirm } from "./dialog.tsx";
-import { ListCard, SelectInput } from "./list-tools.tsx";
-import { Loaded } from "./states.tsx";
-import { Since, Size } from "./text.tsx";
+import { jobs, uploads as words } from "../words/admin-jobs.ts";
+import { Job, type JobPage } from "../parts/admin-jobs.tsx";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Confirm } from "../parts/dialog.tsx";
+import { ListCard, SelectInput } from "../parts/list-tools.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { Since, Size } from "../parts/text.tsx";
 
 /** Uploads that no client has finished, and the jobs of the last days. */
-export function Uploads() {
+export function Page() {
   const { url } = usePlace();
   const call = jobsCall(url.searchParams);
   const answer = useAnswer<JobPage>(call, { live: true });

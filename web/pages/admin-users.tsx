@@ -5,14 +5,13 @@ import { send, useAnswer } from "../answers.ts";
 import { visibleText } from "../format.ts";
 import { usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
-import { users as words } from "../words/admin.ts";
-import { ManageUser } from "./admin-user.tsx";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { FormDialog } from "./dialog.tsx";
-import { Check, Field, useSubmit } from "./field.tsx";
-import { ListCard, SearchInput } from "./list-tools.tsx";
-import { Since } from "./text.tsx";
-import { showToast } from "./toast.tsx";
+import { users as words } from "../words/admin-accounts.ts";
+import { ManageUser } from "../parts/admin-user.tsx";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Check, Field, useSubmit, FormDialog } from "../parts/field.tsx";
+import { ListCard, SearchInput } from "../parts/list-tools.tsx";
+import { Since } from "../parts/text.tsx";
+import { showToast } from "../parts/toast.tsx";
 
 interface UserPage {
   readonly count: number;
@@ -20,7 +19,7 @@ interface UserPage {
 }
 
 /** All users of the registry. */
-export function Users() {
+export function Page() {
   const { url } = usePlace();
   const call = usersCall(url.searchParams);
   const answer = useAnswer<UserPage>(call, { live: true });

@@ -2,16 +2,16 @@ import { useState } from "preact/hooks";
 import type { KeyAnswer } from "../../src/api/server.ts";
 import { keysCall } from "../admin-calls.ts";
 import { send, useAnswer } from "../answers.ts";
-import { keys as words } from "../words/admin.ts";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { Confirm } from "./dialog.tsx";
-import { Since } from "./text.tsx";
-import { showToast } from "./toast.tsx";
+import { keys as words } from "../words/admin-keys.ts";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Confirm } from "../parts/dialog.tsx";
+import { Since } from "../parts/text.tsx";
+import { showToast } from "../parts/toast.tsx";
 
 const chips = { signs: "good", verifies: "info", expired: "" };
 
 /** The keys that sign and verify tokens. */
-export function Keys() {
+export function Page() {
   const answer = useAnswer<{ readonly keys: readonly KeyAnswer[] }>(keysCall, { live: true });
   const [asked, setAsked] = useState<KeyAnswer | "rotation">();
   const close = () => setAsked(undefined);

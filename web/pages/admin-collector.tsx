@@ -5,14 +5,15 @@ import { collectionCall, scrubCall } from "../admin-calls.ts";
 import { send, useAnswer } from "../answers.ts";
 import { count } from "../format.ts";
 import { setQuery, usePlace } from "../router.ts";
-import { collection as words, overview } from "../words/admin.ts";
-import { JobCard } from "./admin-jobs.tsx";
-import { LastRun, NextRun } from "./admin-maintenance.tsx";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { Confirm } from "./dialog.tsx";
-import { Check } from "./field.tsx";
-import { Loaded, messageOf } from "./states.tsx";
-import { showToast } from "./toast.tsx";
+import { collection as words } from "../words/admin-jobs.ts";
+import { overview } from "../words/admin-overview.ts";
+import { JobCard } from "../parts/admin-jobs.tsx";
+import { LastRun, NextRun } from "../parts/admin-maintenance.tsx";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Confirm } from "../parts/dialog.tsx";
+import { Check } from "../parts/field.tsx";
+import { Loaded, messageOf } from "../parts/states.tsx";
+import { showToast } from "../parts/toast.tsx";
 
 /** Starts a job, and shows it. Resolves with the answer. */
 async function start(call: string, body: object) {
@@ -22,7 +23,7 @@ async function start(call: string, body: object) {
 }
 
 /** The garbage collection, the scrub, and the job that the address names. */
-export function Collector() {
+export function Page() {
   const { url } = usePlace();
   const job = url.searchParams.get("job");
   const scrub = useAnswer<ScrubAnswer>(scrubCall, { live: true });

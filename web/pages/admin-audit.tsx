@@ -4,15 +4,15 @@ import { useAnswer } from "../answers.ts";
 import { setQuery, usePlace } from "../router.ts";
 import { useSession } from "../session.ts";
 import { adminAudit as words, audit } from "../words/audit.ts";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { AuditData, AuditFilters, AuditSubject, CsvLink } from "./audit-log.tsx";
-import { Loaded } from "./states.tsx";
-import { Since, Text } from "./text.tsx";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { AuditData, AuditFilters, AuditSubject, CsvLink } from "../parts/audit-log.tsx";
+import { Loaded } from "../parts/states.tsx";
+import { Since, Text } from "../parts/text.tsx";
 
 type Entry = AdminAuditAnswer["results"][number];
 
 /** The changes of all accounts and of the server, the newest first. */
-export function Audit() {
+export function Page() {
   const { url } = usePlace();
   const { user } = useSession();
   const call = adminAuditCall(url.searchParams);

@@ -4,13 +4,13 @@ import { quotaPath, quotasCall } from "../admin-calls.ts";
 import { send, useAnswer } from "../answers.ts";
 import { size } from "../format.ts";
 import { usePlace } from "../router.ts";
-import { quotas as words } from "../words/admin.ts";
-import { AdminPage, Commands } from "./admin-page.tsx";
-import { Meter } from "./charts.tsx";
-import { Confirm, FormDialog } from "./dialog.tsx";
-import { Field, useSubmit } from "./field.tsx";
-import { ListCard } from "./list-tools.tsx";
-import { Size } from "./text.tsx";
+import { quotas as words } from "../words/admin-accounts.ts";
+import { AdminPage, Commands } from "../parts/admin-page.tsx";
+import { Meter } from "../parts/charts.tsx";
+import { Confirm } from "../parts/dialog.tsx";
+import { Field, useSubmit, FormDialog } from "../parts/field.tsx";
+import { ListCard } from "../parts/list-tools.tsx";
+import { Size } from "../parts/text.tsx";
 
 interface QuotaPage {
   readonly count: number;
@@ -22,7 +22,7 @@ type Asked =
   | { readonly of: "change" | "removal"; readonly quota: QuotaAnswer };
 
 /** The bytes of each namespace, and how many it may have. */
-export function Storage() {
+export function Page() {
   const { url } = usePlace();
   const call = quotasCall(url.searchParams);
   const answer = useAnswer<QuotaPage>(call);
