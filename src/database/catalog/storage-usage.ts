@@ -13,6 +13,14 @@ interface ShownBlob {
   readonly isShared: 0 | 1;
 }
 
+/** A blob that some of several repositories link. */
+interface LinkedBlob {
+  readonly blobId: number;
+  readonly sizeBytes: number;
+  /** The number of these repositories. */
+  readonly links: number;
+}
+
 /** Where else a blob of an image is used. */
 interface SharedBlob {
   readonly digest: Digest;
@@ -56,6 +64,13 @@ export function createStorageUsageReads(db: Db) {
       return rows;
     },
 
+    /**
+     * The blobs of some repositories, in any order, with the number of these repositories that link each. `undefined`:
+     * they have more than `atMost` links.
+     */
+    linkedIn: (repositoryIds: readonly number[], atMost: number) =>
+      linkedIn(db, repositoryIds, atMost),
+
     /** The use of blobs of one image in and outside its repository, in any order. */
     async sharing(
       { repositoryId, manifestId }: { readonly repositoryId: number; readonly manifestId: number },
@@ -85,4 +100,30 @@ export function createStorageUsageReads(db: Db) {
       return rows;
     },
   };
+}
+
+async function linkedIn(
+  db: Db,
+  repositoryIds: readonly number[],
+  atMost: number,
+): Promise<readonly LinkedBlob[] | undefined> {
+  const links = db
+    .selectFrom("blob_links")
+    .select("blob_id")
+    .where(dialectOf(db).isOneOf("repository_id", repositoryIds))
+    .limit(atMost + 1)
+    .as("links");
+  const { count } = await db
+    .selectFrom(links)
+    .select((row) => row.fn.countAll<number>().as("count"))
+    .executeTakeFirstOrThrow();
+  if (count > atMost) return undefined;
+  return db
+    .selectFrom(links)
+    .innerJoin("blobs", "blobs.id", "links.blob_id")
+    .select(["blobs.id as blobId", "blobs.size_bytes as sizeBytes"])
+    .select((row) => row.fn.countAll<number>().as("links"))
+    .where(notDeleting)
+    .groupBy(["blobs.id", "blobs.size_bytes"])
+    .execute();
 }

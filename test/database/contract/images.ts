@@ -178,6 +178,15 @@ export const imagesSteps: readonly Step[] = [
   [(db) => db.search.countFacets([ids.base], ["os_version"]), []],
   [
     (db) =>
+      inAnyOrder(db.storageUsage.linkedIn([ids.app, ids.base], 9).then((found) => found ?? [])),
+    [
+      { blobId: 1, sizeBytes: 6, links: 1 },
+      { blobId: 2, sizeBytes: 5, links: 2 },
+    ],
+  ],
+  [(db) => db.storageUsage.linkedIn([ids.app], 0), undefined],
+  [
+    (db) =>
       inAnyOrder(
         db.storageUsage.sharing(
           { repositoryId: ids.app, manifestId: ids.image },

@@ -196,6 +196,13 @@ describe("the administration of accounts", async () => {
         ["many", (5_001 * 5_002) / 2 + 1000],
       ],
     );
+    for (const [namespace, count, bytes] of [
+      ["few", 120, 55],
+      ["many", 2, (5_001 * 5_002) / 2],
+    ] as const)
+      assert.deepEqual((await admin("get", `/api/berth/v1/namespaces/${namespace}/sizes`)).body, {
+        ...{ namespace, repository_count: count, bytes, shared_bytes: bytes, unique_bytes: 0 },
+      });
   });
 
   test("lists the audit log of all accounts with filters, and each entry on one page", async () => {
