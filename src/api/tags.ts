@@ -134,6 +134,10 @@ export type TagAnswer = z.output<typeof tagSchema>;
 export const tagMoveSchema = z.object({
   digest: z.string().nullable().describe("Null: the tag was removed."),
   actor: z.string().nullable(),
+  token_label: z
+    .string()
+    .nullable()
+    .describe("The label of the actor's access token, for callers who may move the tag."),
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
   reason: z.enum(["push", "rollback", "delete"]),

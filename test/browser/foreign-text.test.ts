@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { attach, provenance, spdx, statement } from "./support/attached.ts";
 import { visit } from "./support/browser.ts";
-import { imageType, pushBlob, pushImage, pushManifest } from "./support/content.ts";
+import { imageType, passwordClient, pushBlob, pushImage, pushManifest } from "./support/content.ts";
 import { startServer } from "./support/server.ts";
 
 /** Text that runs a script if a page takes it for HTML. */
@@ -54,10 +54,13 @@ await server.api("PATCH", `/v2/namespaces/admin/repositories/foreign`, {
   full_description: `${attack}\n\n[x](javascript:document.title='attacked')\n\n<a href="javascript:1">y</a>\n\n# ${attack}`,
   is_private: false,
 });
-await server.api("POST", "/v2/access-tokens", {
+const issued = (await server.api("POST", "/v2/access-tokens", {
   token_label: attack.slice(0, 90),
-  scopes: ["repo:read"],
-});
+  scopes: ["repo:admin"],
+})) as { readonly token: string };
+// The history of this tag has the label of the token.
+const byToken = passwordClient(server.url, "admin", issued.token);
+await pushImage(byToken, name, "by-token", { os: "linux", architecture: "amd64", steps: [] });
 await server.api("PATCH", "/api/berth/v1/user", { full_name: attack.slice(0, 100) });
 
 describe("text of other people", () => {
@@ -72,7 +75,7 @@ describe("text of other people", () => {
     ["/r/admin/foreign/-/tags/artifact", true],
     ["/r/admin/foreign/-/tags/artifact/manifest", true],
     [`/r/admin/foreign/-/digests/${referrer}`, true],
-    ["/r/admin/foreign/-/tags/1.0/history", false],
+    ["/r/admin/foreign/-/tags/by-token/history", true],
     ["/r/admin/foreign/-/compare/1.0...1.0", false],
     ["/r/admin/foreign/-/settings", true],
     ["/r/admin/foreign/-/access", true],

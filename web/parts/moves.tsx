@@ -115,7 +115,7 @@ export function MoveList({
     <>
       <ol class="moves">
         {moves.map((move, index) => {
-          const { digest, actor } = move;
+          const { digest, actor, token_label: label } = move;
           const isNow = isFirst && index === 0;
           const canReturn =
             mayMove && !isNow && digest !== null && move.is_here && digest !== current;
@@ -128,6 +128,7 @@ export function MoveList({
                 </div>
                 <div class="sub">
                   {actor !== null && words.by(visibleText(actor))}
+                  {label !== null && ` ${words.withToken(visibleText(label))}`}
                   {move.reason === "rollback" && ` · ${words.rolledBack}`}
                   {digest !== null && !move.is_here && ` · ${words.gone}`}
                   {move.tags.length > 0 && ` · ${move.tags.slice(0, 4).join(", ")}`}

@@ -51,6 +51,7 @@ export const tag = {
   now: "now",
   removed: "removed",
   by: (name: string) => `by ${name}`,
+  withToken: (label: string) => `(token ${label})`,
   rolledBack: "rolled back",
   gone: "collected since",
   download: (from: string, bytes: number, layers: number, settings: number) =>

@@ -118,7 +118,7 @@ function history(): Command {
           heads: ["SINCE", "BY", "DIGEST", ""],
           rowOf: (move) => [
             shortTime(move.changed_at),
-            move.actor ?? "",
+            move.token_label === null ? (move.actor ?? "") : `${move.actor} (${move.token_label})`,
             move.digest ?? "deleted",
             move.digest !== null && !move.is_here ? "no longer stored" : "",
           ],

@@ -44,6 +44,10 @@ export interface Actor {
   readonly authority: Authority & { readonly [authorized]: true };
 }
 
+/** Id of the access token of the client; `undefined`: a password, an anonymous client, or no client. */
+export const accessTokenOf = ({ authority }: Actor): string | undefined =>
+  authority.kind === "client" ? authority.accessToken : undefined;
+
 const authorityOf = (authority: Authority): Actor["authority"] => authority as Actor["authority"];
 
 /** No account may have one of these names: it would appear as the author of these actors' changes. */

@@ -1,6 +1,6 @@
 import { namespaceOf } from "../../oci/name.ts";
 import { commands, type CommandInput, type CommandName } from "../commands.ts";
-import type { Actor } from "../permissions/authority.ts";
+import { accessTokenOf, type Actor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
 import { unflushed, type PooledConnection } from "./connection.ts";
 
@@ -83,11 +83,11 @@ async function putManifest(
   if (rules.defaultQuotaBytes !== null || put.tagsCheckedAtMs !== undefined) return undefined;
   const { content, ...manifest } = put.manifest;
   const { rows } = await connection.query<{ readonly isStored: boolean | null }>(
-    'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS "isStored"',
+    'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS "isStored"',
     [
       ...[repository, namespaceOf(repository), JSON.stringify(manifest), content],
       ...[JSON.stringify(references), tags, actor.name, actor.peer, nowMs, dueAtMs, sparse],
-      removalsOf(actor),
+      ...[removalsOf(actor), accessTokenOf(actor) ?? null],
     ],
   );
   return rows[0]?.isStored === true ? { result: { outcome: "stored" } } : undefined;

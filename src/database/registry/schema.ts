@@ -105,6 +105,7 @@ interface TagHistoryTable {
   digest: Digest | null;
   changed_at: number;
   actor: string | null;
+  token_label: string | null;
 }
 
 interface UploadsTable {

@@ -16,6 +16,8 @@ export interface TagMove {
   readonly changedAtMs: number;
   /** Name of the actor (`mirror` for a mirror); `null`: an anonymous client. */
   readonly actor: string | null;
+  /** The label of the actor's access token at that time; `null`: it was not a token. */
+  readonly tokenLabel: string | null;
   /** `null`: the repository does not have the manifest any more. */
   readonly manifestId: number | null;
   readonly isRollback: boolean;
@@ -41,6 +43,7 @@ export function createTagHistoryReads(db: Db) {
             .onRef("manifests.digest", "=", "tag_history.digest"),
         )
         .select(["tag_history.id as id", "tag_history.digest as digest", "actor"])
+        .select("tag_history.token_label as tokenLabel")
         .select(["changed_at as changedAtMs", "manifests.id as manifestId"])
         .select(isRollback(name, tag))
         .orderBy("tag_history.id", "desc")

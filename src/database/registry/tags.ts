@@ -1,8 +1,10 @@
+import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
+import { accessTokenOf } from "../permissions/authority.ts";
 import { pageOf, slicesOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -181,7 +183,12 @@ const historyEntry = (
   digest: tag.digest,
   changed_at: nowMs,
   actor: actor.name || null,
+  token_label: labelOfToken(accessTokenOf(actor)),
 });
+
+/** The label is read in the statement that inserts it, so that a push has no further one. */
+const labelOfToken = (id: string | undefined): RawBuilder<string | null> | null =>
+  id === undefined ? null : sql<string | null>`(SELECT label FROM access_tokens WHERE id = ${id})`;
 
 const auditRow = (
   { repository, nowMs, actor }: TagChange,

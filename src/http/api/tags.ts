@@ -141,13 +141,16 @@ async function get(
 }
 
 async function listMoves(
-  { catalog, pager }: Parts,
-  { ctx, repository, params, query }: HubRequest<z.output<typeof pageQuery>>,
+  { catalog, pager, policy }: Parts,
+  { ctx, session, repository, params, query }: HubRequest<z.output<typeof pageQuery>>,
 ) {
   const { page, page_size: limit } = query;
   const window = { skip: (page - 1) * limit, limit };
   const { items, total } = await catalog.tags.history(repository, tagFrom(params["tag"]), window);
-  return pager.numbered(ctx, query, total, items.map(presentTagMove));
+  const moveTags = { of: "repository", permission: "move tags" } as const;
+  const withLabel = (await policy.authorize(session, moveTags, { repository })) === "allowed";
+  const presented = items.map((move) => presentTagMove(move, withLabel));
+  return pager.numbered(ctx, query, total, presented);
 }
 
 async function diff(
@@ -206,11 +209,13 @@ function presentReferrer(referrer: TagReferrer): z.input<typeof referrerSchema> 
   };
 }
 
-function presentTagMove(move: ShownMove): z.input<typeof tagMoveSchema> {
+/** Labels of access tokens are for those who may move the tag: a public repository is read by everybody. */
+function presentTagMove(move: ShownMove, withLabel: boolean): z.input<typeof tagMoveSchema> {
   const { digest, actor, changedAtMs, manifestId, isRollback, tags } = move;
   const reason = isRollback ? "rollback" : "push";
   return {
-    ...{ digest, actor, changed_at: timeOf(changedAtMs), is_here: manifestId !== null },
+    ...{ digest, actor, token_label: withLabel ? move.tokenLabel : null },
+    ...{ changed_at: timeOf(changedAtMs), is_here: manifestId !== null },
     ...{ reason: digest === null ? "delete" : reason, tags: [...tags] },
   };
 }

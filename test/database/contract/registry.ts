@@ -168,7 +168,7 @@ export const registrySteps: readonly Step[] = [
     [
       {
         ...{ id: 3, digest: digest("second"), actor: "admin", changedAtMs: 1000 },
-        ...{ manifestId: 2, isRollback: false },
+        ...{ manifestId: 2, isRollback: false, tokenLabel: null },
       },
     ],
   ],
@@ -189,11 +189,11 @@ export const registrySteps: readonly Step[] = [
     [
       {
         ...{ id: 4, digest: digest("image"), actor: "admin", changedAtMs: 1000 },
-        ...{ manifestId: 1, isRollback: true },
+        ...{ manifestId: 1, isRollback: true, tokenLabel: null },
       },
       {
         ...{ id: 3, digest: digest("second"), actor: "admin", changedAtMs: 1000 },
-        ...{ manifestId: 2, isRollback: false },
+        ...{ manifestId: 2, isRollback: false, tokenLabel: null },
       },
     ],
   ],

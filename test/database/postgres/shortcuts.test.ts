@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { performAuthorized, type CommandName } from "../../../src/database/commands.ts";
+import { clientActor } from "../../../src/database/permissions/authority.ts";
 import { openPool, type PostgresPool } from "../../../src/database/postgres/connection.ts";
 import { migrate } from "../../../src/database/postgres/migrate.ts";
 import { shortcuts } from "../../../src/database/postgres/shortcuts.ts";
@@ -31,6 +32,31 @@ const usual: readonly Step[] = [
   ["putManifest", manifest("sparse", [reference(0, "layer", "none")], { put: { sparse: true } })],
   ["putManifest", manifest("empty", [], { columns: { subject_digest: null } })],
 ];
+
+/** A client with an access token whose label is in the history of tags. Account 1 is the first administrator. */
+const tokenClient = clientActor({
+  principal: {
+    ...{ kind: "user", accountId: 2, name: "team", isAdmin: false },
+    ...{ by: "access-token", accessToken: "a token", scope: "repo:admin" },
+  },
+  ...{ peer: "::1", target: { repository: app } },
+  permission: { of: "registry", actions: ["push"] },
+});
+const account: readonly Step[] = [
+  ["createAccount", { ...change, name: "team", kind: "user" }],
+  [
+    "createAccessToken",
+    {
+      ...change,
+      ...{ id: "a token", accountId: 2, label: "laptop", description: "", secretHash: "hash" },
+      ...{ scopes: ["repo:admin"], expiresAtMs: null, creatorAgent: "docker" },
+    },
+  ],
+];
+const byToken: readonly Step[] = ["three", "four"].map((name) => [
+  "putManifest",
+  manifest(name, parts, { tags: ["latest"], put: { actor: tokenClient } }),
+]);
 
 const created: readonly Step[] = [app, base].map((repository) => [
   "createRepository",
@@ -89,16 +115,21 @@ const shortcutTests = (): void => {
   test("leaves the same rows and gives the same result as its command", async () => {
     const [left, right] = [await openSchema(), await openSchema()];
     try {
-      for (const step of created) {
+      for (const step of [...account, ...created]) {
         await inTransaction(left.pool, step);
         await inTransaction(right.pool, step);
       }
-      for (const step of usual) {
+      for (const step of [...usual, ...byToken]) {
         const done = await byShortcut(left.pool, step);
         assert.ok(done, `no shortcut took ${JSON.stringify(step)}`);
         assert.deepEqual(done.result, await inTransaction(right.pool, step));
       }
       assert.deepEqual(await rowsOf(left.pool), await rowsOf(right.pool));
+      const labels = "SELECT DISTINCT actor, token_label FROM tag_history ORDER BY actor";
+      assert.deepEqual(await left.pool.read(labels), [
+        { actor: "admin", token_label: null },
+        { actor: "team", token_label: "laptop" },
+      ]);
     } finally {
       await left.close();
       await right.close();

@@ -126,4 +126,38 @@ describe("Berth's own API (/api/berth/v1)", () => {
       ],
     );
   });
+
+  test("the history of a tag names the access token that changed it, to those who may move it", async () => {
+    const [one, two] = [
+      await pushImageParts(ann, "ann/labels", { layer: "1" }),
+      await pushImageParts(ann, "ann/labels", { layer: "2" }),
+    ];
+    await putManifest(ann, "ann/labels", "1", one.manifest).expect(201);
+    const robot = berth.as("ann", await berth.addPersonalToken("ann", "repo:admin"));
+    const tag = `${root}/repositories/ann/labels/-/tags/1`;
+    await putManifest(robot, "ann/labels", "1", two.manifest).expect(201);
+    await robot.api.post(`${tag}/rollback`).send({}).expect(200);
+    await robot.api.delete(tag).expect(204);
+    await ann.api.post(`${tag}/rollback`).send({ digest: two.digest }).expect(200);
+    await berth.exec("UPDATE repositories SET visibility = 'public' WHERE name = 'ann/labels'");
+    await berth.exec("UPDATE access_tokens SET label = 'renamed since'");
+    const labelsFor = async (client: Pick<typeof ann, "api">) => {
+      const { body } = await client.api.get(`${tag}/history`).expect(200);
+      return (body as { results: { token_label: string | null; reason: string }[] }).results.map(
+        (move) => [move.reason, move.token_label],
+      );
+    };
+    assert.deepEqual(await labelsFor(ann), [
+      ["rollback", null],
+      ["delete", "test"],
+      ["rollback", "test"],
+      ["push", "test"],
+      ["push", null],
+    ]);
+    for (const client of [berth, berth.as("mia")])
+      assert.deepEqual(
+        new Set((await labelsFor(client)).map(([, label]) => label)),
+        new Set([null]),
+      );
+  });
 });
