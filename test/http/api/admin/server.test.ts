@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest } from "../../../support/berth.ts";
 import type { OverviewAnswer } from "../../../../src/api/server.ts";
@@ -31,12 +33,15 @@ describe("the administration of a server", async () => {
   await berth.exec("UPDATE blob_reviews SET due_at = 0; UPDATE blob_links SET leased_until = 0");
 
   test("the overview has the versions, the sizes, the disk and the parts that work", async () => {
+    await berth.exec(`INSERT INTO audit_log (at, actor, account, action, subject)
+        VALUES (${Date.now() - 48 * 3_600_000}, 'mia', 'mia', 'repo.tag.push', 'mia/app:0');
+      INSERT INTO job_plans (kind, next_at) VALUES ('collection', ${Date.now() + 3_600_000})`);
     const { body, status } = await root("get", `${base}/overview`);
     assert.equal(status, 200);
     assert.equal(body["is_ready"], true);
     assert.equal(body["node"], process.versions.node);
     assert.equal(body["sizes"]?.["blobs"], 3);
-    assert.equal(body["pushes_24h"], 1);
+    assert.equal(body["pushes_24h"], 1, "the push of two days ago does not count");
     assert.ok(Number(body["disk"]?.["total"]) > Number(body["disk"]?.["free"]));
     assert.deepEqual(body["warnings"], []);
     assert.equal(body["collection"]?.["next_at"], null, "gc.interval is 0");
@@ -116,24 +121,54 @@ describe("the administration of a server", async () => {
     assert.equal((await root("get", `${base}/jobs/none`)).status, 404);
   });
 
-  test("an open upload is listed, and its client gets 404 after it was deleted", async () => {
-    const begun = await mia.api.post("/v2/mia/app/blobs/uploads/").expect(202);
-    const session = begun.headers["location"] ?? "";
-    await mia.api
-      .patch(session)
-      .set("Content-Type", "application/octet-stream")
-      .send(Buffer.alloc(100))
-      .expect(202);
-    const { body } = await root("get", `${base}/uploads`);
-    assert.equal(body["count"], 1);
-    assert.equal(body["results"]?.[0]?.["repository"], "mia/app");
-    assert.equal(body["results"]?.[0]?.["size"], 100);
-    const id = textOf(body["results"]?.[0]?.["id"]);
+  test("open uploads are listed, the longest idle first, and the client of a deleted one gets 404", async () => {
+    const begin = async (bytes: number): Promise<string> => {
+      const begun = await mia.api.post("/v2/mia/app/blobs/uploads/").expect(202);
+      const session = begun.headers["location"] ?? "";
+      await mia.api
+        .patch(session)
+        .set("Content-Type", "application/octet-stream")
+        .send(Buffer.alloc(bytes))
+        .expect(202);
+      return session;
+    };
+    const [older, newer] = [await begin(100), await begin(50)];
+    const list = async (query = "") => {
+      const { body } = await root("get", `${base}/uploads?${query}`);
+      const found = body["results"] as unknown as {
+        id: string;
+        repository: string;
+        size: number;
+      }[];
+      return { count: Number(body["count"]), found };
+    };
+    const { count, found } = await list();
+    assert.equal(count, 2);
+    assert.deepEqual(
+      found.map(({ repository, size }) => [repository, size]),
+      [
+        ["mia/app", 100],
+        ["mia/app", 50],
+      ],
+    );
+    assert.deepEqual((await list("page_size=1&page=2")).found, found.slice(1));
+    const [{ id } = { id: "" }] = found;
+    const stored = (): Promise<unknown> =>
+      berth.tables.value("SELECT count(*) FROM uploads WHERE id = ?", id);
+    assert.equal(await stored(), 1);
+    const files = (): readonly number[] =>
+      readdirSync(path.join(berth.data, "uploads"))
+        .map((name) => statSync(path.join(berth.data, "uploads", name)).size)
+        .toSorted((a, b) => a - b);
+    assert.deepEqual(files(), [50, 100]);
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 204);
+    assert.equal(await stored(), 0);
+    assert.deepEqual(files(), [50]);
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 404);
-    await mia.api.get(session).expect(404);
-    const audit = (await root("get", `${base}/audit?action=server.upload.delete`)).body;
-    assert.equal(audit["results"]?.["length"], 1, "a rejected deletion leaves no row");
+    await mia.api.get(older).expect(404);
+    await mia.api.get(newer).expect(204);
+    const log = (await root("get", `${base}/audit?action=server.upload`)).body["results"];
+    assert.deepEqual([log?.[0]?.["actor"], log?.[0]?.["subject"]], ["root", id]);
   });
 
   test("a rotation makes a new signing key, and the earlier one is only removed by force", async () => {
