@@ -1,7 +1,7 @@
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../src/oci/media-types.ts";
 import { password } from "../support/closed.ts";
-import { berth, layer, spare, type ways } from "./mutating-world.ts";
+import { berth, layer, oldKey, spare, type ways } from "./mutating-world.ts";
 
 /*
  * A request for each mutating route that the owner eve or the administrator adam may send.
@@ -96,9 +96,12 @@ const administration = {
   [`DELETE ${ofAdmin}/quotas/:namespace`]: admin(bare(`${ofAdmin}/quotas/eve`)),
   [`POST ${ofAdmin}/gc`]: admin(json(`${ofAdmin}/gc`, {})),
   [`POST ${ofAdmin}/scrub`]: admin(json(`${ofAdmin}/scrub`, {})),
-  [`DELETE ${ofAdmin}/uploads/:id`]: admin(bare(`${ofAdmin}/uploads/none`)),
+  [`DELETE ${ofAdmin}/uploads/:id`]: async () => {
+    const { headers } = await berth.as("eve").api.post("/v2/team/app/blobs/uploads/").expect(202);
+    return admin(bare(`${ofAdmin}/uploads/${headers["docker-upload-uuid"] ?? ""}`));
+  },
   [`POST ${ofAdmin}/keys`]: admin(bare(`${ofAdmin}/keys`)),
-  [`DELETE ${ofAdmin}/keys/:id`]: admin(bare(`${ofAdmin}/keys/none`)),
+  [`DELETE ${ofAdmin}/keys/:id`]: admin(bare(`${ofAdmin}/keys/${oldKey}?force=true`)),
 };
 const api = "/api/berth/v1/repositories";
 const orgTokens = "/v2/orgs/team/access-tokens";

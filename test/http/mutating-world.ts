@@ -54,6 +54,20 @@ await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHER
   INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
     VALUES ('running', 'sync', '', 0, 'adam', 'running', 0, 0)`);
 
+// A cached tag of the mirror.
+await tables.exec(`INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+    VALUES ('docker.io/library/app', 'docker.io', 'public', 0, 0);
+  INSERT INTO manifests (repository_id, digest, media_type, kind, size_bytes, pushed_at, leased_until, content)
+    SELECT (SELECT id FROM repositories WHERE name = 'docker.io/library/app'),
+      digest, media_type, kind, size_bytes, 0, 0, content
+    FROM manifests WHERE id = (SELECT min(id) FROM manifests);
+  INSERT INTO tags (repository_id, name, manifest_id, updated_at) SELECT repository_id, '1', manifests.id, 0
+    FROM manifests JOIN repositories ON repositories.id = repository_id
+    WHERE repositories.name = 'docker.io/library/app'`);
+/** A key that verifies, and does not sign. */
+export const { id: oldKey } = await berth.key();
+await berth.as("adam").api.post("/api/berth/v1/admin/keys").expect(201);
+
 export const ways = {
   "the account is disabled": [
     "UPDATE accounts SET disabled = 1 WHERE name = 'eve'",

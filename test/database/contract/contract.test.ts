@@ -74,14 +74,14 @@ describe("the contract of the database", () => {
     }
   });
 
-  test("has no read and no command that these tests do not call", async () => {
+  test("has no read and no command that these tests do not call", async (t) => {
     const database = await openDatabaseOf(temporaryFolder());
+    t.after(() => database.close());
     const all = functionsOf(database).filter((name) => !others.includes(name.split(".")[0] ?? ""));
     assert.ok(all.length > 150, `${all.length} functions`);
     assert.deepEqual(
       all.filter((name) => !called.has(name)),
       [],
     );
-    await database.close();
   });
 });
