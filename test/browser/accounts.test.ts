@@ -55,8 +55,16 @@ describe("a user", () => {
 
     await page.keyboard.press("Escape");
     await dialog.getByText("The token has not been copied").waitFor();
-    await page.evaluate(() => history.back());
-    await page.waitForTimeout(200);
+    await page.evaluate(
+      () =>
+        new Promise<void>((resolve) => {
+          // The listeners of the page run first.
+          addEventListener("popstate", () => requestAnimationFrame(() => resolve()), {
+            once: true,
+          });
+          history.back();
+        }),
+    );
     assert.ok(await dialog.isVisible());
     await check();
     await dialog.getByRole("button", { name: "Copy token" }).click();

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { run } from "../../clients/support/command.ts";
+import { createScratch } from "../../clients/support/scratch.ts";
 import { passwordClient, type Client } from "./content.ts";
 
 export const adminPassword = "correct-horse-1";
@@ -40,7 +40,7 @@ export async function startServer(
   settings: { readonly config?: object; readonly data?: string } = {},
 ): Promise<Server> {
   const port = await freePort();
-  const folder = mkdtempSync(path.join(tmpdir(), "berth-browser-"));
+  const folder = createScratch("server");
   const data = settings.data ?? path.join(folder, "data");
   const config = path.join(folder, "berth.yaml");
   // JSON is YAML.
@@ -48,6 +48,14 @@ export async function startServer(
   const url = `http://127.0.0.1:${port}`;
   const admin = passwordClient(url, "admin", adminPassword);
   let child: ChildProcess | undefined;
+
+  const end = async (signal: NodeJS.Signals) => {
+    const running = child;
+    if (running === undefined || running.exitCode !== null) return;
+    const ended = new Promise((resolve) => running.once("exit", resolve));
+    running.kill(signal);
+    await ended;
+  };
 
   const start = async () => {
     child = spawn(
@@ -66,14 +74,8 @@ export async function startServer(
       if (isUp) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    await end("SIGKILL");
     throw new Error("the server did not start");
-  };
-  const end = async (signal: NodeJS.Signals) => {
-    const running = child;
-    if (running === undefined || running.exitCode !== null) return;
-    const ended = new Promise((resolve) => running.once("exit", resolve));
-    running.kill(signal);
-    await ended;
   };
   await start();
   return {
