@@ -1,54 +1,10 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import type {
-  PullCounterChange,
-  PullCounterStore,
-} from "../../src/database/catalog/pull-counters.ts";
 import { allRepositories } from "../../src/database/catalog/pull-counters.ts";
 import type { Database } from "../../src/database/contract.ts";
-import { openSqliteDatabase } from "../../src/database/sqlite/open.ts";
-import { openPullCounterStore } from "../../src/database/sqlite/pull-counters.ts";
-import { parseRepositoryName, type RepositoryName } from "../../src/oci/name.ts";
-import { isPostgresTested, openPostgresForTest } from "../support/postgres.ts";
-import { temporaryFolder } from "../support/temporary.ts";
-import {
-  app,
-  base,
-  change,
-  digest,
-  manifest,
-  named,
-  parseReference,
-  reference,
-  tag,
-} from "./contract/support.ts";
-
-interface Opened {
-  readonly database: Database;
-  readonly store: PullCounterStore;
-  readonly close: () => Promise<void>;
-}
-
-async function openForTest(): Promise<Opened> {
-  if (isPostgresTested) {
-    const { database, close } = await openPostgresForTest();
-    const { pullCounters } = database;
-    assert.ok(pullCounters);
-    return { database, store: pullCounters, close };
-  }
-  const file = path.join(temporaryFolder(), "berth.db");
-  const database = await openSqliteDatabase(file);
-  const store = openPullCounterStore(`${file}-counts`, file);
-  return {
-    database,
-    store,
-    close: async () => {
-      await store.close();
-      await database.close();
-    },
-  };
-}
+import { parseRepositoryName } from "../../src/oci/name.ts";
+import { app, base, change, digest, manifest, named, reference, tag } from "./contract/support.ts";
+import { counted, openForTest, type Opened } from "./pull-counters.ts";
 
 const fallback = (text: string, suffix = ""): string => `${text.replace(":", "-")}${suffix}`;
 const image = digest("image");
@@ -67,28 +23,6 @@ async function pushImages({ commands }: Database): Promise<void> {
   await commands.putManifest(
     manifest("referrer", [], { tags: ["referrer"], columns: { subject_digest: image } }),
   );
-}
-
-function counted(
-  target: string,
-  {
-    pulls = 0,
-    pushes = 0,
-    at = 5,
-    removal = 0,
-    repository = app,
-  }: Partial<{
-    pulls: number;
-    pushes: number;
-    at: number;
-    removal: number;
-    repository: RepositoryName;
-  }>,
-): PullCounterChange {
-  const lastPulledAtMs = pulls === 0 ? 0 : at;
-  const lastPushedAtMs = pushes === 0 ? 0 : at;
-  const times = { lastPulledAtMs, lastPushedAtMs };
-  return { repository, reference: parseReference(target), pulls, pushes, ...times, removal };
 }
 
 describe("the stored pull counters", () => {
@@ -212,6 +146,31 @@ describe("the stored pull counters", () => {
     const rows = await store.of([{ name: base, createdAtMs: 9_000 }]);
     assert.equal(rows.get(base)?.pulls, 2);
     assert.equal((await store.of([{ name: base, createdAtMs: change.nowMs }])).size, 0);
+  });
+
+  test("of a day begin at 0 for a new repository of the same name", async (t) => {
+    const { database, store, close } = await openForTest();
+    t.after(close);
+    const daily = named("team/daily");
+    const at = 1_400 * 86_400_000;
+    const open = { repository: daily, visibility: "public" } as const;
+    const push = async (nowMs: number): Promise<void> => {
+      await database.commands.createRepository({ ...change, ...open, nowMs });
+      await database.commands.putManifest(
+        manifest("daily", [], { repository: daily, tags: ["a"] }),
+      );
+    };
+    await push(change.nowMs);
+    await store.add([counted("a", { repository: daily, pulls: 1, at })]);
+    await database.commands.deleteRepository({ ...change, repository: daily });
+    const createdAtMs = change.nowMs + 1;
+    await push(createdAtMs);
+    await store.add([counted("a", { repository: daily, pulls: 5, at, removal: 1 })]);
+    for (const name of [undefined, tag("a")])
+      assert.deepEqual(
+        await store.days([{ name: daily, createdAtMs }], { fromDay: 0, tag: name }),
+        [{ day: 1_400, pulls: 5 }],
+      );
   });
 
   test("of a day are added up for all repositories together, also of deleted ones", async () => {

@@ -34,9 +34,11 @@ for (const token of [
 ])
   await tables.insert("access_tokens", { ...token, label: "x", created_at: 0 });
 
+// Maintenance deletes sessions and jobs of the past.
+const nowMs = Date.now();
 await tables.insert("browser_sessions", {
   ...{ id: "of-eve", account_id: eve, secret_hash: "no hash" },
-  ...{ password_at: 0, started_at: 0, seen_at: 0 },
+  ...{ password_at: nowMs, started_at: nowMs, seen_at: nowMs },
 });
 
 const ann = berth.as("ann");
@@ -52,7 +54,7 @@ await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHER
     WHERE repositories.name = 'team/app' AND accounts.name = 'mia';
   INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('eve', 5000000, 0);
   INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
-    VALUES ('running', 'sync', '', 0, 'adam', 'running', 0, 0)`);
+    VALUES ('running', 'sync', '', 0, 'adam', 'running', ${nowMs}, ${nowMs})`);
 
 // A cached tag of the mirror.
 await tables.exec(`INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)

@@ -28,7 +28,8 @@ const sentence = ({ level, because }: Shown): string =>
 
 describe("the access to a repository", async () => {
   const berth = await startClosedBerth();
-  for (const name of ["ann", "ed", "lea", "tom", "mia", "off", "eve"]) await berth.addUser(name);
+  for (const name of ["ann", "ed", "lea", "tom", "mia", "off", "sam", "eve"])
+    await berth.addUser(name);
   await berth.addUser("root", { is_admin: 1 });
   const team = await berth.addOrganisation("team", "ann");
   for (const name of ["private", "public"] as const) {
@@ -41,10 +42,10 @@ describe("the access to a repository", async () => {
   }
   await berth.exec(`
     INSERT INTO members SELECT ${team}, id, CASE name WHEN 'ed' THEN 'editor' ELSE 'member' END, 0
-      FROM accounts WHERE name IN ('ed', 'lea', 'tom', 'off');
+      FROM accounts WHERE name IN ('ed', 'lea', 'tom', 'off', 'sam');
     INSERT INTO teams (id, organisation_id, name, created_at) VALUES (1, ${team}, 'devs', 0), (2, ${team}, 'qa', 0);
     INSERT INTO team_members SELECT 1, id, 0 FROM accounts WHERE name IN ('lea', 'tom', 'off');
-    INSERT INTO team_members SELECT 2, id, 0 FROM accounts WHERE name = 'tom';
+    INSERT INTO team_members SELECT 2, id, 0 FROM accounts WHERE name IN ('tom', 'sam');
     INSERT INTO team_permissions SELECT 1, id, 'write' FROM repositories;
     INSERT INTO team_permissions SELECT 2, id, 'read' FROM repositories WHERE name = 'team/private';
     UPDATE accounts SET disabled = 1 WHERE name = 'off'`);
@@ -61,12 +62,20 @@ describe("the access to a repository", async () => {
       ann: "admin: owner admin",
       lea: "write: team devs write, own read",
       mia: "admin: own admin",
+      sam: "read: team qa read",
       tom: "write: team devs write, team qa read",
     });
     assert.deepEqual(teams, [
       { name: "devs", level: "write", members: 3 },
-      { name: "qa", level: "read", members: 1 },
+      { name: "qa", level: "read", members: 2 },
     ]);
+    const open = list(await ann("get", "/api/berth/v1/repositories/team/public/-/access"));
+    assert.equal(open.is_public, true);
+    assert.deepEqual(
+      open.results.map(({ username }) => username),
+      ["admin", "ann", "lea", "mia", "root", "tom"],
+    );
+    assert.deepEqual(open.teams, [{ name: "devs", level: "write", members: 3 }]);
   });
 
   test("has pages, and finds users by a part of the name", async () => {

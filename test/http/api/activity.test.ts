@@ -92,6 +92,8 @@ describe("the activity of a repository", async () => {
       path = next === null ? undefined : new URL(next).pathname + new URL(next).search;
     }
     assert.deepEqual(pages, all);
+    const whole = await hub("get", `${api}/activity?page_size=${all.length}`);
+    assert.deepEqual([rowsOf(whole).length, whole.body["next"]], [all.length, null]);
   });
 
   test("shows permissions of users to admins of the repository alone, and addresses to administrators alone", async () => {

@@ -86,6 +86,16 @@ describe("mirrors in the API", async () => {
       const next = (await root("get", hub)).body["details"]?.["evicted_next"];
       return textOf(next?.[0]?.["digest"]) === unused && textOf(next?.[1]?.["digest"]) === used;
     });
+    // A blob that a hosted repository has too is not of the mirror alone.
+    await berth.exec(`INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)
+        VALUES ('mia/app', 'mia', 'private', 0, 0);
+      INSERT INTO blob_links (repository_id, blob_id, created_at, leased_until)
+        SELECT repositories.id, blobs.id, 0, 0 FROM repositories, blobs
+        WHERE repositories.name = 'mia/app' AND digest = '${used}'`);
+    await waitUntil("the blobs are counted again", async () => {
+      const { body } = await root("get", hub);
+      return Number(body["numbers"]?.["blobs"]) === 1;
+    });
   });
 
   test("a job that cannot fetch its image fails with the reason of the upstream", async () => {
@@ -106,6 +116,10 @@ describe("mirrors in the API", async () => {
       const { details } = (await root("get", hub)).body;
       return Number(details?.["evicted_next"]?.["length"]) === 0;
     });
+    // A pin of another mirror.
+    await berth.exec(
+      "INSERT INTO mirror_pins (repository, tag, pinned_at) VALUES ('quay.io/team/app', '1', 0)",
+    );
     assert.deepEqual((await root("get", hub)).body["details"]?.["pins"], [answer.image]);
     const unpinned = await root("post", `${hub}/unpin`, { image: "library/app:1" });
     assert.deepEqual(unpinned.body, { ...answer, pinned: false });
@@ -147,8 +161,21 @@ describe("mirrors in the API", async () => {
     assert.equal(after?.[2]?.["last"]?.["state"], "failed");
   });
 
-  test("a purge deletes a cached tag, and then the repository, which is not there a second time", async () => {
+  test("a purge deletes a cached tag, so that the next pull asks the upstream, and then the repository", async () => {
+    const pulled = async (): Promise<string> => {
+      const path = "/v2/docker.io/library/app/manifests/1";
+      const { headers } = await berth.as("mia").api.get(path).expect(200);
+      return String(headers["docker-content-digest"]);
+    };
+    assert.equal(await pulled(), image.digest);
+    const next = await pushUpstream(pair, "library/app", "1", "another layer of app");
+    assert.equal(await pulled(), image.digest, "the tag was checked a moment ago");
     assert.equal((await root("post", `${hub}/purge`, { image: "library/app:1" })).status, 204);
+    assert.equal(await pulled(), next.digest);
+    // A manifest is stored after it was served.
+    const stored = `SELECT count(*) FROM manifests JOIN repositories ON repositories.id = repository_id
+      WHERE digest = '${next.digest}' AND name = 'docker.io/library/app'`;
+    await waitUntil("it is stored", async () => Number(await berth.tables.value(stored)) === 1);
     assert.equal((await root("post", `${hub}/purge`, { image: "library/app" })).status, 204);
     const again = await root("post", `${hub}/purge`, { image: "library/app" });
     assert.equal(again.status, 404);
