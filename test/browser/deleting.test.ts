@@ -100,6 +100,31 @@ describe("the owner of a repository", () => {
     assert.equal(await tagCount("admin/nightly"), 1);
   });
 
+  test("writes a README beside its preview, and on a narrow screen in place of it", async (t) => {
+    const { page, open, signIn, check } = await visit(server.url, t);
+    await signIn("admin");
+    await open("/r/admin/app/-/settings");
+    const text = page.getByRole("textbox", { name: "README" });
+    const preview = page.getByRole("region", { name: "Preview" });
+    await text.fill("# Till\n\nTakes *payments*.");
+    await preview.getByRole("heading", { name: "Till" }).waitFor();
+    await check();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await preview.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Preview" }).click();
+    await preview.getByText("payments").waitFor();
+    assert.equal(await text.count(), 0);
+    await page.getByRole("button", { name: "Text" }).click();
+    const readme = page.getByRole("region", { name: "README" });
+    await readme.getByRole("button", { name: "Save" }).click();
+    await readme.getByText("Saved").waitFor();
+    const { full_description: saved } = (await server.api(
+      "GET",
+      "/api/berth/v1/repositories/admin/app",
+    )) as { full_description: string };
+    assert.equal(saved, "# Till\n\nTakes *payments*.");
+  });
+
   test("must type the name of a repository, and is told why an immutable tag stays", async (t) => {
     const { page, open, signIn, check } = await visit(server.url, t, { expected: [/403/] });
     await signIn("admin");

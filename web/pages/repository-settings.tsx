@@ -5,8 +5,8 @@ import { send, useAnswer } from "../answers.ts";
 import { Confirm } from "../parts/dialog.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { ImmutableTags } from "../parts/immutable-tags.tsx";
+import { ReadmeEditor } from "../parts/readme-editor.tsx";
 import { RepositoryPage, type OwnView } from "../parts/repository-head.tsx";
-import { ReadmeText } from "../parts/readme-text.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { go, useParams } from "../router.ts";
 import { errors, parts } from "../words/frame.ts";
@@ -21,17 +21,21 @@ export function Page() {
   const { name = "" } = useParams();
   const { data: own } = useAnswer<OwnView>(hubCall(name));
   return (
-    <RepositoryPage tab="settings" layout="wrap page narrow">
+    <RepositoryPage tab="settings">
       {(repository) =>
         own?.permissions.admin === false ? (
           <p class="note warn">{errors.forbiddenHint}</p>
         ) : (
           <>
-            <Description repository={repository} />
-            <Readme repository={repository} />
-            <Visibility repository={repository} />
-            <ImmutableTags repository={repository} />
-            <Deletion repository={repository} />
+            <div class="narrow stack">
+              <Description repository={repository} />
+            </div>
+            <ReadmeEditor repository={repository} />
+            <div class="narrow stack">
+              <Visibility repository={repository} />
+              <ImmutableTags repository={repository} />
+              <Deletion repository={repository} />
+            </div>
           </>
         )
       }
@@ -57,50 +61,6 @@ function Description({ repository }: Shown) {
         />
         <Submit action={parts.save} form={form} />
       </form>
-    </section>
-  );
-}
-
-function Readme({ repository }: Shown) {
-  const [text, setText] = useState(repository.full_description);
-  const [isPreview, setPreview] = useState(false);
-  const form = useSubmit(() => send("PATCH", hubCall(repository.name), { full_description: text }));
-  return (
-    <section class="card" aria-labelledby="readme">
-      <header>
-        <h2 id="readme">{words.readme}</h2>
-        <span class="end">
-          <div class="seg" role="group" aria-label={words.readme}>
-            <button type="button" aria-pressed={!isPreview} onClick={() => setPreview(false)}>
-              {words.write}
-            </button>
-            <button type="button" aria-pressed={isPreview} onClick={() => setPreview(true)}>
-              {words.preview}
-            </button>
-          </div>
-        </span>
-      </header>
-      {isPreview ? (
-        <ReadmeText text={text} />
-      ) : (
-        <form class="body stack" onSubmit={form.onSubmit}>
-          <div class="field">
-            <textarea
-              class="mono"
-              aria-label={words.readme}
-              aria-describedby="readme-hint"
-              rows={16}
-              maxLength={25_000}
-              value={text}
-              onInput={({ currentTarget }) => setText(currentTarget.value)}
-            />
-            <span class="hint" id="readme-hint">
-              {words.readmeHint}
-            </span>
-          </div>
-          <Submit action={parts.save} form={form} />
-        </form>
-      )}
     </section>
   );
 }

@@ -10,6 +10,7 @@ export const settings = {
   readmeHint: "Markdown, at most 25,000 characters.",
   write: "Text",
   preview: "Preview",
+  noPreview: "The preview appears here while you write.",
   visibility: "Visibility",
   private: "Private: people and teams with a permission",
   public: "Public: everybody who reaches this registry may pull",
