@@ -47,7 +47,8 @@ const resource = z.object({
   path: z.string().min(1).max(255),
   scopes: z.array(z.string()).min(1).max(50),
 });
-const resources = z.array(resource).min(1).max(50);
+const resourcesAtMost = 50;
+const resources = z.array(resource).min(1).max(resourcesAtMost);
 const description = z.string().max(1000);
 
 export const listedOrganisationTokenSchema = z.object({
@@ -55,6 +56,12 @@ export const listedOrganisationTokenSchema = z.object({
   label: z.string(),
   description: z.string(),
   created_by: z.string(),
+  repositories: z
+    .array(z.string())
+    .max(resourcesAtMost)
+    .describe(
+      "The repositories that the token may reach, such as team/app; team/* are all of team.",
+    ),
   is_active: z.boolean(),
   created_at: time,
   expires_at: time.nullable(),

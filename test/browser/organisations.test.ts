@@ -134,7 +134,18 @@ describe("an organisation", () => {
     await pushImage(passwordClient(server.url, "ops", secret), "ops/app", "2.0", image);
     await page.getByRole("button", { name: "Copy token" }).click();
     await page.getByRole("button", { name: "Close", exact: true }).click();
-    await page.getByRole("row", { name: /ci.*lea/ }).waitFor();
+    await page.getByRole("row", { name: /ci.*lea.*ops\/app/ }).waitFor();
+    await server.api(
+      "POST",
+      "/v2/orgs/ops/access-tokens",
+      {
+        label: "all",
+        resources: [{ type: "TYPE_REPO", path: "ops/*", scopes: ["scope-image-pull"] }],
+      },
+      "lea",
+    );
+    await page.getByRole("row", { name: /all.*All repositories of ops/ }).waitFor();
+    await check();
 
     await open("/u/ops/-/settings");
     await page.getByLabel("Full name").fill("Operations and more");

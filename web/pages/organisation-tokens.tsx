@@ -15,6 +15,7 @@ import { usePlace } from "../router.ts";
 import { organisationTokens as words } from "../words/organisation.ts";
 import { tokens as tokenWords } from "../words/tokens.ts";
 
+type Listed = OrganisationTokenPageAnswer["results"][number];
 type Permission = keyof typeof words.permissions;
 const permissions = Object.keys(words.permissions) as Permission[];
 const scopesOf: Readonly<Record<Permission, readonly string[]>> = {
@@ -47,12 +48,12 @@ export function Page() {
                   <>
                     <TokenTable
                       path={path}
-                      detail={tokenWords.columns.createdBy}
+                      detail={words.repositories}
                       tokens={results.map((token) => ({
                         id: token.id,
                         label: token.label,
-                        note: visibleText(token.description),
-                        detail: token.created_by,
+                        note: noteOf(token),
+                        detail: <Reach paths={token.repositories} />,
                         lastUsed: token.last_used_at,
                         expires: token.expires_at,
                         isActive: token.is_active,
@@ -70,6 +71,29 @@ export function Page() {
         </aside>
       </div>
     </AccountPage>
+  );
+}
+
+const noteOf = ({ description, created_by: creator }: Listed) =>
+  [visibleText(description), creator && words.by(creator)].filter(Boolean).join(" · ");
+
+const pathsAtOnce = 3;
+
+/** The repositories that a token may reach. */
+function Reach({ paths }: { readonly paths: readonly string[] }) {
+  const { account } = useAccount();
+  if (paths.includes(`${account}/*`)) return <>{words.all(account)}</>;
+  const more = paths.slice(pathsAtOnce);
+  return (
+    <div>
+      {paths.slice(0, pathsAtOnce).join(", ") || words.noRepositories}
+      {more.length > 0 && (
+        <details>
+          <summary>{words.more(more.length)}</summary>
+          {more.join(", ")}
+        </details>
+      )}
+    </div>
   );
 }
 

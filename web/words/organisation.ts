@@ -8,6 +8,9 @@ export const organisationTokens = {
   description: "Description",
   repositories: "Repositories",
   all: (name: string) => `All repositories of ${name}`,
+  by: (name: string) => `created by ${name}`,
+  more: (n: number) => `and ${count(n)} more`,
+  noRepositories: "None",
   these: "These repositories",
   names: "Names",
   namesHint: (name: string) =>

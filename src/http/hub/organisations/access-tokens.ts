@@ -110,6 +110,9 @@ function presentListedToken(token: TokenWithOrigin): z.input<typeof listedOrgani
     label: token.label,
     description: token.description,
     created_by: token.origin?.createdBy ?? "",
+    repositories: token.resources
+      .filter(({ type }) => type === "TYPE_REPO")
+      .map(({ path }) => path),
     is_active: token.isActive,
     created_at: timeOf(token.createdAtMs),
     expires_at: timeOrNull(token.expiresAtMs),

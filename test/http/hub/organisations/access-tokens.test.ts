@@ -102,6 +102,13 @@ describe("access tokens in the Hub-shaped API", async () => {
     const namespace = "/v2/namespaces/team/repositories";
     const path = `/v2/orgs/team/access-tokens/${id}`;
 
+    test("is listed with the repositories that it may reach", async () => {
+      const { body } = await ann("get", "/v2/orgs/team/access-tokens");
+      const listed = body["results"] as unknown as { id: string; repositories: string[] }[];
+      const own = listed.find((one) => one.id === id);
+      assert.deepEqual(own?.repositories, ["team/app"]);
+    });
+
     test("reads the repositories of its resources, and no others", async () => {
       assert.equal((await robot("get", `${namespace}/app`)).status, 200);
       assert.equal((await robot("get", `${namespace}/app/tags`)).status, 200);
