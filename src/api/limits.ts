@@ -56,6 +56,8 @@ export const deletedTagsAtMost = 1_000;
 export const addedRepositoriesAtMost = 10_000;
 /** Repositories with the most bytes of their own. */
 export const largestRepositoriesAtMost = 10;
+/** Pushed tags of one day. */
+export const pushedTagsAtMost = 10;
 /** Namespaces in one search. */
 export const searchedNamespacesAtMost = 100;
 /** Values of each facet of a search. */

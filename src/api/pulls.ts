@@ -1,6 +1,7 @@
 import * as z from "zod";
+import { pushedTagsAtMost } from "./limits.ts";
 
-/* Pulls per day in Berth's own API. */
+/* Pulls and pushes per day in Berth's own API. */
 
 const periods = ["30", "90", "365"] as const;
 
@@ -19,3 +20,19 @@ export const pullsSchema = z.object({
     .describe("One entry per day, the last one is today."),
 });
 export type PullsAnswer = z.output<typeof pullsSchema>;
+
+/** `GET /api/berth/v1/repositories/NAME/-/pushes` */
+export const pushesSchema = z.object({
+  days: z
+    .array(
+      z.object({
+        day: z.iso.date().describe("In UTC."),
+        tag_count: z.int(),
+        tags: z.array(z.string()).max(pushedTagsAtMost).describe("The newest 10."),
+      }),
+    )
+    .max(Number(periods.at(-1)))
+    .describe("The days with such tags, the newest first."),
+  more: z.boolean().describe("The newest 10,000 tags are counted, and there are older ones."),
+});
+export type PushesAnswer = z.output<typeof pushesSchema>;

@@ -45,6 +45,19 @@ describe("a reader without an account", () => {
     assert.ok(await page.getByRole("checkbox", { name: /^Windows/ }).isChecked());
   });
 
+  test("sees the pulls per day with the tags that were pushed, also as a table", async (t) => {
+    const { page, open, check } = await visit(server.url, t);
+    await open("/r/admin/payments/-/activity");
+    await page.getByRole("heading", { name: /pulls? in 30 days/ }).waitFor();
+    assert.equal(await page.locator(".releases line").count(), 1);
+    await page.getByText("Days with pushed tags, as a table").click();
+    await page.getByRole("table").getByRole("link", { name: "2.7.4" }).waitFor();
+    await check();
+    await page.getByLabel("Period").selectOption("90 days");
+    await page.waitForURL("**/activity?days=90");
+    await page.getByRole("heading", { name: /pulls? in 90 days/ }).waitFor();
+  });
+
   test("sees how many repositories each filter has, and where a search found its words", async (t) => {
     const { page, open, check } = await visit(server.url, t);
     await open("/search?q=cards");

@@ -163,6 +163,7 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`DELETE ${berth}/repositories/*repository`]: "admin",
   [`GET ${berth}/repositories/*repository/-/sizes`]: "read",
   [`GET ${berth}/repositories/*repository/-/pulls`]: "read",
+  [`GET ${berth}/repositories/*repository/-/pushes`]: "read",
   [`GET ${berth}/namespaces/:namespace/pulls`]: "open",
   [`GET ${berth}/repositories/*repository/-/diff`]: "read",
   [`GET ${berth}/repositories/*repository/-/manifests/:digest`]: "read",

@@ -3,6 +3,7 @@ import type { ActivityAnswer } from "../../src/api/activity.ts";
 import { digestAddress, repositoryCall, tagAddress } from "../addresses.ts";
 import { get, useAnswer } from "../answers.ts";
 import { date, exactTime, shortDigest, visibleText } from "../format.ts";
+import { ActivityChart } from "../parts/activity-chart.tsx";
 import { RepositoryPage } from "../parts/repository-head.tsx";
 import { Failed, Loaded } from "../parts/states.tsx";
 import { setQuery, usePlace } from "../router.ts";
@@ -12,7 +13,16 @@ type Entry = ActivityAnswer["results"][number];
 
 /** What happened to a repository and its tags, by day. */
 export function Page() {
-  return <RepositoryPage tab="activity">{({ name }) => <Log name={name} />}</RepositoryPage>;
+  return (
+    <RepositoryPage tab="activity">
+      {({ name }) => (
+        <>
+          <ActivityChart name={name} />
+          <Log name={name} />
+        </>
+      )}
+    </RepositoryPage>
+  );
 }
 
 function Log({ name }: { readonly name: string }) {

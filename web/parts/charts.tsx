@@ -1,11 +1,16 @@
 import { date } from "../format.ts";
 import { pull } from "../words/pull.ts";
 
-/** Pulls per day as a line. */
+/**
+ * Pulls per day as a line.
+ * @param marked the days with a vertical line
+ */
 export function PullsChart({
   days,
+  marked = [],
 }: {
   readonly days: readonly { readonly day: string; readonly pulls: number }[];
+  readonly marked?: readonly string[];
 }) {
   const all = days.reduce((sum, { pulls }) => sum + pulls, 0);
   const most = Math.max(1, ...days.map(({ pulls }) => pulls));
@@ -25,6 +30,14 @@ export function PullsChart({
         aria-label={pull.chartLabel(date(first), date(last), all)}
       >
         <path class="area" d={`${line}L300 52L0 52Z`} />
+        <g class="releases">
+          {days.map(
+            ({ day }, at) =>
+              marked.includes(day) && (
+                <line key={day} x1={at * step} x2={at * step} y1="0" y2="52" />
+              ),
+          )}
+        </g>
         <path class="line" d={line} />
       </svg>
       <div class="axis num" aria-hidden="true">

@@ -1,4 +1,4 @@
-import { many, size } from "../format.ts";
+import { count, many, size } from "../format.ts";
 
 /* Sentences of the pages of a repository that are loaded later. A second language is a second folder. */
 
@@ -39,6 +39,15 @@ export const digest = {
 
 export const activity = {
   title: "Activity",
+  pulls: (n: number, period: string) => `${many(n, "pull", "pulls")} in ${period}`,
+  marks: "A dotted line marks a day on which tags were last pushed.",
+  period: "Period",
+  periods: { "30": "30 days", "90": "90 days", "365": "365 days" },
+  pushedTags: "Days with pushed tags, as a table",
+  day: "Day (UTC)",
+  pullsOfDay: "Pulls",
+  tagsOfDay: "Last pushed tags",
+  moreTags: (n: number) => `and ${count(n)} more`,
   none: "Nothing has happened yet.",
   person: "Person",
   kind: "Action",

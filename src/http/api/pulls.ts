@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { timeOf } from "../../api/fields.ts";
-import { namespacePullsQuery, pullsQuery, pullsSchema } from "../../api/pulls.ts";
+import { namespacePullsQuery, pullsQuery, pullsSchema, pushesSchema } from "../../api/pulls.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import { parseNamespace } from "../../oci/name.ts";
@@ -13,7 +13,7 @@ interface Parts {
   readonly policy: HubPolicy;
 }
 
-/** Routes of Berth's own API for pulls per day. */
+/** Routes of Berth's own API for pulls and pushes per day. */
 export function berthPullRoutes({ catalog, policy }: Parts): readonly Route[] {
   return [
     route({
@@ -26,6 +26,22 @@ export function berthPullRoutes({ catalog, policy }: Parts): readonly Route[] {
       handle: async ({ repository, query: { days, tag } }) => {
         const wanted = { days, tag: tag === undefined ? undefined : parseTag(tag) };
         return present(await catalog.pulls.ofRepository(repository, wanted));
+      },
+    }),
+    route({
+      method: "get",
+      path: `${root}/repositories/*repository/-/pushes`,
+      requires: { of: "repository", permission: "see tags" },
+      summary: "The tags of a repository by the day of their last push",
+      revalidates: true,
+      query: namespacePullsQuery,
+      answer: pushesSchema,
+      handle: async ({ repository, query, work }) => {
+        const { days, more } = await catalog.pulls.pushes(repository, query, work);
+        const presented = days.map(({ atMs, count, tags }) => ({
+          ...{ day: timeOf(atMs).slice(0, 10), tag_count: count, tags: [...tags] },
+        }));
+        return { days: presented, more };
       },
     }),
     route({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { PullsAnswer } from "../../../src/api/pulls.ts";
+import type { PullsAnswer, PushesAnswer } from "../../../src/api/pulls.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 import { waitUntil } from "../../support/wait.ts";
 
@@ -69,5 +69,39 @@ describe("pulls per day", () => {
     await ann.api.get(`${root}/repositories/ann/app/-/pulls?days=7`).expect(400);
     await ann.api.get(`${root}/repositories/ann/app/-/pulls?tag=a:b`).expect(400);
     await ann.api.get(`${root}/namespaces/ann/pulls?days=x`).expect(400);
+  });
+});
+
+describe("pushes per day", () => {
+  const path = `${root}/repositories/ann/pushed/-/pushes`;
+  const dayMs = 86_400_000;
+  const dayBefore = (days: number) =>
+    new Date(Date.now() - days * dayMs).toISOString().slice(0, 10);
+
+  test("have the tags by the day of their last push, the newest first, without signatures", async () => {
+    await berth.pushImage("ann/pushed", "ann", "private");
+    await berth.exec(`INSERT INTO tags (repository_id, name, manifest_id, updated_at)
+      WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1500)
+      SELECT tags.repository_id, 'b' || numbers.n, tags.manifest_id, ${Date.now() - 2 * dayMs} FROM numbers, tags
+      JOIN repositories ON repositories.id = tags.repository_id
+      WHERE repositories.name = 'ann/pushed' AND tags.name = '1'`);
+    const change = async (tag: string, name: string, days: number) =>
+      berth.exec(`UPDATE tags SET name = '${name}', updated_at = ${Date.now() - days * dayMs}
+        WHERE name = '${tag}' AND repository_id = (SELECT id FROM repositories WHERE name = 'ann/pushed')`);
+    await change("b1", "old", 31);
+    await change("b2", `sha256-${"0".repeat(64)}.sig`, 1);
+    const { body } = await ann.api.get(path).expect(200);
+    const { days, more } = body as PushesAnswer;
+    assert.equal(more, false);
+    assert.deepEqual(days[0], { day: dayBefore(0), tag_count: 1, tags: ["1"] });
+    assert.deepEqual([days[1]?.day, days[1]?.tag_count, days.length], [dayBefore(2), 1498, 2]);
+    assert.equal(days[1]?.tags.length, 10);
+    const longer = await ann.api.get(`${path}?days=90`).expect(200);
+    assert.deepEqual((longer.body as PushesAnswer).days.at(-1)?.tags, ["old"]);
+  });
+
+  test("are 404 for a hidden repository, and 400 for other periods", async () => {
+    await berth.as("mia").api.get(path).expect(404);
+    await ann.api.get(`${path}?days=7`).expect(400);
   });
 });
