@@ -40,13 +40,10 @@ function Choice(props: { readonly name: string; readonly from: string; readonly 
   const { data } = useAnswer<{ readonly results: readonly { readonly name: string }[] }>(
     newestTagsCall(name).replace("page_size=5", "page_size=100"),
   );
-  const open = (one: string, other: string) =>
-    go(
-      repositoryAddress(
-        name,
-        `/-/compare/${encodeURIComponent(one)}...${encodeURIComponent(other)}`,
-      ),
-    );
+  const open = (one: string, other: string) => {
+    const range = `${encodeURIComponent(one)}...${encodeURIComponent(other)}`;
+    go(repositoryAddress(name, `/-/compare/${range}`));
+  };
   return (
     <form
       class="card"
@@ -170,18 +167,17 @@ function Layers({ diff, from, to }: Shown) {
         </span>
       </header>
       <div class="body stack">
-        <div>
-          <div class="sub mono">
-            {from} · {size(diff.from.size)}
+        {[
+          { name: from, bytes: size(diff.from.size), layers: barOf(removed, "shared") },
+          { name: to, bytes: size(diff.to.size), layers: barOf(added, "own") },
+        ].map(({ name, bytes, layers }, side) => (
+          <div key={side}>
+            <div class="sub mono">
+              {name} · {bytes}
+            </div>
+            <LayerBar layers={layers} label={`${name}: ${bytes}`} />
           </div>
-          <LayerBar layers={barOf(removed, "shared")} label={`${from}: ${size(diff.from.size)}`} />
-        </div>
-        <div>
-          <div class="sub mono">
-            {to} · {size(diff.to.size)}
-          </div>
-          <LayerBar layers={barOf(added, "own")} label={`${to}: ${size(diff.to.size)}`} />
-        </div>
+        ))}
         <div class="key num">
           <span>
             <Swatch kind="base" />
