@@ -126,7 +126,7 @@ async function facetsOf(
 
 /** The first three numbers of a Windows build, with the `*` of a filter: a release has many fourth numbers. */
 const filterValue = sql<string>`CASE
-  WHEN facet = 'os_version' AND (value LIKE '10.0._____' OR value LIKE '10.0._____.%')
+  WHEN facet = 'os_version' AND value || '.' LIKE '10.0._____.%' ESCAPE '\\'
   THEN substr(value, 1, 10) || '*' ELSE value END`;
 
 async function countFacets(
