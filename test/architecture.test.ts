@@ -77,7 +77,7 @@ function mayImport(from: string, to: string): boolean {
 }
 
 /** The server and the pages share the addresses of the pages and their API calls. */
-const shared = /\/web\/(?:addresses|first-calls)\.ts$/;
+const shared = /\/web\/(?:addresses|titles|first-calls)\.ts$/;
 
 const ownImports = imports
   .filter(({ from, target }) => !(from.startsWith("src/http/web/") && shared.test(target)))

@@ -193,38 +193,6 @@ export const historyCall = (name: string, tag: string): string =>
 export const recentCall = `${api}/search?sort=updated_at&page_size=8`;
 export const popularCall = `${api}/search?sort=pull_count&page_size=8`;
 
-/** The name of a page in the title of its window. */
-export function titleAt({ page, params }: Address): string {
-  const { name, tag, digest, account, namespace, team } = params;
-  if (name !== undefined) {
-    if (tag !== undefined) return `${shortName(name)}:${tag}`;
-    if (digest !== undefined) return `${shortName(name)}@${digest.slice(0, 19)}`;
-    return shortName(name);
-  }
-  if (team !== undefined) return `${account ?? ""}: ${team}`;
-  return account ?? namespace ?? titles[page] ?? "";
-}
-
-const titles: Partial<Record<PageName, string>> = {
-  explore: "Search",
-  welcome: "First steps",
-  signIn: "Sign in",
-  newRepository: "New repository",
-  mirrors: "Mirrors",
-  profile: "Profile",
-  password: "Password",
-  sessions: "Sessions",
-  tokens: "Access tokens",
-  admin: "Administration",
-  adminUsers: "Users",
-  adminOrganisations: "Organisations",
-  adminStorage: "Storage",
-  adminCollector: "Garbage collection",
-  adminAudit: "Audit log",
-  adminKeys: "Signing keys",
-  adminUploads: "Uploads",
-};
-
 /**
  * The address of a page of Docker Hub, or of an image reference in the path, as an address of Berth; `undefined` if it
  * is neither. `/r/NAME/tags` is ambiguous, because a repository can have this name: the caller decides.

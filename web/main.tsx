@@ -1,6 +1,6 @@
 import { render, type ComponentType } from "preact";
 import { useEffect, useReducer, useState } from "preact/hooks";
-import { fileOf, sessionCall, titleAt } from "./addresses.ts";
+import { fileOf, sessionCall } from "./addresses.ts";
 import { startLive, takeFirstAnswers, useAnswer, whenSignedOut } from "./answers.ts";
 import { Frame } from "./frame.tsx";
 import { NotFound } from "./pages/not-found.tsx";
@@ -9,6 +9,7 @@ import { announce } from "./parts/toast.tsx";
 import { PlaceContext, placeNow, startRouter } from "./router.ts";
 import { SessionContext, unknownSession, type SessionAnswer } from "./session.ts";
 import { applyTheme } from "./theme.ts";
+import { titleAt } from "./titles.ts";
 
 const page = (load: () => Promise<{ readonly Page: ComponentType }>): ComponentType =>
   lazy(async () => (await load()).Page, { isQuiet: false });

@@ -1,4 +1,4 @@
-import type { TagDiffAnswer } from "../../src/api/tags.ts";
+import type { TagDiffAnswer } from "../../src/api/tag-diff.ts";
 import { repositoryCall, tagCall } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
 import { shortDigest, visibleText } from "../format.ts";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { TagDiffAnswer } from "../../src/api/tags.ts";
+import type { TagDiffAnswer } from "../../src/api/tag-diff.ts";
 import { newestTagsCall, repositoryAddress, repositoryCall } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
 import { shortDigest, size, visibleText } from "../format.ts";

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import type { TagDiffAnswer, TagMoveAnswer } from "../../src/api/tags.ts";
+import type { TagDiffAnswer } from "../../src/api/tag-diff.ts";
+import type { TagMoveAnswer } from "../../src/api/tags.ts";
 import {
   historyCall,
   hubCall,

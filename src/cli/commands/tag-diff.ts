@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { diffSchema, type TagDiffAnswer, type ImageAnswer } from "../../api/tags.ts";
+import { diffSchema, type TagDiffAnswer } from "../../api/tag-diff.ts";
+import { type ImageAnswer } from "../../api/tags.ts";
 import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,

@@ -1,8 +1,7 @@
 import type * as z from "zod";
 import { pageQuery, pageSchema, timeOf, timeOrNull } from "../../api/fields.ts";
+import { diffQuery, diffSchema } from "../../api/tag-diff.ts";
 import {
-  diffQuery,
-  diffSchema,
   featuresAtMost,
   isDescending,
   rollbackBody,

@@ -1,13 +1,7 @@
 import type { Context, Middleware } from "koa";
-import {
-  fileOf,
-  pageAt,
-  redirectAt,
-  sessionCall,
-  titleAt,
-  type Address,
-} from "../../../web/addresses.ts";
+import { fileOf, pageAt, redirectAt, sessionCall, type Address } from "../../../web/addresses.ts";
 import { firstCalls } from "../../../web/first-calls.ts";
+import { titleAt } from "../../../web/titles.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 import type { Subrequest } from "./subrequest.ts";
 import type { Assets } from "./assets.ts";
