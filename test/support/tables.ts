@@ -75,7 +75,8 @@ export function sqliteFileTables(file: string): Tables {
 
 function accessOf(connection: SqliteConnection): TableAccess {
   const access: TableAccess = {
-    exec: async (sql) => connection.transaction(() => connection.exec(sql))(),
+    // A transaction that only reads at first, as FTS5 does when its table opens, does not wait for a writer: it fails.
+    exec: async (sql) => connection.transaction(() => connection.exec(sql)).immediate(),
     all: async (query, parameters) => {
       const statement = connection.prepare<Value[], object>(query);
       if (statement.reader) return statement.all(...parameters);

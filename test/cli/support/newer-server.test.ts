@@ -18,6 +18,7 @@ async function startNewerServer() {
     actor: "eve",
     is_here: true,
     reason: "delete",
+    token_label: null,
     tags: [],
     retention: { policy: "newer" },
   };
