@@ -56,7 +56,7 @@ export const uploadOf = (key: string): UploadReference | undefined => keyGrammar
 export const createdAtMs = (key: BlobKey): number => decodeTime(key.slice(-26));
 
 export const newUploadReference = (): UploadReference => ulid();
-/** A unique version, which distinguishes two writes of one object. */
+/** A unique text, such as the version of one write of an object. */
 export const newVersion = (): string => ulid();
 
 export const isKey = (text: string): boolean => keyGrammar.test(text);

@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { BlobKey, UploadReference } from "../blob-store.ts";
-import { checkedKey, checkedUpload } from "../keys.ts";
+import { checkedKey, checkedUpload, newVersion } from "../keys.ts";
 
 /*
  * The files of a file-system store:
@@ -9,6 +9,7 @@ import { checkedKey, checkedUpload } from "../keys.ts";
  *   <root>/blobs/sha256/ab/abcd….01J9…   one blob, at its key (see keys.ts)
  *   <root>/blobs/multipart/X7/01J8….01J9…   a blob that was imported from an S3 store
  *   <root>/uploads/01J9…                 the bytes of an open upload
+ *   <root>/uploads/probe.01J9…           written to see whether the disk takes bytes, and deleted at once
  *
  * Both folders are on one file system: a rename turns an upload into a blob.
  */
@@ -22,6 +23,8 @@ export interface Paths {
   blob(key: BlobKey): string;
   /** The file of an upload. Throws TypeError if the reference does not have the form of a reference. */
   upload(reference: UploadReference): string;
+  /** A new file beside the uploads. It is not listed as an upload, so no process deletes it as an orphan. */
+  newProbe(): string;
 }
 
 export function createPaths(root: string): Paths {
@@ -32,6 +35,7 @@ export function createPaths(root: string): Paths {
     instance: path.join(root, "blobs", "instance"),
     blob: (key) => path.join(root, checkedKey(key)),
     upload: (reference) => path.join(root, "uploads", checkedUpload(reference)),
+    newProbe: () => path.join(root, "uploads", `probe.${newVersion()}`),
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, readdir, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { BlobKey, BlobStore, StoredObject } from "../blob-store.ts";
-import { createdAtMs, isKey, newKey, newUploadReference } from "../keys.ts";
+import { createdAtMs, isKey, newKey } from "../keys.ts";
 import { createDurableFileWriter } from "./durable-file-writer.ts";
 import {
   createDurableDirectories,
@@ -78,7 +78,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
 
     async probe() {
       await space.demand(0);
-      const target = paths.upload(newUploadReference());
+      const target = paths.newProbe();
       await writeNewFile(target, "probe");
       await unlink(target);
     },
@@ -101,7 +101,7 @@ async function makeFolders(paths: Paths, makeDurable: MakeDurableDirectory): Pro
 
 /** Tries a rename. Two mounts of one file system share a device number but allow no rename between them. */
 async function tryRename(paths: Paths): Promise<void> {
-  const source = paths.upload(newUploadReference());
+  const source = paths.newProbe();
   const target = `${paths.instance}.rename`;
   const file = await open(source, "wx").catch(() => undefined);
   // The server starts on a full or read-only disk: pulls still work.

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { openFilesystemStore } from "../../../storage/filesystem/store.ts";
 import { newKey } from "../../../storage/keys.ts";
@@ -155,6 +156,29 @@ describe("filesystem", () => {
     await assert.rejects(store.probe(), full);
     assert.equal(await store.uploadSize(upload), 0);
     for await (const object of store.list()) assert.fail(object.key);
+  });
+
+  test("a store opens and is probed while another process deletes uploads that have no session", async () => {
+    const root = mkdtempSync(path.join(folder, "orphans-"));
+    const store = await openFilesystemStore(root);
+    const ending = new AbortController();
+    const deletes = async (): Promise<void> => {
+      while (!ending.signal.aborted) {
+        for await (const upload of store.listUploads()) await store.abort(upload);
+        await pause(1);
+      }
+    };
+    const deleting = deletes();
+    try {
+      for (let turn = 0; turn < 100; turn += 1) {
+        await store.probe();
+        await (await openFilesystemStore(root)).close();
+      }
+    } finally {
+      ending.abort();
+      await deleting;
+      await store.close();
+    }
   });
 
   test("put and probe leave no file in the uploads folder", async () => {
