@@ -205,10 +205,12 @@ function printableSchema(schema: unknown, field: string): unknown {
     ([name, value]) => [name, printableSchema(value, name)] as const,
   );
   const isFree = ["pattern", "format", "enum", "const"].every((key) => !(key in rest));
+  // `["string", "null"]` is a text that may be null.
+  const isText = [rest["type"]].flat().includes("string");
   return {
     ...inner,
     ...(properties === undefined ? {} : { properties: Object.fromEntries(named) }),
-    ...(rest["type"] === "string" && isFree ? { pattern: `^[^${excludedIn(field)}]*$` } : {}),
+    ...(isText && isFree ? { pattern: `^[^${excludedIn(field)}]*$` } : {}),
   };
 }
 
