@@ -20,8 +20,8 @@ import { PackageList, type PackageWindow } from "./sbom.ts";
 
 /**
  * Why a document was not read. `invalid`: it is broken; `too large`: the layer has more than 8 MiB, or the layers
- * before it have nearly 16 MiB; `too complex`: it has more than 1,000,000 values or 200 levels; `not here`: the
- * repository does not have it.
+ * before it have nearly 16 MiB; `too complex`: it has more than 1,000,000 values, 200 levels, or 12
+ * levels of components in components; `not here`: the repository does not have it.
  */
 export type DocumentProblem = "invalid" | "too large" | "too complex" | "not here";
 
@@ -49,6 +49,8 @@ export interface PackageQuery extends PackageWindow {
 const documentBytesAtMost = 8 * 1024 * 1024;
 /** Of all layers of one manifest. */
 const bytesAtMost = 16 * 1024 * 1024;
+/** Documents in memory at once, of all requests: one takes up to 60 MB, and they are parsed on one thread. */
+const documentsAtOnce = 4;
 
 export type ReferrerInspector = ReturnType<typeof createReferrerInspector>;
 
@@ -58,6 +60,7 @@ export function createReferrerInspector(parts: {
   readonly registry: Pick<Registry, "blobs">;
 }) {
   const { database, registry } = parts;
+  const inTurn = createTurns(documentsAtOnce);
 
   /** Reads the documents of layers one after the other, with one budget of bytes. */
   const createReader = (repository: RepositoryName, isImage: boolean, work: YieldingWork) => {
@@ -69,21 +72,31 @@ export function createReferrerInspector(parts: {
       // The layers of a container image are archives.
       if (isImage && /tar|rootfs/.test(mediaType)) return { ...unread, problem: undefined };
       const blob = await registry.blobs.get(repository, digest).catch(ignoreUnknown);
-      const read = blob && (await readText(registry.blobs, blob, bytesLeft).catch(ignoreUnknown));
-      if (blob === undefined || read === undefined) return { ...unread, problem: "not here" };
-      const { isJson, text } = read;
-      if (!isJson) return { ...unread, problem: undefined };
-      if (text === undefined) return { ...unread, problem: "too large" };
-      bytesLeft -= blob.sizeBytes;
-      await work.step();
-      try {
-        const found = await readReferrerDocument(text, { mediaType, annotations }, packages, work);
-        return { ...found, digest, mediaType, sizeBytes, problem: undefined };
-      } catch (error) {
-        if (error instanceof JsonBoundError) return { ...unread, problem: "too complex" };
-        if (error instanceof JsonError) return { ...unread, problem: "invalid" };
-        throw error;
-      }
+      if (blob === undefined) return { ...unread, problem: "not here" };
+      return inTurn(async () => {
+        // The client may have left meanwhile.
+        await work.step();
+        const read = await readText(registry.blobs, blob, bytesLeft).catch(ignoreUnknown);
+        if (read === undefined) return { ...unread, problem: "not here" };
+        const { isJson, text } = read;
+        if (!isJson) return { ...unread, problem: undefined };
+        if (text === undefined) return { ...unread, problem: "too large" };
+        bytesLeft -= blob.sizeBytes;
+        await work.step();
+        try {
+          const found = await readReferrerDocument(
+            text,
+            { mediaType, annotations },
+            packages,
+            work,
+          );
+          return { ...found, digest, mediaType, sizeBytes, problem: undefined };
+        } catch (error) {
+          if (error instanceof JsonBoundError) return { ...unread, problem: "too complex" };
+          if (error instanceof JsonError) return { ...unread, problem: "invalid" };
+          throw error;
+        }
+      });
     };
   };
 
@@ -153,4 +166,22 @@ async function readText(
       return { isJson: false, text: undefined };
   }
   return { isJson: true, text: isTooLarge ? undefined : content.toString("utf8", 0, length) };
+}
+
+/** Runs at most `atOnce` calls; the others wait, in the order of their arrival. */
+function createTurns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let free = atOnce;
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((start) => waiting.push(start));
+    try {
+      return await work();
+    } finally {
+      // The call that ends starts the next one.
+      const start = waiting.shift();
+      if (start === undefined) free += 1;
+      else start();
+    }
+  };
 }

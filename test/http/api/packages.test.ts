@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { after, describe, mock, test } from "node:test";
 import { packageSchema, type PackageItem } from "../../../src/api/referrers.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { waitUntil } from "../../support/wait.ts";
 import { ann, attach, contentsOf, package_, root, spdx } from "./attaching.ts";
 
 async function packagesOf(digest: string, query = ""): Promise<{ names: string[]; count: number }> {
@@ -93,5 +96,33 @@ describe("GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST/packages", () =
       .get(`${root}/ann/app/-/manifests/${digest}/packages`)
       .expect(404);
     assert.match(JSON.stringify(body), /no SBOM/);
+  });
+
+  test("reads at most 4 documents at once, in the order of the requests", async () => {
+    const documents = Array.from({ length: 12 }, (_, at) => ({ ...spdx, name: `app ${at}` }));
+    const files = documents.map((one) => digestOf(Buffer.from(JSON.stringify(one))).slice(7));
+    const attached = await Promise.all(documents.map((content) => attach({ content })));
+    const opened: (() => void)[] = [];
+    const open = fs.open;
+    mock.method(fs, "open", async (...given: Parameters<typeof open>) => {
+      // The document is opened when the test lets it.
+      if (files.some((file) => String(given[0]).includes(file)))
+        await new Promise<void>((resolve) => opened.push(resolve));
+      return open(...given);
+    });
+    syncBuiltinESMExports();
+    after(() => {
+      mock.restoreAll();
+      syncBuiltinESMExports();
+    });
+    const answers = Promise.all(attached.map((digest) => packagesOf(digest)));
+    await waitUntil("4 are opened", () => opened.length >= 4);
+    for (let trip = 0; trip < 5; trip += 1) await ann.api.get("/v2/").expect(200);
+    assert.equal(opened.length, 4);
+    for (const _ of documents) {
+      await waitUntil("the next one is opened", () => opened.length > 0);
+      opened.shift()?.();
+    }
+    for (const { count } of await answers) assert.equal(count, 2);
   });
 });
