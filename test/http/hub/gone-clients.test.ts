@@ -3,12 +3,10 @@ import { once } from "node:events";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { after, describe, mock, test } from "node:test";
-import pg from "pg";
-import SqliteDatabase, { type Statement } from "../../../src/database/sqlite/driver.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { connect } from "../../server/support.ts";
 import { ociManifest, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
-import { isPostgresTested } from "../../support/postgres.ts";
+import { endTurn, watchQueries } from "../../support/statements.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 /*
@@ -66,26 +64,9 @@ mock.method(fs, "open", async (...given: Parameters<typeof open>) => {
 syncBuiltinESMExports();
 
 let indexIsRead: () => void = () => undefined;
-const onStatement = (text: unknown): void => {
-  if (String(text).includes("FROM manifest_references AS entry")) indexIsRead();
-};
-type Call = (...input: unknown[]) => unknown;
-if (isPostgresTested) {
-  const query = Reflect.get(pg.Client.prototype, "query") as Call;
-  mock.method(pg.Client.prototype, "query", function (this: pg.Client, ...input: unknown[]) {
-    onStatement((input[0] as { text?: unknown }).text);
-    return query.apply(this, input);
-  });
-} else {
-  const statements = Object.getPrototypeOf(
-    new SqliteDatabase(":memory:").prepare("SELECT 1"),
-  ) as Statement;
-  const all = Reflect.get(statements, "all") as Call;
-  mock.method(statements, "all", function (this: Statement, ...parameters: unknown[]) {
-    onStatement(this.source);
-    return all.apply(this, parameters);
-  });
-}
+watchQueries((text) => {
+  if (text.includes("FROM manifest_references AS entry")) indexIsRead();
+});
 
 /** Sends two requests. When they are answered, the server has noticed that an earlier connection was closed. */
 async function roundTrips(): Promise<void> {
@@ -127,8 +108,7 @@ describe("when the client disconnects, the server stops the work for its answer"
     indexIsRead = () => {
       read += 1;
       client.socket.destroy();
-      // 11 ms is longer than one request may block the event loop (10 ms), so the server yields after each step.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 11);
+      endTurn();
     };
     const path = `/v2/repositories/${repository}/tags?name=index&page_size=${tagsOfPage}`;
     client.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);

@@ -38,8 +38,9 @@ export const adminAuditRoutes = (parts: Parts): readonly Route[] => [
 
 async function list(
   { accounts: { auditLog }, pager }: Parts,
-  { ctx, query, work }: HubRequest<z.output<typeof adminAuditQuery>>,
+  request: HubRequest<z.output<typeof adminAuditQuery>>,
 ): Promise<AdminAuditAnswer | Readable> {
+  const { ctx, query, work } = request;
   const { page_size: size, account, actor, action, from, to, last, format } = query;
   const filter = {
     ...{ account, actor, action },
@@ -47,7 +48,7 @@ async function list(
     toMs: to === undefined ? undefined : Date.parse(to),
   };
   if (wantsCsv(ctx, format))
-    return auditCsv(ctx, auditLog, filter, { name: "berth", withAddress: true });
+    return auditCsv(request, auditLog, filter, { name: "berth", withAddress: true });
   const found: AuditEntry[] = [];
   let before = last === undefined ? undefined : positionOf(last);
   for (let read = 0; read < rowsAtMost; read += rowsAtOnce) {

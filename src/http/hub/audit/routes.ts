@@ -40,17 +40,18 @@ export function auditRoutes(parts: Parts): readonly Route[] {
 
 async function list(
   { hub, accounts: { auditLog } }: Parts,
-  { ctx, namespace, query }: HubRequest<z.output<typeof auditQuery>>,
+  request: HubRequest<z.output<typeof auditQuery>>,
 ): Promise<z.input<typeof auditLogSchema> | Readable> {
-  const { page, page_size: size, action, name, actor, from, to, format } = query;
+  const { namespace } = request;
+  const { page, page_size: size, action, name, actor, from, to, format } = request.query;
   const filter = {
     ...{ account: namespace, subject: name, action, actor },
     fromMs: from === undefined ? undefined : Date.parse(from),
     toMs: to === undefined ? undefined : Date.parse(to),
   };
-  if (wantsCsv(ctx, format)) {
+  if (wantsCsv(request.ctx, format)) {
     const wanted = await hub.accounts.auditQuery(filter);
-    return auditCsv(ctx, auditLog, wanted, { name: namespace, withAddress: false });
+    return auditCsv(request, auditLog, wanted, { name: namespace, withAddress: false });
   }
   const entries = await hub.accounts.audit({ ...filter, skip: (page - 1) * size, limit: size });
   return {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { once } from "node:events";
+import { after, describe, mock, test } from "node:test";
 import { auditActions } from "../../../../src/database/events/audit.ts";
-import { startClosedBerth } from "../../../support/closed.ts";
+import { connect } from "../../../server/support.ts";
+import { password, startClosedBerth } from "../../../support/closed.ts";
+import { endTurn, watchQueries } from "../../../support/statements.ts";
 import { hubAs } from "../support.ts";
 
 interface Group {
@@ -94,5 +97,36 @@ describe("the audit logs as CSV", async () => {
     await berth.as("ann").api.get(`${own}?format=csv`).expect(403);
     await berth.as("ann").api.get(`${ofAll}?format=csv`).expect(403);
     await mia.api.head(`${own}?format=csv`).expect(200);
+  });
+
+  test("are not read further when the client disconnects, also if no entry matches", async () => {
+    after(() => mock.restoreAll());
+    const client = await connect(berth.port);
+    let read = 0;
+    watchQueries((text) => {
+      if (!/from "audit_log"/.test(text)) return;
+      read += 1;
+      client.socket.destroy();
+      endTurn();
+    });
+    const credentials = btoa(`mia:${password}`);
+    client.socket.write(
+      `GET ${own}?format=csv&actor=none HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic ${credentials}\r\n\r\n`,
+    );
+    await once(client.socket, "close");
+    for (let trip = 0; trip < 2; trip += 1) await mia.api.get("/v2/").expect(200);
+    const readInTime = read;
+    for (let trip = 0; trip < 2; trip += 1) await mia.api.get("/v2/").expect(200);
+    assert.equal(read, readInTime);
+    assert.ok(read > 0 && read < 20, `${read} of 24 pages were read`);
+  });
+
+  test("are files with a plain name, whatever the name of the account", async () => {
+    const asked = `/v2/auditlogs/${encodeURIComponent('€"/')}?format=csv`;
+    const { headers } = await berth.as("root").api.get(asked).expect(200);
+    assert.match(
+      headers["content-disposition"] ?? "",
+      /^attachment; filename="audit-_-[\d-]+\.csv"$/,
+    );
   });
 });
