@@ -183,7 +183,7 @@ async function forgetOldJobs(
     .where(sql<boolean>`(state <> 'running' OR seen_at < ${aliveSinceMs})`)
     .where(
       sql<boolean>`(started_at <= ${nowMs - keptForMs}
-        OR started_at <= ${kept?.started_at ?? 0} AND (kind <> 'sync' OR ${hasNewerRun}))`,
+        OR started_at <= ${kept?.started_at ?? 0} AND (kind <> 'sync' OR dry_run = 1 OR ${hasNewerRun}))`,
     )
     .execute();
 }

@@ -17,7 +17,7 @@ const ended = {
 const sync = { ...begin, kind: "sync" } as const;
 const end = { state: "done", counts: {}, findings: [], reason: null } as const;
 
-/** 300 runs of a schedule while another one runs, and after the only run of a third one. */
+/** 205 runs of a schedule while another one runs, and after the only run of a third one. */
 const oldJobSteps: readonly Step[] = [
   [
     (db) => db.commands.beginJob({ ...sync, id: "long", subject: "long" }),
@@ -41,6 +41,19 @@ const oldJobSteps: readonly Step[] = [
   [(db) => db.commands.touchJob({ id: "long", counts: {}, nowMs: 2_300 }), true],
   [async (db) => (await db.jobs.lastEnded("sync", "rare"))?.id, "rare"],
   [async (db) => (await db.jobs.count("sync")) <= 203, true],
+  // Dry runs of a schedule that never runs are not kept.
+  [
+    async (db) => {
+      for (let nowMs = 2_300; nowMs < 2_505; nowMs += 1) {
+        const id = `dry-${nowMs}`;
+        await db.commands.beginJob({ ...sync, id, subject: "planned", isDryRun: true, nowMs });
+        await db.commands.endJob({ ...end, id, nowMs });
+      }
+    },
+    undefined,
+  ],
+  [async (db) => (await db.jobs.lastEnded("sync", "rare"))?.id, "rare"],
+  [async (db) => (await db.jobs.count("sync")) <= 204, true],
   [(db) => db.commands.cancelJob({ ...change, id: "long", aliveSinceMs: 2_301 }), false],
   // The process of the long run ends, and the rare run becomes 30 days old.
   [
