@@ -39,7 +39,7 @@ export function scheduleTask(parts: {
 
   const clockWasSet = (): boolean => {
     if (!wasSet()) return false;
-    quietUntilMs = performance.now() + waitAfterClockSetMs;
+    quietUntilMs = Math.max(quietUntilMs, performance.now() + waitAfterClockSetMs);
     return true;
   };
   const plan = (inMs: number): void =>
@@ -53,7 +53,7 @@ export function scheduleTask(parts: {
   const waitOutLease = async (): Promise<void> => {
     let plannedUntilMs: number | undefined;
     for (;;) {
-      clockWasSet();
+      if (clockWasSet()) plannedUntilMs = undefined;
       const left = quietUntilMs - performance.now();
       if (left <= 0) return;
       if (plannedUntilMs !== quietUntilMs) plan(left);

@@ -59,10 +59,10 @@ describe("a scheduled task whose runs are recorded", async () => {
   const database = await openTestDatabase();
   after(() => database.close());
   const jobs = new Jobs({ database, clock: Date.now, report: (error) => assert.ifError(error) });
-  const start = (everyMs: number) => {
+  const start = (everyMs: number, clock: () => number = Date.now) => {
     const begun: number[] = [];
     const task = scheduleTask({
-      ...{ everyMs, waitAfterClockSetMs: 50, stepsPerSecond: 1_000, clock: Date.now },
+      ...{ everyMs, waitAfterClockSetMs: 50, stepsPerSecond: 1_000, clock },
       recorded: { jobs, kind: "scrub", keepsPlan: true },
       onError: (error) => assert.ifError(error),
       async *steps(_, signal) {
@@ -78,6 +78,17 @@ describe("a scheduled task whose runs are recorded", async () => {
     await database.commands.planJob({ kind: "scrub", nextAtMs: plannedAtMs });
     const { begun, stop } = start(60_000);
     t.after(stop);
+    await waitUntil("it runs", () => begun.length > 0);
+    assert.ok((begun[0] ?? 0) >= plannedAtMs - 10);
+  });
+
+  test("waits until the planned time also when the clock is set meanwhile", async (t) => {
+    let setMs = 0;
+    const plannedAtMs = Date.now() + 1_000;
+    await database.commands.planJob({ kind: "scrub", nextAtMs: plannedAtMs + 3_600_000 });
+    const { begun, stop } = start(60_000, () => Date.now() + setMs);
+    t.after(stop);
+    setMs = 3_600_000;
     await waitUntil("it runs", () => begun.length > 0);
     assert.ok((begun[0] ?? 0) >= plannedAtMs - 10);
   });
