@@ -33,6 +33,6 @@ export const pushesSchema = z.object({
     )
     .max(Number(periods.at(-1)))
     .describe("The days with such tags, the newest first."),
-  more: z.boolean().describe("The newest 10,000 tags are counted, and there are older ones."),
+  more: z.boolean().describe("The newest 10,000 tags are counted; there may be older ones."),
 });
 export type PushesAnswer = z.output<typeof pushesSchema>;

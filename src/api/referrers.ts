@@ -73,7 +73,7 @@ const referrerLayerSchema = z.object({
     .enum(["invalid", "too large", "too complex", "not here"])
     .nullable()
     .describe(
-      "Why it was not read: it is broken, has more than 8 MiB, has too many values, or is not stored here.",
+      "Why it was not read: it is broken, has more than 8 MiB (16 MiB for all layers), has too many values or levels, or is not stored here.",
     ),
   predicate_type: orNull.describe("The type of a statement of in-toto."),
   subjects: z

@@ -47,7 +47,7 @@ export const overviewSchema = z.object({
     next_frees: sizes
       .nullable()
       .describe(
-        "Those of them whose delay ends before next_at: the next collection deletes their bytes, and what it finds without a delay.",
+        "Those of them whose delay ends before next_at: their bytes are deleted by then, most of them between two collections.",
       ),
     unreferenced: sizes
       .extend({

@@ -32,7 +32,7 @@ export const overview = {
   maintenance: "Maintenance",
   lastCollection: "Last collection",
   nextCollection: "Next collection",
-  nextFrees: "It frees",
+  nextFrees: "Freed by then",
   nextFreesOf: (bytes: number, blobs: number) =>
     blobs === 0
       ? "Nothing that waits now: no delay ends before it."
