@@ -187,9 +187,12 @@ export const rollbackSchema = z.object({ name: z.string(), digest: z.string() })
 
 const platformWords = z.array(z.string().max(100)).max(50).default([]);
 
-/** `POST /api/berth/v1/repositories/NAME/-/tag-deletions` */
+/**
+ * `POST /api/berth/v1/repositories/NAME/-/tag-deletions`. An unknown field is rejected: without it, a misspelled filter
+ * would delete other tags.
+ */
 export const deleteTagsBody = z
-  .object({
+  .strictObject({
     tags: z.array(z.string().max(128)).min(1).max(deletedTagsAtMost).optional(),
     matching: z.string().min(1).max(256).optional().describe("RE2 expression for the whole name."),
     keep: z
@@ -211,7 +214,16 @@ export const deleteTagsBody = z
   })
   .refine(({ tags, matching }) => (tags === undefined) !== (matching === undefined), {
     message: "send either tags or matching",
-  });
+  })
+  .refine(
+    ({ tags, keep, unused_for, ...filter }) =>
+      tags === undefined ||
+      (keep === 0 &&
+        unused_for === undefined &&
+        filter.filter === "" &&
+        filter.os.length + filter.architecture.length === 0),
+    { message: "keep, unused_for, filter, os and architecture need matching" },
+  );
 export const deletedTagsSchema = z.object({
   results: z
     .array(z.object({ name: z.string(), outcome: z.enum(["deleted", "immutable", "unknown"]) }))

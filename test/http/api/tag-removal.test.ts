@@ -66,6 +66,20 @@ describe("POST /api/berth/v1/repositories/NAME/-/tag-deletions", () => {
     assert.equal((body as { count: number }).count, 3);
   });
 
+  test("rejects an unknown field and a filter beside names, which would delete other tags", async () => {
+    await pushImage("ann/strict", "v1", "v1");
+    for (const body of [
+      { matching: ".*", keeep: 1 },
+      { matching: ".*", arch: ["arm64"] },
+      { tags: ["v1"], filter: "v2" },
+      { tags: ["v1"], os: ["windows"] },
+      { tags: ["v1"], keep: 1 },
+      { tags: ["v1"], unused_for: 0 },
+    ])
+      await ann.api.post(`${root}/ann/strict/-/tag-deletions`).send(body).expect(400);
+    await ann.api.get("/v2/ann/strict/manifests/v1").expect(200);
+  });
+
   test("selects by the filter of the tag list, and counts immutable tags, which come last", async () => {
     for (const tag of ["v1-rc", "v2-rc", "v3-rc", "v3"]) await pushImage("ann/filtered", tag, tag);
     await berth.exec(
