@@ -62,43 +62,8 @@ export function createReferrerInspector(parts: {
   const { database, registry } = parts;
   const inTurn = createTurns(documentsAtOnce);
 
-  /** Reads the documents of layers one after the other, with one budget of bytes. */
-  const createReader = (repository: RepositoryName, isImage: boolean, work: YieldingWork) => {
-    let bytesLeft = bytesAtMost;
-    return async (layer: AnnotatedLayer, packages: PackageList): Promise<ReferrerLayer> => {
-      const { digest, mediaType, sizeBytes } = layer;
-      const annotations = JSON.parse(layer.annotations ?? "{}") as Annotations;
-      const unread = { ...unreadDocument(mediaType, annotations), digest, mediaType, sizeBytes };
-      // The layers of a container image are archives.
-      if (isImage && /tar|rootfs/.test(mediaType)) return { ...unread, problem: undefined };
-      const blob = await registry.blobs.get(repository, digest).catch(ignoreUnknown);
-      if (blob === undefined) return { ...unread, problem: "not here" };
-      return inTurn(async () => {
-        // The client may have left meanwhile.
-        await work.step();
-        const read = await readText(registry.blobs, blob, bytesLeft).catch(ignoreUnknown);
-        if (read === undefined) return { ...unread, problem: "not here" };
-        const { isJson, text } = read;
-        if (!isJson) return { ...unread, problem: undefined };
-        if (text === undefined) return { ...unread, problem: "too large" };
-        bytesLeft -= blob.sizeBytes;
-        await work.step();
-        try {
-          const found = await readReferrerDocument(
-            text,
-            { mediaType, annotations },
-            packages,
-            work,
-          );
-          return { ...found, digest, mediaType, sizeBytes, problem: undefined };
-        } catch (error) {
-          if (error instanceof JsonBoundError) return { ...unread, problem: "too complex" };
-          if (error instanceof JsonError) return { ...unread, problem: "invalid" };
-          throw error;
-        }
-      });
-    };
-  };
+  const readerOf = (repository: RepositoryName, isImage: boolean, work: YieldingWork) =>
+    createReader({ blobs: registry.blobs, inTurn, repository, isImage, work });
 
   const layersOf = async (repository: RepositoryName, digest: Digest) => {
     const { manifest } = await findManifest(database, repository, digest);
@@ -119,7 +84,7 @@ export function createReferrerInspector(parts: {
       work: YieldingWork,
     ): Promise<ReferrerContents> {
       const { manifest, items, total, isImage } = await layersOf(repository, digest);
-      const read = createReader(repository, isImage, work);
+      const read = readerOf(repository, isImage, work);
       const layers: ReferrerLayer[] = [];
       for (const layer of items)
         layers.push(await read(layer, new PackageList({ query: "", skip: 0, limit: 0 })));
@@ -133,7 +98,7 @@ export function createReferrerInspector(parts: {
       work: YieldingWork,
     ): Promise<PackageList | undefined> {
       const { items, isImage } = await layersOf(repository, digest);
-      const read = createReader(repository, isImage, work);
+      const read = readerOf(repository, isImage, work);
       for (const layer of items) {
         if (wanted !== undefined && wanted !== layer.digest) continue;
         const packages = new PackageList(window);
@@ -142,6 +107,46 @@ export function createReferrerInspector(parts: {
       }
       return undefined;
     },
+  };
+}
+
+/** Reads the documents of layers one after the other, with one budget of bytes. */
+function createReader(given: {
+  readonly blobs: Registry["blobs"];
+  readonly inTurn: Turns;
+  readonly repository: RepositoryName;
+  readonly isImage: boolean;
+  readonly work: YieldingWork;
+}) {
+  const { blobs, inTurn, repository, isImage, work } = given;
+  let bytesLeft = bytesAtMost;
+  return async (layer: AnnotatedLayer, packages: PackageList): Promise<ReferrerLayer> => {
+    const { digest, mediaType, sizeBytes } = layer;
+    const annotations = JSON.parse(layer.annotations ?? "{}") as Annotations;
+    const unread = { ...unreadDocument(mediaType, annotations), digest, mediaType, sizeBytes };
+    // The layers of a container image are archives.
+    if (isImage && /tar|rootfs/.test(mediaType)) return { ...unread, problem: undefined };
+    const blob = await blobs.get(repository, digest).catch(ignoreUnknown);
+    if (blob === undefined) return { ...unread, problem: "not here" };
+    return inTurn(async () => {
+      // The client may have left meanwhile.
+      await work.step();
+      const read = await readText(blobs, blob, bytesLeft).catch(ignoreUnknown);
+      if (read === undefined) return { ...unread, problem: "not here" };
+      const { isJson, text } = read;
+      if (!isJson) return { ...unread, problem: undefined };
+      if (text === undefined) return { ...unread, problem: "too large" };
+      bytesLeft -= blob.sizeBytes;
+      await work.step();
+      try {
+        const found = await readReferrerDocument(text, { mediaType, annotations }, packages, work);
+        return { ...found, digest, mediaType, sizeBytes, problem: undefined };
+      } catch (error) {
+        if (error instanceof JsonBoundError) return { ...unread, problem: "too complex" };
+        if (error instanceof JsonError) return { ...unread, problem: "invalid" };
+        throw error;
+      }
+    });
   };
 }
 
@@ -168,8 +173,10 @@ async function readText(
   return { isJson: true, text: isTooLarge ? undefined : content.toString("utf8", 0, length) };
 }
 
+type Turns = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Runs at most `atOnce` calls; the others wait, in the order of their arrival. */
-function createTurns(atOnce: number): <T>(work: () => Promise<T>) => Promise<T> {
+function createTurns(atOnce: number): Turns {
   const waiting: (() => void)[] = [];
   let free = atOnce;
   return async (work) => {
