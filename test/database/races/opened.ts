@@ -47,7 +47,7 @@ async function openPostgresForRaces(): Promise<OpenedForRaces> {
     },
     async close() {
       await database.close();
-      await server.read(`DROP DATABASE ${name} WITH (FORCE)`);
+      await server.read(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
       await server.close();
     },
   };

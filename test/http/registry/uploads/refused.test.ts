@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { connect } from "../../../server/support.ts";
 import { password, startClosedBerth } from "../../../support/closed.ts";
+import { waitUntil } from "../../../support/wait.ts";
 
 /** Bytes of a body: the small one is buffered in memory, the large one is not. */
 const sizes = { small: 10_000, large: 600_000 };
@@ -62,7 +63,10 @@ describe("a rejected PUT with a body that closes an upload leaves no bytes and n
         ];
         const { socket, all } = await connect(berth.port, `${lines.join("\r\n")}\r\n\r\n`);
         socket.write(bytes.subarray(0, -1));
-        // When later requests of the same client have been answered, the server has accepted this one.
+        // The server has accepted the request when it writes its bytes. A small body is only written when it is whole:
+        // then later requests of the same client have been answered.
+        if (size === "large")
+          await waitUntil("the server writes the body", () => filesIn("uploads").length > 0);
         for (let count = 0; count < 3; count += 1) await api.get("/v2/user/orgs").expect(200);
         if (take !== undefined) await berth.exec(take);
         socket.write(bytes.subarray(-1));
