@@ -156,6 +156,25 @@ test("a mirror serves a blob above the cache size, and cancels its download when
   assert.match(headers["cache-status"] ?? "", /fwd=miss/);
 });
 
+test("a client that asks for a blob whose download is being canceled receives it from a new download", async () => {
+  const pair = await startMirrorPair({ cacheSize: "1MiB", prefetch: 0 });
+  const image = await pushUpstream(pair, "library/app", "1", bulk(3_000_000, "app"));
+  const blob = `/v2/app/blobs/${image.layer}`;
+  await pair.mirror.api.get("/v2/app/manifests/1").expect(200);
+  const gate = newGate();
+  pair.proxy.fail({ kind: "stall", atByte: 1_000_000, until: gate.until }, /\/blobs\//, 1);
+  const client = await openClient(pair.mirror.port, blob);
+  await client.read(500_000);
+  client.answer.destroy();
+  // The mirror reads this request after the end of the connection above.
+  await pair.mirror.api.get("/healthz").expect(200);
+  const next = pair.mirror.api.get(blob).buffer(true).parse(collect).expect(200);
+  const received = next.then(({ body }) => body as Buffer);
+  await pair.mirror.api.get("/healthz").expect(200);
+  gate.open();
+  assert.equal(Buffer.compare(await received, image.layerBytes), 0);
+});
+
 test("a mirror answers 403 according to allow and deny, and requests a missing manifest once per ttl.missing", async () => {
   const upstream = await startScriptedUpstream((_, response) => response.writeHead(404).end());
   const rules = { allow: ["team/*"], deny: ["team/secret"], ttl: { missing: "1h" } };

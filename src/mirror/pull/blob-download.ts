@@ -69,6 +69,11 @@ export class BlobDownload {
     return this.#blob;
   }
 
+  /** Its readers have the failure already. {@link done} rejects later, when its upload is deleted. */
+  get hasFailed(): boolean {
+    return this.#blob.failure !== undefined;
+  }
+
   /** The size from the source, or from a manifest; `undefined`: it is unknown. */
   get knownBytes(): number | undefined {
     return this.#blob.knownBytes;

@@ -17,7 +17,12 @@ import type { WriteBehind } from "./write-behind.ts";
 type Begun =
   | { readonly kind: "stored"; readonly blob: LinkedBlob }
   /** This process downloads the blob for all processes. */
-  | { readonly kind: "leader"; readonly download: BlobDownload }
+  | {
+      readonly kind: "leader";
+      readonly download: BlobDownload;
+      /** Resolves when a download that failed has ended, and its row with it. `undefined`: it takes readers. */
+      readonly ending: () => Promise<void> | undefined;
+    }
   /** Another process downloads it. */
   | { readonly kind: "follower"; readonly fetch: MirrorFetch };
 
@@ -95,7 +100,10 @@ export class DownloadLeader {
           : undefined);
       if (blob === undefined) {
         const start = { upload, before: begun.before?.storageReference, asked };
-        return { kind: "leader", download: await this.#lead(mirrorRepository, digest, start) };
+        const download = await this.#lead(mirrorRepository, digest, start);
+        const ending = () =>
+          download.hasFailed && !this.#isClosing ? this.#running.get(download) : undefined;
+        return { kind: "leader", download, ending };
       }
       asked?.discard();
       await fetchOwners.end(fetchTarget);

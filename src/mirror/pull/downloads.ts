@@ -24,6 +24,8 @@ export type Download =
       readonly join: () => () => void;
       /** Resolves when the blob is stored; rejects if the download fails. */
       readonly done: () => Promise<unknown>;
+      /** Resolves when a download that failed has ended. `undefined`: it takes readers. */
+      readonly ending: () => Promise<void> | undefined;
     };
 
 interface DownloadsParts {
@@ -53,7 +55,12 @@ export class Downloads {
     const known = this.#running.get(key);
     if (known !== undefined) {
       const download = await known;
-      return download.kind === "stored" ? download : { ...download, collapsed: true };
+      if (download.kind === "stored") return download;
+      const ending = download.ending();
+      if (ending === undefined) return { ...download, collapsed: true };
+      await ending;
+      if (this.#running.get(key) === known) this.#running.delete(key);
+      return await this.get(mirrorRepository, digest, admitMiss);
     }
     // Before `#running.set`, so that clients that join do not fail on this client's limit.
     admitMiss();
@@ -94,7 +101,7 @@ export class Downloads {
       case "stored":
         return { kind: "stored", blob: begun.blob };
       case "leader": {
-        const { download } = begun;
+        const { download, ending } = begun;
         const { partialBlob, sized, done } = download;
         return {
           kind: "running",
@@ -103,6 +110,7 @@ export class Downloads {
           sized: () => sized,
           join: () => download.join(),
           done: () => done,
+          ending,
         };
       }
       case "follower": {
@@ -146,6 +154,7 @@ export class Downloads {
       // The leader counts only the readers of its own process. If it stops, this process takes over.
       join: () => ignore,
       done: () => done,
+      ending: () => undefined,
     };
   }
 }
