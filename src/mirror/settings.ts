@@ -51,10 +51,3 @@ export interface ScheduleSettings {
   readonly platforms: readonly string[];
   readonly referrers: boolean;
 }
-
-/** Outbound proxies: the values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
-export interface ProxySettings {
-  readonly http?: string | undefined;
-  readonly https?: string | undefined;
-  readonly no?: string | undefined;
-}

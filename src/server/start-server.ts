@@ -5,7 +5,7 @@ import process from "node:process";
 import type { ServerApp } from "../app/server-app.ts";
 import { formatListenAddress, type ListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
-import { ipMatcher } from "../http/middleware/client-info.ts";
+import { ipMatcher } from "../network/addresses.ts";
 import type { Logger } from "../observability/logger.ts";
 import { readCertificate, reloadCertificate } from "./certificate.ts";
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";

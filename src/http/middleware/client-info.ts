@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
 import ipaddr from "ipaddr.js";
 import { memoized } from "../../concurrency/bounded-cache.ts";
+import { ipMatcher } from "../../network/addresses.ts";
 
 /** The address of the client of a request, and the origin under which the client reaches the registry. */
 export interface ClientInfo {
@@ -83,24 +84,4 @@ function firstOf(header: string | readonly string[] | undefined): string {
 function localHost({ socket }: IncomingMessage): string {
   const address = socket.localAddress ?? "localhost";
   return `${address.includes(":") ? `[${address}]` : address}:${socket.localPort}`;
-}
-
-/**
- * Returns a function that tells whether an address is in one of the networks.
- * @param networks IP addresses and CIDR ranges
- */
-export function ipMatcher(networks: readonly string[]): (address: string) => boolean {
-  const ranges = networks.map((proxy) => {
-    if (proxy.includes("/")) return ipaddr.parseCIDR(proxy);
-    const address = ipaddr.process(proxy);
-    return [address, address.kind() === "ipv4" ? 32 : 128] as const;
-  });
-  if (ranges.length === 0) return () => false;
-  return memoized((address) => {
-    if (!ipaddr.isValid(address)) return false;
-    const parsed = ipaddr.process(address);
-    return ranges.some(
-      ([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits),
-    );
-  });
 }

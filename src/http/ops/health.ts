@@ -6,7 +6,8 @@ import type { Metrics } from "../../observability/metrics.ts";
 import type { Logger } from "../../observability/logger.ts";
 import { nosniff } from "../middleware/csrf.ts";
 import { renderFailures } from "../errors.ts";
-import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
+import { ipMatcher } from "../../network/addresses.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 import { route, type Route, type RouteRequest } from "../route.ts";
 
 /** The reasons why components do not work, by component. */

@@ -6,7 +6,8 @@ import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { parseRange, type ByteRange } from "../../oci/range.ts";
-import { ipMatcher, type ClientInfo } from "../middleware/client-info.ts";
+import { ipMatcher } from "../../network/addresses.ts";
+import type { ClientInfo } from "../middleware/client-info.ts";
 import { sendNothing } from "./responses.ts";
 
 /** A blob of a hosted repository or of a mirror. */

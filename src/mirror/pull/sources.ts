@@ -10,9 +10,10 @@ import {
 } from "../../oci/media-types.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { MirrorRepository } from "../repository.ts";
-import type { MirrorSettings, ProxySettings } from "../settings.ts";
+import type { MirrorSettings } from "../settings.ts";
+import type { ProxySettings } from "../../network/connections.ts";
 import type { Upstream } from "../upstream/client.ts";
-import { checkLiteral, openConnections } from "../upstream/connection.ts";
+import { openUpstreamConnections, publicAddresses } from "../upstream/connection.ts";
 import { connectionFailure, UpstreamFailure } from "../upstream/failure.ts";
 import {
   discardBody,
@@ -54,7 +55,9 @@ export function createBlobSources(
 ): BlobSources {
   const { upstream, database, writeBehind } = parts;
   const foreign =
-    settings.foreignLayerHosts.length === 0 ? undefined : openConnections(settings, parts.proxies);
+    settings.foreignLayerHosts.length === 0
+      ? undefined
+      : openUpstreamConnections(settings, parts.proxies);
 
   return {
     async open(mirrorRepository, digest, start) {
@@ -120,7 +123,7 @@ async function openForeignLayer(
   let failure: unknown;
   for (const url of allowed) {
     try {
-      if (!allowPrivateNetwork) checkLiteral(url);
+      if (!allowPrivateNetwork) publicAddresses.checkLiteral(url);
       const { statusCode: status, ...answer } = await request(url, { headers, dispatcher });
       if (status === 200 || status === 206) return { status, ...answer };
       await answer.body.dump();

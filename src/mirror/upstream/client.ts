@@ -3,7 +3,7 @@ import { request, type Dispatcher } from "undici";
 import { createCredential, createUpstreamTokens, parseChallenge } from "./authorization.ts";
 import type { AskTokenService, UpstreamTokens } from "./authorization.ts";
 import type { Availability } from "./availability.ts";
-import { checkLiteral, openConnections } from "./connection.ts";
+import { openUpstreamConnections, publicAddresses } from "./connection.ts";
 import { connectionFailure, UpstreamFailure } from "./failure.ts";
 import {
   headerOf,
@@ -12,7 +12,8 @@ import {
   type UpstreamResponse,
 } from "./responses.ts";
 import type { Counters } from "../counters.ts";
-import type { MirrorSettings, ProxySettings } from "../settings.ts";
+import type { MirrorSettings } from "../settings.ts";
+import type { ProxySettings } from "../../network/connections.ts";
 
 export interface UpstreamRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
@@ -63,7 +64,7 @@ export class Upstream {
   ) {
     this.#settings = settings;
     this.#base = new URL(settings.upstream);
-    this.#dispatcher = openConnections(settings, parts.proxies);
+    this.#dispatcher = openUpstreamConnections(settings, parts.proxies);
     this.#responses = parts.responses;
     this.#availability = parts.availability;
     this.#counters = parts.counters;
@@ -165,7 +166,7 @@ export class Upstream {
       const message = `${this.#base.host} names ${target}, but the mirror requires https there`;
       throw new UpstreamFailure("serverError", message);
     }
-    if (!this.#settings.allowPrivateNetwork) checkLiteral(url);
+    if (!this.#settings.allowPrivateNetwork) publicAddresses.checkLiteral(url);
   }
 
   #urlOf({ name, path, location, query = {} }: UpstreamRequest): URL {
