@@ -13,6 +13,10 @@ import * as repositoryDetails from "./catalog/repository-details.ts";
 import * as searchIndex from "./catalog/search-index.ts";
 import * as stars from "./catalog/stars.ts";
 import * as audit from "./events/audit.ts";
+import * as events from "./events/events.ts";
+import * as deliveryStates from "./events/delivery-states.ts";
+import * as webhookSecrets from "./events/webhook-secrets.ts";
+import * as webhooks from "./events/webhooks.ts";
 import * as checks from "./maintenance/checks.ts";
 import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
@@ -110,6 +114,17 @@ export const commands = {
   ...pick(mirrorReferences, "setPlatform"),
   ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
   ...pick(audit, "recordServerChange"),
+  ...pick(webhooks, "createWebhook", "changeWebhook", "deleteWebhook"),
+  ...pick(webhookSecrets, "rotateWebhookSecret", "resealWebhooks"),
+  ...pick(
+    deliveryStates,
+    "recordAttempt",
+    "redeliver",
+    "redeliverDead",
+    "pingWebhook",
+    "pruneDeliveries",
+  ),
+  ...pick(events, "recordPulls"),
   ...pick(checks, "quarantineBlob", "restoreBlob", "recordScrub"),
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
   ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob"),
@@ -179,7 +194,9 @@ type InternalCommand =
     )
   | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
   | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
-  | "setPlatform";
+  | "setPlatform"
+  // Webhooks: the dispatcher, and pulls.
+  | ("recordAttempt" | "pruneDeliveries" | "recordPulls" | "resealWebhooks");
 
 /** Type check: a command that takes no actor and is not an InternalCommand does not compile. */
 type EveryCommandIsAuthorized = {

@@ -24,6 +24,9 @@ import { createCatalogReads } from "./catalog/visibility-filter.ts";
 import { createActivityReads } from "./events/activity.ts";
 import { createAuditLogReads } from "./events/audit-log.ts";
 import { createAuditReads } from "./events/audit.ts";
+import { createDeliveryReads } from "./events/deliveries.ts";
+import { createWebhookSecretReads } from "./events/webhook-secrets.ts";
+import { createWebhookReads } from "./events/webhooks.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";
@@ -108,6 +111,9 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     audit: createAuditReads(lists),
     activity: createActivityReads(lists),
     auditLog: createAuditLogReads(lists),
+    webhooks: createWebhookReads(db),
+    webhookSecrets: createWebhookSecretReads(db),
+    webhookDeliveries: createDeliveryReads(db),
     collection: createCollectionReads(db),
     instance: createInstanceReads(db),
     jobs: createJobReads(db),

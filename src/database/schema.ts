@@ -1,11 +1,13 @@
 import type { Generated, Kysely } from "kysely";
 import type { AccountTables } from "./accounts/schema.ts";
 import type { CatalogTables } from "./catalog/schema.ts";
+import type { EventTables } from "./events/schema.ts";
 import type { MirrorTables } from "./mirror/schema.ts";
 import type { RegistryTables } from "./registry/schema.ts";
 
 /** The tables that `migrations/` creates; the SQL files there describe the columns. */
-export interface Schema extends RegistryTables, AccountTables, CatalogTables, MirrorTables {
+export interface Schema
+  extends RegistryTables, AccountTables, CatalogTables, MirrorTables, EventTables {
   manifest_reviews: ManifestReviewsTable;
   blob_reviews: BlobReviewsTable;
   instance: InstanceTable;

@@ -12,6 +12,7 @@ export const copiedTables = [
   ...["manifest_reviews", "blob_reviews", "quotas", "repository_removals", "teams"],
   ...["team_members", "team_permissions", "collaborators", "access_tokens", "invites"],
   "browser_sessions",
+  ...["webhooks", "webhook_events", "events", "webhook_deliveries"],
   ...["audit_log", "repository_descriptions", "stars", "namespace_counts"],
   ...["mirror_fetches", "mirror_tags", "mirror_uses", "mirror_pins", "mirror_counters"],
   ...["mirror_states", "schedules", "search_star_changes", "repository_facets"],

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { endWebhooks } from "../events/events.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
 import { pageOf, type Page } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
@@ -184,6 +185,7 @@ export async function deleteAccount(
   // Before the account's row is deleted: the audit row takes its account id, so that a later account with this name
   // does not get the row.
   await writeAudit(tx, { nowMs, actor, account: name, action, subject: name });
+  await endWebhooks(tx, name, nowMs);
   await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
   // As when an owner loses the role: an invite is valid only as long as its sender may send it.
   await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();

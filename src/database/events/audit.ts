@@ -17,6 +17,9 @@ export const auditActions = [
   "repo.manifest.delete",
   "repo.blob.delete",
   "repo.collaborator",
+  "repo.webhook.create",
+  "repo.webhook.update",
+  "repo.webhook.delete",
   "org.create",
   "org.update",
   "org.delete",
@@ -34,6 +37,9 @@ export const auditActions = [
   "org.team.permission",
   "org.quota.set",
   "org.quota.remove",
+  "org.webhook.create",
+  "org.webhook.update",
+  "org.webhook.delete",
   "org.access_token.create",
   "org.access_token.update",
   "org.access_token.delete",
@@ -59,6 +65,9 @@ export const auditActions = [
   "server.key.create",
   "server.key.delete",
   "server.upload.delete",
+  "server.webhook.create",
+  "server.webhook.update",
+  "server.webhook.delete",
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { recordEvents } from "../events/events.ts";
 import { lockRows } from "../locks.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
@@ -69,10 +70,20 @@ export async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
     .execute();
 }
 
+/** Records the state, and an event if the upstream has begun to fail or works again. */
 export async function setMirrorState(
   tx: Db,
   { namespace, reason, changedAtMs }: MirrorState,
 ): Promise<void> {
+  const wasFailing = sql<boolean>`EXISTS (SELECT 1 FROM mirror_states
+    WHERE namespace = ${namespace} AND reason IS NOT NULL)`;
+  await recordEvents(
+    tx,
+    { actor: { name: "mirror", peer: "" }, nowMs: changedAtMs },
+    reason === null
+      ? { type: "mirror.working", namespace, onlyIf: wasFailing }
+      : { type: "mirror.failing", namespace, data: { reason }, onlyIf: sql`NOT ${wasFailing}` },
+  );
   const state = { reason, changed_at: changedAtMs };
   await tx
     .insertInto("mirror_states")

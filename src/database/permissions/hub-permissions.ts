@@ -41,6 +41,8 @@ export const repositoryPermissions = {
   // Names of users: an access token of an organisation does not need them.
   "see access": { role: "admin", scopes: [] },
   "change access": { role: "admin", scopes: [] },
+  // A webhook sends names of users to an address of its maker: an access token of an organisation may make none.
+  "manage webhooks": { role: "admin", scopes: [] },
 } as const satisfies Readonly<Record<string, RepositoryRule>>;
 
 export interface OrganisationRule {

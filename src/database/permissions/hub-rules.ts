@@ -38,7 +38,9 @@ export type HubPermission =
   | { readonly of: "namespace" }
   | { readonly of: "organisation"; readonly permission: OrganisationPermission }
   /** The user's own account, or an organisation that the user owns. An administrator may use any account. */
-  | { readonly of: "account" };
+  | { readonly of: "account" }
+  /** The same, without access tokens of organisations: what concerns all repositories of the namespace. */
+  | { readonly of: "whole-namespace" };
 
 /** `login`: 401, the client needs a session. `unknown`: 404, the same for a hidden and an absent repository. */
 export type Decision = "allowed" | "login" | "unknown" | "forbidden";
@@ -83,6 +85,7 @@ export function authorizeByPrincipal(
     case "namespace":
     case "organisation":
     case "account":
+    case "whole-namespace":
       return undefined;
     case "session":
       return "allowed";
@@ -113,6 +116,7 @@ export function authorizeByFacts(
   if (permission.of === "namespace") return ofNamespace(principal, namespace, facts);
   if (permission.of === "organisation")
     return ofOrganisation(principal, permission.permission, namespace, facts);
+  if (permission.of === "whole-namespace" && principal.kind === "organisation") return "forbidden";
   return ofAccount(principal, namespace, facts);
 }
 

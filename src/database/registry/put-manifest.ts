@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
+import { recordEvents } from "../events/events.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
 import { isLive, notDeleting, slicesOf } from "../query-parts.ts";
@@ -66,7 +67,10 @@ export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut
   if (put.tagsCheckedAtMs !== undefined)
     for (const tag of tags)
       await checkMirrorTag(tx, { repository, tag, nowMs: put.tagsCheckedAtMs });
-  if (tags.length === 0) await addManifestCandidate(tx, manifestId, put.dueAtMs);
+  if (tags.length === 0) {
+    await addManifestCandidate(tx, manifestId, put.dueAtMs);
+    await recordEvents(tx, put, { type: "push", repository, digest, manifestId });
+  }
   await touchRepository(tx, repositoryId, nowMs);
   return { outcome: "stored" };
 }

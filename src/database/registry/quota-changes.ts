@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
+import { recordEvents } from "../events/events.ts";
+import type { Actor } from "../permissions/authority.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { beginCounting, lockQuota } from "./quotas.ts";
@@ -15,6 +17,14 @@ export interface QuotaReservation {
   readonly item: Item;
 }
 
+interface CountedPush {
+  readonly namespace: string;
+  /** The limit if no row has one; `null`: no limit. */
+  readonly defaultBytes: number | null;
+  readonly actor: Actor;
+  readonly nowMs: number;
+}
+
 /** The blob or manifest that will be stored. */
 export interface Item {
   readonly what: "blob" | "manifest";
@@ -25,14 +35,12 @@ export interface Item {
 
 /**
  * Adds a blob or a manifest to the used bytes before it is stored. If the quota does not suffice, it returns a
- * rejection and changes nothing.
- * @param defaultBytes the limit if no row has one; `null`: no limit
+ * rejection and changes nothing; only webhooks are told.
  */
 export async function reserveQuota(
   tx: Db,
-  namespace: string,
+  { namespace, defaultBytes, ...context }: CountedPush,
   { hasQuota, item }: QuotaReservation,
-  defaultBytes: number | null,
 ): Promise<OverQuota | undefined> {
   const { what, blobId, sizeBytes } = item;
   const row = hasQuota ? await lockQuota(tx, namespace) : undefined;
@@ -52,9 +60,39 @@ export async function reserveQuota(
   const { numUpdatedRows } = await added
     .where(selectReservedBytes(tx, namespace), "<=", freeBytes)
     .executeTakeFirst();
-  if (numUpdatedRows > 0n) return undefined;
+  if (numUpdatedRows > 0n) {
+    const nearBytes = limitBytes * nearQuota;
+    const usedBytes = quota.usedBytes + sizeBytes;
+    if (quota.usedBytes < nearBytes && usedBytes >= nearBytes)
+      await recordEvents(tx, context, {
+        ...{ type: "quota.near", namespace, data: { usedBytes, limitBytes } },
+      });
+    return undefined;
+  }
   const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace));
+  await recordOverQuota(tx, context, { namespace, usedBytes, limitBytes });
   return { rejected: "quota", what, namespace, limitBytes, usedBytes, addedBytes: sizeBytes };
+}
+
+/** Webhooks are told when a namespace has used this part of its quota. */
+const nearQuota = 0.9;
+/** The rejections of a client that tries again and again are one event in this time. */
+const overQuotaEveryMs = 3_600_000;
+
+/** Tells webhooks that a push was rejected, once an hour. */
+export async function recordOverQuota(
+  tx: Db,
+  context: { readonly actor: Pick<Actor, "name" | "peer">; readonly nowMs: number },
+  use: { readonly namespace: string; readonly usedBytes: number; readonly limitBytes: number },
+): Promise<void> {
+  const { namespace, usedBytes, limitBytes } = use;
+  await recordEvents(tx, context, {
+    type: "quota.over",
+    namespace,
+    data: { usedBytes, limitBytes },
+    onlyIf: sql`NOT EXISTS (SELECT 1 FROM events WHERE namespace = ${namespace} AND type = 'quota.over'
+      AND at > ${context.nowMs - overQuotaEveryMs})`,
+  });
 }
 
 export async function isLinkedIn(tx: Db, namespace: string, blobId: number): Promise<boolean> {

@@ -1,7 +1,9 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
+import { sql } from "kysely";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
+import { recordEvents } from "../events/events.ts";
 import { dialectOf, type LockMode } from "../dialect.ts";
 import { locked } from "../locks.ts";
 import type { Db } from "../schema.ts";
@@ -98,7 +100,13 @@ interface SetVisibility extends Setting {
 
 /** False if there is no such repository. */
 export async function setVisibility(tx: Db, set: SetVisibility): Promise<boolean> {
-  const { visibility } = set;
+  const { visibility, repository } = set;
+  await recordEvents(tx, set, {
+    type: "repository.visibility",
+    repository,
+    data: { visibility },
+    onlyIf: sql`EXISTS (SELECT 1 FROM repositories WHERE name = ${repository} AND visibility <> ${visibility})`,
+  });
   const event = { action: "repo.change_privacy", data: { visibility } } as const;
   return changeSetting(tx, set, { visibility }, event);
 }

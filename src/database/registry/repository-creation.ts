@@ -1,6 +1,7 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { addCollaborator } from "../accounts/collaborators.ts";
 import { writeAudit } from "../events/audit.ts";
+import { recordEvents } from "../events/events.ts";
 import { lockName, shareName } from "../locks.ts";
 import { isSystemActorName, type Actor } from "../permissions/authority.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
@@ -54,9 +55,10 @@ export async function openForPush(
   home: Repository | undefined,
   reservation: QuotaReservation | undefined,
 ): Promise<{ readonly repositoryId: number } | Rejection> {
-  const { repository, rules } = push;
+  const { repository, rules, actor, nowMs } = push;
+  const counted = { namespace: namespaceOf(repository), defaultBytes: rules.defaultQuotaBytes };
   const reserve = async (): Promise<OverQuota | undefined> =>
-    reservation && reserveQuota(tx, namespaceOf(repository), reservation, rules.defaultQuotaBytes);
+    reservation && reserveQuota(tx, { ...counted, actor, nowMs }, reservation);
 
   if (home !== undefined) return (await reserve()) ?? { repositoryId: home.id };
   if (!rules.createOnPush) return { rejected: "absent" };
@@ -151,6 +153,7 @@ async function create(
   const data = { visibility: columns.visibility };
   const action = "repo.create";
   await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: name, data });
+  await recordEvents(tx, { actor, nowMs }, { type: "repository.created", repository: name });
   return id;
 }
 

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { endWebhooks, recordEvents } from "../events/events.ts";
 import { locked, lockName, lockRows } from "../locks.ts";
 import { systemActor } from "../permissions/authority.ts";
 import type { Db } from "../schema.ts";
@@ -82,13 +83,20 @@ interface Removed {
   readonly name: RepositoryName;
 }
 
-/** Deletes the rows of empty repositories, in the order of their names, and adds removal numbers and audit rows. */
+/**
+ * Deletes the rows of empty repositories, in the order of their names, ends their webhooks, and adds removal numbers, events
+ * and audit rows.
+ */
 async function removeRows(
   tx: Db,
   removed: readonly Removed[],
   { nowMs, actor }: AuditContext,
 ): Promise<void> {
-  for (const { id } of removed) await tx.deleteFrom("repositories").where("id", "=", id).execute();
+  for (const { id, name } of removed) {
+    await recordEvents(tx, { actor, nowMs }, { type: "repository.deleted", repository: name });
+    await endWebhooks(tx, name, nowMs);
+    await tx.deleteFrom("repositories").where("id", "=", id).execute();
+  }
   // The numbers are visible in their order: a token with a number knows all removals up to it.
   await lockName(tx, "removal number");
   for (const { name } of removed) {

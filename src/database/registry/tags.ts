@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { writeAudit, type AuditContext } from "../events/audit.ts";
+import { recordEvents } from "../events/events.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { accessTokenOf } from "../permissions/authority.ts";
 import { pageOf, slicesOf, type Page } from "../query-parts.ts";
@@ -69,9 +70,22 @@ export async function pointTag(
   const audited = { digest: tag.digest, ...data };
   const pushOfTag = { action: "repo.tag.push", name: tag.name, data: audited } as const;
   await writeAudit(tx, auditRow(change, pushOfTag));
+  await recordEvents(tx, change, ...eventsOf(tag, change, before?.manifest_id));
   if (before?.manifest_id === tag.manifestId) return;
   await tx.insertInto("tag_history").values(historyEntry(tag, change)).execute();
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
+}
+
+/** A push of the tag; also a move, if it pointed at another manifest. */
+function eventsOf(
+  { name: tag, manifestId, digest }: Omit<Parameters<typeof pointTag>[1], "repositoryId">,
+  { repository }: TagChange,
+  previousManifestId: number | undefined,
+) {
+  const push = { type: "push", repository, tag, digest, manifestId } as const;
+  return previousManifestId === undefined || previousManifestId === manifestId
+    ? [push]
+    : [push, { ...push, type: "tag.moved", previousManifestId } as const];
 }
 
 /** Deletes every tag that points at a manifest and returns the names. */
@@ -86,9 +100,9 @@ export async function removeTagsOf(
     .where("manifest_id", "=", manifestId)
     .returning("name")
     .execute();
-  const names = removed.map((row) => row.name);
-  await recordDeletions(tx, repositoryId, names, change);
-  return names;
+  const tags = removed.map(({ name }) => ({ name, manifestId }));
+  await recordDeletions(tx, repositoryId, tags, change);
+  return tags.map(({ name }) => name);
 }
 
 interface DeleteTag extends TagChange {
@@ -115,7 +129,8 @@ export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | 
     .where("name", "=", tag)
     .execute();
   await addManifestCandidate(tx, found.manifest_id, dueAtMs);
-  await recordDeletions(tx, home.id, [tag], deletion);
+  const deleted = [{ name: tag, manifestId: found.manifest_id }];
+  await recordDeletions(tx, home.id, deleted, deletion);
   await touchRepository(tx, home.id, nowMs);
   return true;
 }
@@ -152,7 +167,7 @@ export async function deleteTags(
     const manifests = new Set(deletable.map(({ manifestId }) => manifestId));
     for (const id of [...manifests].toSorted((a, b) => a - b))
       await addManifestCandidate(tx, id, dueAtMs);
-    await recordDeletions(tx, home.id, deleted, deletion);
+    await recordDeletions(tx, home.id, deletable, deletion);
     await touchRepository(tx, home.id, nowMs);
   }
   return { deleted, immutable: found.map(({ name }) => name).filter((name) => isImmutable(name)) };
@@ -161,16 +176,22 @@ export async function deleteTags(
 async function recordDeletions(
   tx: Db,
   repositoryId: number,
-  names: readonly Tag[],
+  tags: readonly { readonly name: Tag; readonly manifestId: number }[],
   change: TagChange,
 ): Promise<void> {
   const digest = null;
   const action = "repo.tag.delete";
-  for (const some of slicesOf(names)) {
-    const entries = some.map((name) => historyEntry({ repositoryId, name, digest }, change));
+  for (const some of slicesOf(tags)) {
+    const entries = some.map(({ name }) => historyEntry({ repositoryId, name, digest }, change));
     await tx.insertInto("tag_history").values(entries).execute();
-    await writeAudit(tx, ...some.map((name) => auditRow(change, { action, name })));
+    await writeAudit(tx, ...some.map(({ name }) => auditRow(change, { action, name })));
   }
+  const { repository } = change;
+  const deletions = tags.map(
+    ({ name: tag, manifestId: previousManifestId }) =>
+      ({ type: "tag.deleted", repository, tag, previousManifestId }) as const,
+  );
+  await recordEvents(tx, change, ...deletions);
 }
 
 /** An entry of the history of a tag; without a digest: the tag was deleted. */

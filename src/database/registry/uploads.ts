@@ -5,7 +5,7 @@ import { locked } from "../locks.ts";
 import { notDeleting } from "../query-parts.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
-import { isLinkedIn, reservedBytes } from "./quota-changes.ts";
+import { isLinkedIn, recordOverQuota, reservedBytes } from "./quota-changes.ts";
 import { beginCounting, lockQuota, type Quota } from "./quotas.ts";
 import type { NewUpload, UploadRow } from "./schema.ts";
 
@@ -126,12 +126,13 @@ interface ReserveUpload {
   readonly digest: Digest | undefined;
   /** The limit if no row has one, in bytes; `null`: no limit. */
   readonly defaultBytes: number | null;
+  readonly nowMs: number;
 }
 
 /**
  * Reserves quota for an open upload in its row before the bytes are written. So the sum over the rows is correct after
  * a crash, and two concurrent uploads cannot exceed a quota together. Returns the bytes that the session may have now,
- * or a rejection that changed nothing.
+ * or a rejection, of which only webhooks are told.
  */
 export async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<number | OverQuota> {
   const { id, sizeBytes, atLeastBytes, defaultBytes } = asked;
@@ -143,15 +144,12 @@ export async function reserveUpload(tx: Db, asked: ReserveUpload): Promise<numbe
   if (limitBytes === null || (await isStored(tx, namespace, asked.digest))) return sizeBytes;
   const usedBytes = quota.usedBytes + (await reservedBytes(tx, namespace, id));
   const granted = Math.min(sizeBytes, Math.max(0, limitBytes - usedBytes));
-  if (granted < atLeastBytes)
-    return {
-      rejected: "quota",
-      what: "upload",
-      namespace,
-      limitBytes,
-      usedBytes,
-      addedBytes: atLeastBytes,
-    };
+  if (granted < atLeastBytes) {
+    const context = { actor: { name: "", peer: "" }, nowMs: asked.nowMs };
+    await recordOverQuota(tx, context, { namespace, usedBytes, limitBytes });
+    const sizes = { limitBytes, usedBytes, addedBytes: atLeastBytes };
+    return { rejected: "quota", what: "upload", namespace, ...sizes };
+  }
   await tx.updateTable("uploads").set({ reserved_bytes: granted }).where("id", "=", id).execute();
   return granted;
 }

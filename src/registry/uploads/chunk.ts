@@ -9,6 +9,7 @@ import { OciError } from "../../oci/errors.ts";
 import { namespaceOf } from "../../oci/name.ts";
 import type { ByteRange } from "../../oci/range.ts";
 import { rejectionError } from "../errors.ts";
+import type { Clock } from "../leases.ts";
 
 /*
  * The checks that a chunk passes before and while its bytes are stored: its position in the upload, its length, the
@@ -101,10 +102,11 @@ export interface UploadQuota {
 export function createUploadQuota(parts: {
   readonly database: Pick<Database, "quotas" | "commands">;
   readonly rules: PushRules;
+  readonly clock: Clock;
   /** The largest blob in bytes, by the configuration and by the store. */
   readonly largestBytes: number;
 }): UploadQuota {
-  const { database, rules, largestBytes } = parts;
+  const { database, rules, clock, largestBytes } = parts;
   const { defaultQuotaBytes: defaultBytes } = rules;
 
   const checkSize = (sizeBytes: number): void => {
@@ -128,7 +130,7 @@ export function createUploadQuota(parts: {
 
       const reserve = async (sizeBytes: number, atLeastBytes: number): Promise<number> => {
         const asked = { id, repository, digest, defaultBytes, sizeBytes, atLeastBytes };
-        const granted = await database.commands.reserveUpload(asked);
+        const granted = await database.commands.reserveUpload({ ...asked, nowMs: clock() });
         if (isRejection(granted)) throw rejectionError(granted, repository);
         return granted;
       };

@@ -118,7 +118,7 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const { limits = defaultLimits, locks = createUploadLocks() } = input;
   const { largestBlobBytes = Infinity } = store.capabilities;
   const largestBytes = Math.min(largestBlobBytes, limits.blobBytes ?? Infinity);
-  const quota = createUploadQuota({ database, rules, largestBytes });
+  const quota = createUploadQuota({ database, rules, clock, largestBytes });
   const isShared = input.isShared ?? false;
   // The row of a session without bytes may be lost. The release of its lock, after the first bytes, flushes it.
   const commands = locks.areRows === true ? database.unflushedCommands : database.commands;

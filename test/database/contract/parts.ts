@@ -12,6 +12,7 @@ import { mirrorSteps } from "./mirror.ts";
 import { registrySteps } from "./registry.ts";
 import { signInSteps } from "./sign-in.ts";
 import { uploadsSteps } from "./uploads.ts";
+import { webhookSteps } from "./webhooks.ts";
 import type { Step } from "./support.ts";
 
 /** The steps of the contract. Each part begins with an empty database. */
@@ -25,4 +26,5 @@ export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["mirror", mirrorSteps],
   ["maintenance", maintenanceSteps],
   ["jobs", jobSteps],
+  ["webhooks", webhookSteps],
 ]);

@@ -112,6 +112,7 @@ export const uploadsSteps: readonly Step[] = [
         atLeastBytes: 1,
         digest: undefined,
         defaultBytes: null,
+        nowMs: 1_000,
       }),
     29,
   ],
@@ -124,6 +125,7 @@ export const uploadsSteps: readonly Step[] = [
         atLeastBytes: 80,
         digest: digest("other"),
         defaultBytes: null,
+        nowMs: 1_000,
       }),
     {
       rejected: "quota",

@@ -148,7 +148,7 @@ const shortcutTests = (): void => {
       const children = [reference(0, "child", "one")];
       await alone(["storeBlob", blob("config")]); // no repository
       await alone(["putManifest", image]);
-      for (const step of created) await inTransaction(pool, step);
+      for (const step of [...account, ...created]) await inTransaction(pool, step);
       await alone(["putManifest", image]); // no blobs
       await alone(["storeBlob", { ...blob("config"), uploadId: "no upload" }]);
       for (const step of usual.slice(0, 2)) await inTransaction(pool, step);
@@ -156,6 +156,15 @@ const shortcutTests = (): void => {
       await alone(["putManifest", image]); // it exists
       await alone(["putManifest", manifest("no index", children)]); // "one" is no blob
       const other = manifest("two", parts, { tags: ["1"] });
+      // A webhook may want it, whatever it listens to.
+      for (const scope of ["", "team", "team/app"]) {
+        const url = "https://example.com/";
+        const wanted = { id: scope, scope, url, format: "hub", events: ["push"], atMost: 1 };
+        const webhook = { ...change, ...wanted, secret: Buffer.from("sealed") };
+        await inTransaction(pool, ["createWebhook", webhook]);
+        await alone(["putManifest", other]);
+        await inTransaction(pool, ["deleteWebhook", { ...change, scope, id: scope }]);
+      }
       await inTransaction(pool, ["setImmutableTags", { ...change, repository: app, patterns: [] }]);
       await alone(["putManifest", other]);
       const quota = { ...change, namespace: "team", limitBytes: 1_000_000 };

@@ -176,7 +176,7 @@ export const quotaRaces: readonly Race[] = [
       const reserve = (id: string) =>
         commands.reserveUpload({
           ...{ id: `${id} ${name}`, repository: repository("app"), digest: undefined },
-          ...{ sizeBytes: 60, atLeastBytes: 60, defaultBytes: null },
+          ...{ sizeBytes: 60, atLeastBytes: 60, defaultBytes: null, nowMs },
         });
       for (const id of ["a", "b"])
         await commands.startUpload({
@@ -211,7 +211,7 @@ export const quotaRaces: readonly Race[] = [
         second: () =>
           commands.reserveUpload({
             ...{ id, repository: repository("app"), digest: undefined },
-            ...{ sizeBytes: 60, atLeastBytes: 60, defaultBytes: null },
+            ...{ sizeBytes: 60, atLeastBytes: 60, defaultBytes: null, nowMs },
           }),
         check: async () => {
           const [{ bytes } = { bytes: 0 }] = await rows<{ readonly bytes: number }>(`

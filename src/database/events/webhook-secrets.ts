@@ -1,0 +1,70 @@
+import type { PayloadFormat } from "../../api/event-types.ts";
+import type { Db } from "../schema.ts";
+import { auditWebhook, type WebhookChange } from "./webhooks.ts";
+
+/* The secrets of webhooks, which sign deliveries. The domain encrypts them: see `events/secrets.ts`. */
+
+/** The encrypted secrets of a webhook. */
+export interface SealedSecrets {
+  readonly id: string;
+  readonly secret: Uint8Array;
+  readonly oldSecret: Uint8Array | null;
+}
+
+/** What a delivery needs of its webhook. */
+export interface Receiver extends SealedSecrets {
+  readonly url: string;
+  readonly format: PayloadFormat;
+  readonly oldSecretUntilMs: number | null;
+}
+
+export function createWebhookSecretReads(db: Db) {
+  return {
+    /** A webhook whose deliveries may be sent: not of one that is switched off. */
+    receiver: (id: string): Promise<Receiver | undefined> =>
+      db
+        .selectFrom("webhooks")
+        .select(["id", "url", "format", "secret", "old_secret as oldSecret"])
+        .select("old_secret_until as oldSecretUntilMs")
+        .where("id", "=", id)
+        .where((row) => row.or([row("is_active", "=", 1), row("ended_at", "is not", null)]))
+        .executeTakeFirst(),
+
+    all: (): Promise<readonly SealedSecrets[]> =>
+      db.selectFrom("webhooks").select(["id", "secret", "old_secret as oldSecret"]).execute(),
+  };
+}
+
+interface RotateWebhookSecret extends WebhookChange {
+  readonly secret: Uint8Array;
+  /** The secret before signs until then. */
+  readonly oldUntilMs: number;
+}
+
+/** Replaces the secret. False: there is no such webhook. */
+export async function rotateWebhookSecret(tx: Db, change: RotateWebhookSecret): Promise<boolean> {
+  const { id, scope, secret, oldUntilMs } = change;
+  const changed = await tx
+    .updateTable("webhooks")
+    .set((row) => ({ secret, old_secret: row.ref("secret"), old_secret_until: oldUntilMs }))
+    .where("id", "=", id)
+    .where("scope", "=", scope)
+    .where("ended_at", "is", null)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows === 0n) return false;
+  await auditWebhook(tx, change, "update", { secret: "rotated" });
+  return true;
+}
+
+/** Replaces the encrypted form of the secrets of webhooks that still exist. */
+export async function resealWebhooks(
+  tx: Db,
+  { secrets }: { readonly secrets: readonly SealedSecrets[] },
+): Promise<void> {
+  for (const { id, secret, oldSecret } of secrets)
+    await tx
+      .updateTable("webhooks")
+      .set({ secret, old_secret: oldSecret })
+      .where("id", "=", id)
+      .execute();
+}
