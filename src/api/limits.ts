@@ -62,3 +62,8 @@ export const pushedTagsAtMost = 10;
 export const searchedNamespacesAtMost = 100;
 /** Values of each facet of a search. */
 export const facetValuesAtMost = 50;
+/** Webhooks of the server, of one namespace or of one repository. */
+export const webhooksAtMost = 50;
+/** Characters of the answer of a receiver, and of the body of a delivery. */
+export const receiverAnswerAtMost = 4_096;
+export const deliveryBodyAtMost = 16_384;

@@ -143,6 +143,8 @@ export class AppContext {
     return new Jobs({ database: await this.database(), clock: this.clock, report });
   });
 
+  readonly webhooks = once(async () => (await import("./webhooks.ts")).openWebhooks(this));
+
   // Accounts and keys
 
   readonly accounts = once(async () => {

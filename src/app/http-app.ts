@@ -28,6 +28,7 @@ import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
 import { counterNames, figuresOf } from "../mirror/counters.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
+import { PullEventBuffer } from "../events/pulls.ts";
 import { createMetrics } from "../observability/metrics.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
@@ -58,6 +59,11 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
   const counting = await context.pullCounters();
   const { pullCounters, counts } = counting;
   const authentication = await openAuthentication(context);
+  const pullEvents = new PullEventBuffer({
+    ...{ database, clock },
+    report: (error) => logger.warn({ err: error }, "pulls could not be told to webhooks"),
+  });
+  context.onClose(() => pullEvents.close());
   const { accounts, policy } = authentication.hub;
 
   const { readiness, drain } = await createReadiness(context);
@@ -68,6 +74,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     ...authentication.parts,
     registry,
     pullCounters,
+    pullEvents,
     catalog: createCatalog({
       ...{ database, counts, registry, clock },
       deletesUntagged: config.gc.deleteUntagged,
@@ -75,6 +82,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     hub: {
       ...authentication.hub,
       administration: await openAdministration(context, readiness),
+      webhooks: (await context.webhooks()).webhooks,
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
     responseCache: createResponseCache(async () =>
@@ -111,7 +119,7 @@ interface Authentication {
     "requestAuthenticator" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
   >;
   /** The same for the Hub-shaped API. */
-  readonly hub: Omit<HubParts, "hub" | "administration">;
+  readonly hub: Omit<HubParts, "hub" | "administration" | "webhooks">;
 }
 
 async function openAuthentication(context: AppContext): Promise<Authentication> {

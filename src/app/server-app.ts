@@ -6,6 +6,7 @@ import { AppContext, type SharedServices } from "./context.ts";
 import { databaseFile, lockDataFolder } from "./data-folder.ts";
 import type { HttpApp } from "./http-app.ts";
 import { joinAsReplica, leadershipOf } from "./replica.ts";
+import { startDispatcher } from "./webhooks.ts";
 
 /** An administrator account, for the startup banner. */
 export interface Administrator {
@@ -129,6 +130,7 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     // A session that is older than its lifetime ends too, and was used less than that time ago.
     sessionIdleMs: Math.min(config.web.sessionIdle, config.web.sessionLifetime),
   };
+  await startDispatcher(context);
   if (database.coordination !== undefined) {
     const leadership = await leadershipOf(context);
     const leading = leadership.runAsLeader("maintenance", () => startLeaderMaintenance(parts));

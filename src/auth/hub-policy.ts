@@ -70,9 +70,15 @@ export function createOpenHubPolicy(): HubPolicy {
   };
 }
 
+const accountPermissions: ReadonlySet<string> = new Set([
+  ...["see teams", "admit teams", "see access", "change access"],
+  // Everyone could make the server call any address.
+  "manage webhooks",
+]);
+
 const requiresAccount = (permission: HubPermission): boolean =>
   permission.of === "repository"
-    ? ["see teams", "admit teams", "see access", "change access"].includes(permission.permission)
+    ? accountPermissions.has(permission.permission)
     : permission.of !== "anyone" && permission.of !== "namespace";
 
 /**

@@ -39,6 +39,10 @@ export const anonymous: Grant = {
   expiresAtMs: undefined,
 };
 
+/** The name of the principal's account; empty for an anonymous client. */
+export const nameOf = ({ principal }: Grant): string =>
+  principal.kind === "anonymous" ? "" : principal.name;
+
 /** The id of the principal's account; null for an anonymous client. */
 export const accountIdOf = ({ principal }: Grant): number | null =>
   principal.kind === "anonymous" ? null : principal.accountId;

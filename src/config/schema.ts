@@ -124,6 +124,14 @@ export const configSchema = z.object({
       indexed: bool().prefault(false).describe("Allow search engines to index the web pages"),
     })
     .prefault({}),
+  webhooks: z
+    .object({
+      allowedNetworks: z
+        .array(ipRange())
+        .prefault([])
+        .describe("Addresses that are not public and that webhooks may call all the same"),
+    })
+    .prefault({}),
   metrics: z
     .object({
       allow: z

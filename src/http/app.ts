@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Policy } from "../auth/policy.ts";
 import type { Keys } from "../auth/signing-keys/keys.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { PullEvents } from "../events/pulls.ts";
 import type { PullCounters } from "../catalog/pull-counters.ts";
 import type { Facts } from "../database/facts.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -38,6 +39,7 @@ export interface AppParts {
   readonly facts: Facts;
   readonly hub: HubParts;
   readonly pullCounters: PullCounters;
+  readonly pullEvents: PullEvents;
   readonly catalog: Catalog;
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
@@ -72,14 +74,14 @@ export interface AppParts {
  * The route table: the operator, token, registry, Hub-shaped and search v1 routes. Each route declares its permission.
  */
 export function routesOf(parts: AppParts): readonly Route[] {
-  const { registry, pullCounters, catalog, policy, tokens, clientInfo, limits } = parts;
+  const { registry, pullCounters, pullEvents, catalog, policy, tokens, clientInfo, limits } = parts;
   const sessionCookie = createSessionCookie(clientInfo);
   const mayRedirect = createRedirectRule({ except: parts.redirectExcept, clientInfo });
   const served: readonly Route[] = [
     ...healthRoutes(parts.health),
     ...documentRoutes({ document: () => openApiOf(served) }),
     ...(tokens === undefined ? [] : [...tokenRoutes(tokens), ...jwksRoutes(tokens)]),
-    ...registryRoutes({ registry, policy, pullCounters, mayRedirect, limits }),
+    ...registryRoutes({ registry, policy, pullCounters, pullEvents, mayRedirect, limits }),
     ...hubRoutes({ ...parts.hub, registry, catalog, clientInfo, sessionCookie }),
     ...searchV1Routes({ search: catalog.search, policy }),
   ];
@@ -114,7 +116,7 @@ export function createApp(
   app.use(router);
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
-  const { registry, requestAuthenticator, policy, pullCounters, logger } = parts;
+  const { registry, requestAuthenticator, policy, pullCounters, pullEvents, logger } = parts;
   const koaPipeline = (request: IncomingMessage, response: ServerResponse): void => {
     response.setHeader(nosniff, "nosniff");
     void handle(request, response);
@@ -126,6 +128,7 @@ export function createApp(
     requestAuthenticator,
     policy,
     pullCounters,
+    pullEvents,
     facts: parts.facts,
     mirrors: parts.mirrors,
     logger,

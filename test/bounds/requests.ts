@@ -39,13 +39,18 @@ const parametersOf = (world: World): Readonly<Record<string, string>> => ({
   team: "team1",
   user: "user1",
   id: "00000000-0000-0000-0000-000000000000",
+  delivery: "1",
 });
 
 /** The path of a route with values for its parameters. */
 export function pathOf(world: World, { path }: Pick<Route, "path">): string {
   const user = path.startsWith("/v2/users/:name") ? { name: "mia" } : {};
   const mirror = path.includes("/mirrors/:namespace") ? { namespace: "docker.io" } : {};
-  const values: Readonly<Record<string, string>> = { ...parametersOf(world), ...user, ...mirror };
+  const [, scope = "repository"] = /\/(admin|namespaces)\/.*webhooks/.exec(path) ?? [];
+  const webhook = { webhook: `${scope}-1` };
+  const values: Readonly<Record<string, string>> = {
+    ...{ ...parametersOf(world), ...user, ...mirror, ...webhook },
+  };
   return path
     .replace("*repository", "mia/big")
     .replaceAll(/[:*](\w+)/g, (_, name: string) => values[name] ?? name);

@@ -50,6 +50,7 @@ export async function buildWorld(berth: ClosedBerth): Promise<World> {
   await writeRepositories(berth, mia);
   await writeContents(berth, image);
   await writeMirror(berth);
+  await writeWebhooks(berth);
   return {
     image,
     imageBytes: bytes.length,
@@ -229,4 +230,22 @@ async function writeMirror(berth: ClosedBerth): Promise<void> {
       WHERE repositories.name = 'docker.io/library/big';
     ${numbers(10_000)} INSERT INTO uploads (id, repository, storage_reference, started_at, touched_at)
       SELECT 'upload' || n, 'mia/big', '01ARZ3NDEKTSV4RR' || (1000000000 + n), 0, 0 FROM numbers`);
+}
+
+/** The most webhooks of each scope; the first has 10,000 dead deliveries with the longest answers. */
+async function writeWebhooks(berth: ClosedBerth): Promise<void> {
+  for (const [id, scope] of [
+    ["repository", "mia/big"],
+    ["namespaces", "mia"],
+    ["admin", ""],
+  ])
+    await berth.exec(`
+      ${numbers(50)} INSERT INTO webhooks (id, scope, url, format, secret, is_active, creator, created_at)
+        SELECT '${id}-' || n, '${scope}', 'http://127.0.0.1:9/', 'cloudevents', x'00', 0, 'mia', n FROM numbers;
+      INSERT INTO webhook_events SELECT id, 'push' FROM webhooks WHERE scope = '${scope}';
+      ${numbers(10_000)} INSERT INTO events (at, type, actor, peer, namespace, repository, tag, data)
+        SELECT n, 'push', 'mia', '', 'mia', 'mia/big', 'one', '{}' FROM numbers;
+      INSERT INTO webhook_deliveries (webhook_id, event_id, subject, state, next_at, ended_at, answer)
+        SELECT '${id}-1', id, 'mia/big:one', 'dead', 0, 9999999999999, '${"x".repeat(4_096)}'
+        FROM events ORDER BY id DESC LIMIT 10000`);
 }

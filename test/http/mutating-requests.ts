@@ -103,6 +103,27 @@ const administration = {
   [`POST ${ofAdmin}/keys`]: admin(bare(`${ofAdmin}/keys`)),
   [`DELETE ${ofAdmin}/keys/:id`]: admin(bare(`${ofAdmin}/keys/${oldKey}?force=true`)),
 };
+/** `hook`: the id of a webhook in `mutating-world.ts` that has the delivery with this number. */
+const webhooks = (
+  base: string,
+  target: string,
+  hook: { readonly id: string; readonly delivery: number },
+): Readonly<Record<string, readonly Row[]>> => {
+  const one = `${target}/webhooks/${hook.id}`;
+  const delivery = `${one}/deliveries/${hook.delivery}/redeliver`;
+  return {
+    [`POST ${base}/webhooks`]: [json(`${target}/webhooks`, { url: "https://example.com/hook" })],
+    [`PATCH ${base}/webhooks/:webhook`]: [json(one, { is_active: true })],
+    [`DELETE ${base}/webhooks/:webhook`]: [bare(one)],
+    [`POST ${base}/webhooks/:webhook/secret`]: [json(`${one}/secret`, {})],
+    [`POST ${base}/webhooks/:webhook/ping`]: [bare(`${one}/ping`)],
+    [`POST ${base}/webhooks/:webhook/redeliver`]: [bare(`${one}/redeliver`)],
+    [`POST ${base}/webhooks/:webhook/deliveries/:delivery/redeliver`]: [bare(delivery)],
+  };
+};
+const serverWebhooks = Object.entries(
+  webhooks(ofAdmin, ofAdmin, { id: "of-server", delivery: 3 }),
+).map(([name, given]) => [name, admin(...given)] as const);
 const api = "/api/berth/v1/repositories";
 const orgTokens = "/v2/orgs/team/access-tokens";
 const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
@@ -182,6 +203,11 @@ export const rows: Readonly<
     json(`${mirrored}/sync`, { schedule: "docker.io/library/app" }),
   ),
   ...administration,
+  ...webhooks(`${api}/*repository/-`, `${api}/team/app/-`, { id: "of-app", delivery: 1 }),
+  ...webhooks(`${berthApi}/namespaces/:namespace`, `${berthApi}/namespaces/team`, {
+    ...{ id: "of-team", delivery: 2 },
+  }),
+  ...Object.fromEntries(serverWebhooks),
   [`DELETE ${berthApi}/admin/jobs/:id`]: admin(bare(`${berthApi}/admin/jobs/running`)),
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],

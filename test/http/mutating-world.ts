@@ -1,6 +1,7 @@
 import { generateTokenSecret, hashTokenSecret } from "../../src/auth/tokens/secret.ts";
 import { pushBlob, pushImageParts, putManifest } from "../support/berth.ts";
 import { startClosedBerth } from "../support/closed.ts";
+import { isPostgresTested } from "../support/postgres.ts";
 
 /*
  * A server with one organisation, its owner eve and the administrator adam, and the ways in which they lose permissions.
@@ -55,6 +56,20 @@ await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHER
   INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('eve', 5000000, 0);
   INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
     VALUES ('running', 'sync', '', 0, 'adam', 'running', ${nowMs}, ${nowMs})`);
+
+/** Bytes in the SQL of both databases. */
+const sealed = `CAST('sealed' AS ${isPostgresTested ? "bytea" : "blob"})`;
+// Webhooks that are switched off, each with a dead delivery.
+await tables.exec(`INSERT INTO events (id, at, type, actor, peer, namespace, data)
+    VALUES (1, ${nowMs}, 'ping', '', '', 'team', '{}');
+  INSERT INTO webhooks (id, scope, url, format, secret, is_active, creator, created_at) VALUES
+    ('of-app', 'team/app', 'http://127.0.0.1:9/', 'cloudevents', ${sealed}, 0, 'ann', 0),
+    ('of-team', 'team', 'http://127.0.0.1:9/', 'cloudevents', ${sealed}, 0, 'ann', 0),
+    ('of-server', '', 'http://127.0.0.1:9/', 'cloudevents', ${sealed}, 0, 'adam', 0);
+  INSERT INTO webhook_events SELECT id, 'push' FROM webhooks;
+  INSERT INTO webhook_deliveries (id, webhook_id, event_id, subject, state, next_at, ended_at) VALUES
+    (1, 'of-app', 1, 'ping', 'dead', 0, ${nowMs}), (2, 'of-team', 1, 'ping', 'dead', 0, ${nowMs}),
+    (3, 'of-server', 1, 'ping', 'dead', 0, ${nowMs})`);
 
 // A cached tag of the mirror.
 await tables.exec(`INSERT INTO repositories (name, namespace, visibility, created_at, updated_at)

@@ -27,6 +27,8 @@ const tables = {
   ...{
     jobs: "count(CASE WHEN actor = 'adam' THEN 1 END) AS own, max(unwanted) AS unwanted",
     mirror_pins: "*",
+    webhooks: "*",
+    webhook_deliveries: "*",
     signing_keys: "id",
   },
 };

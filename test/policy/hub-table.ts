@@ -54,6 +54,7 @@ export type HubNeedWord =
   | "owner"
   | "owner with password"
   | "account"
+  | "whole namespace"
   | "administrator";
 
 const repositoryRows: Readonly<Record<string, HubNeedWord>> = {
@@ -83,6 +84,19 @@ const under = (base: string): Readonly<Record<string, HubNeedWord>> =>
     }),
   );
 const berth = "/api/berth/v1";
+const webhooks = (base: string, need: HubNeedWord): Readonly<Record<string, HubNeedWord>> => ({
+  [`GET ${base}/webhooks`]: need,
+  [`POST ${base}/webhooks`]: need,
+  [`GET ${base}/webhooks/:webhook`]: need,
+  [`PATCH ${base}/webhooks/:webhook`]: need,
+  [`DELETE ${base}/webhooks/:webhook`]: need,
+  [`POST ${base}/webhooks/:webhook/secret`]: need,
+  [`POST ${base}/webhooks/:webhook/ping`]: need,
+  [`POST ${base}/webhooks/:webhook/redeliver`]: need,
+  [`GET ${base}/webhooks/:webhook/deliveries`]: need,
+  [`GET ${base}/webhooks/:webhook/deliveries/:delivery`]: need,
+  [`POST ${base}/webhooks/:webhook/deliveries/:delivery/redeliver`]: need,
+});
 const tokens = (base: string): Readonly<Record<string, HubNeedWord>> => ({
   [`POST ${base}`]: "password",
   [`GET ${base}`]: "password",
@@ -176,6 +190,9 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`DELETE ${berth}/repositories/*repository/-/tags/:tag`]: "admin",
   [`GET ${berth}/repositories/*repository/-/tags/:tag/history`]: "read",
   [`POST ${berth}/repositories/*repository/-/tags/:tag/rollback`]: "write",
+  ...webhooks(`${berth}/repositories/*repository/-`, "admin"),
+  ...webhooks(`${berth}/namespaces/:namespace`, "whole namespace"),
+  ...webhooks(`${berth}/admin`, "administrator"),
   [`GET ${berth}/mirrors`]: "open",
   [`GET ${berth}/mirrors/:namespace`]: "open",
   [`POST ${berth}/mirrors/:namespace/warm`]: "administrator",
@@ -243,6 +260,7 @@ export function hubExpected(need: HubNeedWord, grant: HubCaller, visibility: Vis
       return allowedIf(row.role !== "none");
     case "owner":
     case "account":
+    case "whole namespace":
       return allowedIf(row.role === "owner");
     case "administrator":
       return allowedIf(grant === "administrator");

@@ -117,7 +117,7 @@ describe("the policy of the Hub-shaped API", async () => {
     const open = createOpenHubPolicy();
     for (const { name, needs } of routes) {
       const need = hubTable[name] ?? "";
-      const givesRights = /\/groups|\/-\/(?:access|collaborators)/.test(name);
+      const givesRights = /\/groups|\/-\/(?:access|collaborators|webhooks)/.test(name);
       const needsAccount =
         givesRights || !["open", "create", "read", "write", "admin"].includes(need);
       assert.equal(

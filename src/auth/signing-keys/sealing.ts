@@ -25,9 +25,12 @@ export interface KeySecrets {
   readonly old: string | undefined;
 }
 
-export function createSealing(secrets: KeySecrets): Sealing {
-  const currentKey = aesKeyOf(secrets.current);
-  const aesKeys = [currentKey, ...(secrets.old === undefined ? [] : [aesKeyOf(secrets.old)])];
+export function createSealing(secrets: KeySecrets, purpose = "berth signing keys"): Sealing {
+  const currentKey = aesKeyOf(secrets.current, purpose);
+  const aesKeys = [
+    currentKey,
+    ...(secrets.old === undefined ? [] : [aesKeyOf(secrets.old, purpose)]),
+  ];
   return {
     seal(id, pkcs8) {
       const nonce = randomBytes(nonceBytes);
@@ -45,8 +48,8 @@ export function createSealing(secrets: KeySecrets): Sealing {
   };
 }
 
-function aesKeyOf(secret: string): Buffer {
-  return Buffer.from(hkdfSync("sha256", secret, "", "berth signing keys", 32));
+function aesKeyOf(secret: string, purpose: string): Buffer {
+  return Buffer.from(hkdfSync("sha256", secret, "", purpose, 32));
 }
 
 function decrypt(aesKey: Buffer, id: string, sealed: Buffer): Buffer | undefined {

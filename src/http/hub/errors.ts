@@ -1,4 +1,5 @@
 import { AccountError } from "../../accounts/errors.ts";
+import { WebhookError } from "../../events/errors.ts";
 import { NotAuthorizedError } from "../../auth/policy.ts";
 import { OciError } from "../../oci/errors.ts";
 
@@ -34,7 +35,8 @@ const statuses = { invalid: 400, unknown: 404, exists: 409, conflict: 400 } as c
 
 /** Converts errors of the domain into HubErrors; returns other errors unchanged. */
 export function hubErrorOf(error: unknown): unknown {
-  if (error instanceof AccountError) return new HubError(statuses[error.kind], error.message);
+  if (error instanceof AccountError || error instanceof WebhookError)
+    return new HubError(statuses[error.kind], error.message);
   if (error instanceof OciError && error.code === "TOOMANYREQUESTS") {
     const seconds = Number(error.headers?.["Retry-After"] ?? 1);
     // Older clients read the Unix time (X-Retry-After), newer clients read the seconds (Retry-After).

@@ -6,6 +6,7 @@ import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Sessions } from "../../auth/sessions.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { HubCatalog } from "./hub.ts";
+import type { Webhooks } from "../../events/webhooks.ts";
 import type { Quotas } from "../../registry/quotas.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
@@ -29,6 +30,7 @@ import { activityRoutes } from "../api/activity.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
 import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
+import { webhookRoutes } from "../api/webhooks.ts";
 import { berthTagRemovalRoutes } from "../api/tag-removal.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
@@ -65,6 +67,7 @@ export interface HubParts {
   /** The visibility of each mirror, by its namespace. */
   readonly mirrored: ReadonlyMap<string, "private" | "public">;
   readonly administration: Administration;
+  readonly webhooks: Webhooks;
 }
 
 /** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
@@ -101,6 +104,7 @@ export function hubRoutes(
     ...adminOrganisationRoutes(parts),
     ...adminTokenRoutes(parts),
     ...quotaRoutes(parts),
+    ...webhookRoutes(parts),
     ...adminAuditRoutes(parts),
     ...maintenanceRoutes(parts),
     ...keyRoutes(parts),

@@ -1,10 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
-import type { Grant } from "../../auth/principal.ts";
+import { nameOf, type Grant } from "../../auth/principal.ts";
 import type { Facts, ManifestFacts } from "../../database/facts.ts";
 import type { Logger } from "../../observability/logger.ts";
 import type { Mirrors } from "../../mirror/mirrors.ts";
+import type { PullEvents } from "../../events/pulls.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
@@ -31,6 +32,7 @@ interface FastPathParts {
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
   readonly pullCounters: PullCounters;
+  readonly pullEvents: PullEvents;
   readonly facts: Facts;
   readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
   readonly logger: Logger;
@@ -116,7 +118,7 @@ interface AskedManifest {
 
 /** Makes the function that answers a manifest, or returns false without an answer. */
 function createManifestAnswer(parts: FastPathParts) {
-  const { manifests, policy, pullCounters, mirrors } = parts;
+  const { manifests, policy, pullCounters, pullEvents, mirrors, clientInfo } = parts;
   return (
     request: IncomingMessage,
     response: ServerResponse,
@@ -140,6 +142,11 @@ function createManifestAnswer(parts: FastPathParts) {
     });
     response.end(method === "HEAD" ? undefined : found.content);
     if (method === "GET") pullCounters.record(repository, reference);
+    if (method === "GET" && pullEvents.wants(repository.name))
+      pullEvents.record({
+        ...{ repository: repository.name, reference, digest: found.digest },
+        ...{ actor: nameOf(grant), peer: clientInfo.peerOf(request) },
+      });
     return true;
   };
 }

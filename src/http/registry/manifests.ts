@@ -2,6 +2,8 @@ import type { Context } from "koa";
 import type { Policy } from "../../auth/policy.ts";
 import type { PullCounters } from "../../catalog/pull-counters.ts";
 import type { Mirrored } from "../../mirror/mirrors.ts";
+import type { PullEvents } from "../../events/pulls.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseReference, parseTag, type Reference, type Tag } from "../../oci/reference.ts";
 import type { Manifests, StoredManifest } from "../../registry/manifests.ts";
@@ -15,6 +17,7 @@ export interface ManifestServices {
   readonly manifests: Manifests;
   readonly policy: Policy;
   readonly pullCounters: PullCounters;
+  readonly pullEvents: PullEvents;
   readonly tagsPerPush: number;
 }
 
@@ -44,7 +47,7 @@ export function manifestRoutes(services: ManifestServices): readonly Route[] {
 }
 
 async function getManifest(services: ManifestServices, request: RepositoryRequest): Promise<void> {
-  const { manifests, policy, pullCounters } = services;
+  const { manifests, policy } = services;
   const { ctx, target, facts } = request;
   const { repository, mirrored } = target;
   if (mirrored !== undefined) return await getMirroredManifest(services, request, mirrored);
@@ -53,17 +56,17 @@ async function getManifest(services: ManifestServices, request: RepositoryReques
   ctx.set(manifestHeaders(found));
   if (isHeadByPusher(ctx, policy, facts)) await manifests.extendLease(repository, found);
   if (sendNotModified(ctx, found.digest)) return;
-  if (ctx.method === "GET") pullCounters.record(facts, reference);
+  if (ctx.method === "GET") recordPull(services, request, found.digest);
   const { buffer, byteOffset, byteLength } = found.content;
   ctx.body = Buffer.from(buffer, byteOffset, byteLength);
 }
 
 async function getMirroredManifest(
-  { pullCounters }: ManifestServices,
+  services: ManifestServices,
   request: RepositoryRequest,
   { mirror, mirrorRepository }: Mirrored,
 ): Promise<void> {
-  const { ctx, facts, admitMiss } = request;
+  const { ctx, admitMiss } = request;
   const reference = referenceOf(request);
   const isHead = ctx.method === "HEAD";
   const question = { isHead, isPull: !isHead };
@@ -77,8 +80,21 @@ async function getMirroredManifest(
     ctx.res.end();
     return;
   }
-  if (!isHead) pullCounters.record(facts, reference);
+  if (!isHead) recordPull(services, request, found.digest);
   ctx.body = Buffer.from(found.content);
+}
+
+function recordPull(
+  { pullCounters, pullEvents }: ManifestServices,
+  request: RepositoryRequest,
+  digest: Digest,
+): void {
+  const { ctx, facts } = request;
+  const reference = referenceOf(request);
+  pullCounters.record(facts, reference);
+  if (!pullEvents.wants(facts.name)) return;
+  const { name: actor, peer } = actorOf(ctx);
+  pullEvents.record({ repository: facts.name, reference, digest, actor, peer });
 }
 
 async function putManifest(

@@ -10,19 +10,22 @@ export interface RegistryServices {
   readonly policy: BlobServices["policy"];
   readonly mayRedirect: BlobServices["mayRedirect"];
   readonly pullCounters: ManifestServices["pullCounters"];
+  readonly pullEvents: ManifestServices["pullEvents"];
   readonly limits: { readonly pageSize: number; readonly tagsPerPush: number };
 }
 
 /** The routes of the distribution API (distribution-spec, "Endpoints"), and `_catalog` of older registries. */
 export function registryRoutes(services: RegistryServices): readonly Route[] {
-  const { registry, policy, mayRedirect, pullCounters, limits } = services;
+  const { registry, policy, mayRedirect, pullCounters, pullEvents, limits } = services;
   const { blobs, manifests, uploads } = registry;
   return [
     ...versionRoutes,
     // Before the blobs: `blobs/uploads` matches `blobs/:digest` too.
     ...uploadRoutes({ uploads, blobs, policy }),
     ...blobRoutes({ blobs, policy, mayRedirect }),
-    ...manifestRoutes({ manifests, policy, pullCounters, tagsPerPush: limits.tagsPerPush }),
+    ...manifestRoutes({
+      ...{ manifests, policy, pullCounters, pullEvents, tagsPerPush: limits.tagsPerPush },
+    }),
     ...listRoutes({ ...registry, policy, pageSize: limits.pageSize }),
   ];
 }
