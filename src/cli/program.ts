@@ -19,6 +19,7 @@ import { teamCommand } from "./commands/team.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { uploadCommand } from "./commands/upload.ts";
 import { userCommand } from "./commands/user.ts";
+import { webhookCommand } from "./commands/webhook.ts";
 import { packageVersion } from "../config/package-version.ts";
 import { print, printError } from "./support/output.ts";
 
@@ -39,6 +40,8 @@ Examples:
   $ berth tag rollback team/app:1.4         move a tag to its previous digest
   $ berth repo delete team/app --yes        delete a repository
   $ berth quota set team 50GB               limit the bytes of a namespace
+  $ berth webhook create https://ci.example.com/hook --of team/app
+                                            tell a program of pushes and more
   $ berth keys rotate                       create a new key to sign tokens
   $ berth gc --dry-run                      list what nothing uses
   $ berth upload list                       list open uploads
@@ -74,6 +77,7 @@ export function createProgram(): Command {
     searchCommand(),
     mirrorCommand(),
     quotaCommand(),
+    webhookCommand(),
     auditCommand(),
     keysCommand(),
     gcCommand(),

@@ -16,7 +16,8 @@ tokens must read /.well-known/jwks.json again.
 With database.url the keys are in the database, encrypted with auth.keySecret.
 To replace the secret, set the new one as auth.keySecret and the earlier one as
 auth.oldKeySecret on all replicas, run "berth keys reseal", and remove
-auth.oldKeySecret. Do not rotate meanwhile.
+auth.oldKeySecret. Do not rotate meanwhile. It also encrypts the secrets of
+webhooks again.
 `;
 
 /** `berth keys list|rotate|remove|reseal`: the keys that sign tokens. */
@@ -87,5 +88,10 @@ function reseal(options: DataFolderOptions): Promise<void> {
         `the keys in ${context.config.data}/keys are not encrypted; reseal is for database.url`,
       );
     for (const id of ids) say({ id, resealed: true }, `encrypted ${id} with auth.keySecret`);
+    for (const webhook of await (await context.webhooks()).reseal())
+      say(
+        { webhook, resealed: true },
+        `encrypted the secret of webhook ${webhook} with auth.keySecret`,
+      );
   });
 }

@@ -55,6 +55,8 @@ const errorsForUsers = new Set([
   "OciError",
   "AccountError",
   "NoMirrorError",
+  "WebhookError",
+  "SecretError",
   "DatabaseCopyError",
   "CopyError",
 ]);

@@ -20,7 +20,7 @@ const same = (text: string): string =>
   text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
-    .replaceAll(/berth_[a-z]{3}_\w{38}/g, "SECRET")
+    .replaceAll(/berth_[a-z]{3}_\w{38}|whsec_[\w-]{43}/g, "SECRET")
     .replaceAll(/"actor":"(?:berth|root)"/g, '"actor":"WHO"')
     .replaceAll(/"peer":"[^"]*"/g, '"peer":"WHERE"')
     .replaceAll(/(TIME) (?:berth|root from \S+): /g, "$1 WHO: ")
@@ -59,6 +59,34 @@ describe("commands on a data folder and on a running server", async () => {
     await server.pushImage("team/app", "mia", "private");
   }
   const ways = { folder: ["--data", one.data], server: remoteOf(other.port) };
+
+  test("webhooks are the same, also where a change is refused", async () => {
+    const of = (scope: string) =>
+      compare(
+        [
+          [`webhook list${scope}`, /^0\nthere are no webhooks\n/],
+          [
+            `webhook create https://example.com/a --events push,tag.deleted${scope}`,
+            /^0\ncreated webhook ID\nsecret: SECRET\n/,
+          ],
+          [`webhook list${scope}`, /^0\nID {2}https:\/\/example\.com\/a {2}cloudevents {2}on {2}/],
+          [`webhook create http://10.0.0.1/${scope}`, /^1\n\n.*not public/],
+          [`webhook create https://a.example/ --format hub --events pull${scope}`, /^1\n\n.*hub/],
+          [`webhook create https://a.example/ --events all${scope}`, /^1\n\n.*all is no event/],
+          [`webhook delete none${scope}`, /^1\n\n.*there is no webhook none/],
+          [`webhook ping none${scope}`, /^1\n\n.*there is no webhook none/],
+          [`webhook deliveries none${scope}`, /^1\n\n.*there is no webhook none/],
+        ],
+        ways,
+      );
+    await of(" --of team/app");
+    await of(" --of team");
+    await of("");
+    await compare(
+      [["webhook create https://example.com/a --of team/none", /^1\n\n.*there is no repository/]],
+      { folder: ways.folder, server: ways.folder },
+    );
+  });
 
   test("users are the same, also where a change is refused", () =>
     compare(
