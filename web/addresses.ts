@@ -24,6 +24,7 @@ const patterns = {
   adminAudit: "/admin/audit",
   adminKeys: "/admin/keys",
   adminUploads: "/admin/uploads",
+  adminWebhooks: "/admin/webhooks",
   account: "/u/:account",
   accountMembers: "/u/:account/-/members",
   accountTeams: "/u/:account/-/teams",

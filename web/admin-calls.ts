@@ -8,6 +8,7 @@ export const overviewCall = `${adminPath}/overview`;
 export const collectionCall = `${adminPath}/gc`;
 export const scrubCall = `${adminPath}/scrub`;
 export const keysCall = `${adminPath}/keys`;
+export const webhooksCall = `${adminPath}/webhooks`;
 export const newestJobsCall = `${adminPath}/jobs?page=1&page_size=5`;
 
 export const usersCall = (query: URLSearchParams): string =>
@@ -49,6 +50,7 @@ const firstCallOf: Partial<Record<PageName, (query: URLSearchParams) => string>>
   adminAudit: adminAuditCall,
   adminKeys: () => keysCall,
   adminUploads: jobsCall,
+  adminWebhooks: () => webhooksCall,
 };
 
 /** The first call of a page; its rejection is the status of the HTML. */

@@ -49,6 +49,7 @@ const pages: Readonly<Record<string, ComponentType>> = {
   "admin-audit": page(() => import("./pages/admin-audit.tsx")),
   "admin-keys": page(() => import("./pages/admin-keys.tsx")),
   "admin-uploads": page(() => import("./pages/admin-uploads.tsx")),
+  "admin-webhooks": page(() => import("./pages/admin-webhooks.tsx")),
   "sign-in": page(() => import("./pages/sign-in.tsx")),
 };
 

@@ -30,4 +30,5 @@ const titles: Partial<Record<PageName, string>> = {
   adminAudit: "Audit log",
   adminKeys: "Signing keys",
   adminUploads: "Uploads",
+  adminWebhooks: "Webhooks",
 };

@@ -13,12 +13,15 @@ import { AccountPage, useAccount } from "../parts/account-page.tsx";
 import { Meter } from "../parts/charts.tsx";
 import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { Loaded } from "../parts/states.tsx";
+import { lazy } from "../parts/lazy.tsx";
 import { Size } from "../parts/text.tsx";
 import { repositories } from "../words/account.ts";
 import { organisationSettings as words } from "../words/organisation.ts";
 import { errors, parts } from "../words/frame.ts";
 
-/** The full name of an organisation, and its storage. */
+const Webhooks = lazy(async () => (await import("../parts/webhooks.tsx")).Webhooks);
+
+/** The full name of an organisation, its storage and its webhooks. */
 export function Page() {
   const { account, isOwner } = useAccount();
   const { data } = useAnswer<NamespaceAnswer>(namespaceCall(account));
@@ -29,6 +32,7 @@ export function Page() {
           {!isOwner && <p class="note warn">{errors.forbiddenHint}</p>}
           {data && isOwner && <FullName namespace={data} />}
           <Storage quota={data?.quota ?? null} />
+          {isOwner && <Webhooks call={`${namespaceCall(account)}/webhooks`} of="namespace" />}
         </div>
         <ByRepository />
       </div>

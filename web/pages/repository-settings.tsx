@@ -7,19 +7,24 @@ import { Field, Submit, useSubmit } from "../parts/field.tsx";
 import { ImmutableTags } from "../parts/immutable-tags.tsx";
 import { ReadmeEditor } from "../parts/readme-editor.tsx";
 import { RepositoryPage, type OwnView } from "../parts/repository-head.tsx";
+import { lazy } from "../parts/lazy.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { go, useParams } from "../router.ts";
+import { useSession } from "../session.ts";
 import { errors, parts } from "../words/frame.ts";
 import { settings as words } from "../words/repository-settings.ts";
+
+const Webhooks = lazy(async () => (await import("../parts/webhooks.tsx")).Webhooks);
 
 interface Shown {
   readonly repository: RepositoryAnswer;
 }
 
-/** Description, README, visibility, immutable tags and deletion; each card saves by itself. */
+/** Description, README, visibility, immutable tags, webhooks and deletion; each card saves by itself. */
 export function Page() {
   const { name = "" } = useParams();
   const { data: own } = useAnswer<OwnView>(hubCall(name));
+  const { user } = useSession();
   return (
     <RepositoryPage tab="settings">
       {(repository) =>
@@ -34,6 +39,9 @@ export function Page() {
             <div class="narrow stack">
               <Visibility repository={repository} />
               <ImmutableTags repository={repository} />
+              {user !== null && (
+                <Webhooks call={repositoryCall(repository.name, "/-/webhooks")} of="repository" />
+              )}
               <Deletion repository={repository} />
             </div>
           </>

@@ -11,6 +11,7 @@ export const admin = {
     adminAudit: "Audit log",
     adminKeys: "Signing keys",
     adminUploads: "Uploads and jobs",
+    adminWebhooks: "Webhooks",
   },
   sameBy: "The command line does the same on the machine of the server:",
   close: "Close",
