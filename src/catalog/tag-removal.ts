@@ -7,9 +7,8 @@ import type { Database } from "../database/contract.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import { matcherOf, parseTagPatterns } from "../oci/tag-patterns.ts";
-import type { TaggedHome } from "./tag-columns.ts";
 import type { PullCounts } from "./pull-counters.ts";
-import { createTagSearch, type TagFilter } from "./tag-search.ts";
+import { createTagSearch, type TagFilter, type TaggedHome } from "./tag-search.ts";
 
 /** The tags of a repository that a client wants to delete together: all that match the filter and the expression. */
 export interface TagSelection extends TagFilter {
@@ -60,19 +59,9 @@ export function createTagRemoval(parts: {
       visibility: VisibilityFilter,
       work: YieldingWork,
     ): Promise<number | undefined> {
-      if (!deletesUntagged || tags.length === 0) return 0;
-      const removed = await removedManifests(tagRemoval, { repositoryId, tags }, work);
-      if (removed === undefined) return undefined;
-      const ids = [...removed];
-      const all = await contentsOf(tagRemoval, ids, work);
-      if (all === undefined) return undefined;
-      let bytes = 0;
-      for (let at = 0; at < all.length; at += digestsAtOnce) {
-        await work.step();
-        const some = all.slice(at, at + digestsAtOnce);
-        bytes += await tagRemoval.unusedBytes(repositoryId, some, ids, visibility);
-      }
-      return bytes;
+      if (!deletesUntagged) return 0;
+      const removal = { repositoryId, tags, manifestIds: [] };
+      return freedBytes(tagRemoval, removal, visibility, work);
     },
 
     /** What a deletion of the tags does with each. */
@@ -89,6 +78,38 @@ export function createTagRemoval(parts: {
     select: (home: SelectedHome, selection: TagSelection, work: YieldingWork) =>
       selectTags(search, home, selection, work),
   };
+}
+
+/**
+ * The bytes of the blobs that the collector deletes after the tags, the manifests, and the manifests that only they keep
+ * are deleted; otherwise as `frees`.
+ */
+export async function freedBytes(
+  tagRemoval: Database["tagRemoval"],
+  removal: Removal,
+  visibility: VisibilityFilter,
+  work: YieldingWork,
+): Promise<number | undefined> {
+  if (removal.tags.length > manifestsAtMost) return undefined;
+  const removed = await removedManifests(tagRemoval, removal, work);
+  if (removed === undefined) return undefined;
+  const ids = [...removed];
+  const all = await contentsOf(tagRemoval, ids, work);
+  if (all === undefined) return undefined;
+  let bytes = 0;
+  for (let at = 0; at < all.length; at += digestsAtOnce) {
+    await work.step();
+    const some = all.slice(at, at + digestsAtOnce);
+    bytes += await tagRemoval.unusedBytes(removal.repositoryId, some, ids, visibility);
+  }
+  return bytes;
+}
+
+interface Removal {
+  readonly repositoryId: number;
+  readonly tags: readonly Tag[];
+  /** Manifests that nothing keeps. */
+  readonly manifestIds: readonly number[];
 }
 
 type SelectedHome = TaggedHome & Pick<RepositoryDetails, "immutableTags">;
@@ -147,11 +168,12 @@ async function contentsOf(
 /** The manifests that the collector deletes after the tags are gone; `undefined` for too many. */
 async function removedManifests(
   tagRemoval: Database["tagRemoval"],
-  { repositoryId, tags }: { readonly repositoryId: number; readonly tags: readonly Tag[] },
+  { repositoryId, tags, manifestIds }: Removal,
   work: YieldingWork,
 ): Promise<ReadonlySet<number> | undefined> {
   const removed = new Set<number>();
-  const waiting = new Set(await tagRemoval.manifestsOf(repositoryId, tags));
+  const tagged = tags.length === 0 ? [] : await tagRemoval.manifestsOf(repositoryId, tags);
+  const waiting = new Set([...manifestIds, ...tagged]);
   while (waiting.size > 0 && removed.size + waiting.size <= manifestsAtMost) {
     await work.step();
     const given = { tags, manifestIds: [...removed] };

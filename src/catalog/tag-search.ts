@@ -4,14 +4,9 @@ import type { TagColumns, TagCursorPosition } from "../database/catalog/tag-page
 import type { Database } from "../database/contract.ts";
 import type { NumberedPage } from "../oci/page.ts";
 import type { Tag } from "../oci/reference.ts";
+import { pullsOf, scanTags } from "../registry/tag-columns.ts";
 import { countList, createPageReader, type PagedList } from "./keyset-cursors.ts";
-import {
-  platformsOf,
-  pullsOf,
-  scanTags,
-  type TagColumnParts,
-  type TaggedHome,
-} from "./tag-columns.ts";
+import type { PullCounts } from "./pull-counters.ts";
 import { compareNaturally, sortedWindow, type Compare } from "./tag-order.ts";
 
 export interface TagFilter {
@@ -36,10 +31,15 @@ interface FoundTags {
   readonly names: readonly Tag[];
 }
 
-interface Parts extends TagColumnParts {
+export type TaggedHome = Pick<RepositoryDetails, "id" | "name" | "createdAtMs" | "tagCount">;
+
+interface Parts {
+  readonly database: Pick<Database, "tagPages" | "tagRelations">;
+  readonly counts: PullCounts;
   readonly clock: () => number;
 }
 
+const manifestsAtOnce = 100;
 const dayMs = 24 * 3600 * 1000;
 
 /** Finds the tags of one repository by a filter, in an order, page by page. */
@@ -64,7 +64,7 @@ export function createTagSearch(parts: Parts) {
       const { order, descending, page, size } = query;
       if ((order === "name" || order === "updated") && !needsScan(query))
         return findByIndex(home, { ...query, order });
-      const columns = await scanTags(database, home, columnsFor(query), work);
+      const columns = await scanTags(database.tagPages, home, columnsFor(query), work);
       const matching = await matchingTags(parts, home, { columns, filter: query }, work);
       const ascending = await comparisonFor(parts, home, { columns, order }, work);
       await work.step();
@@ -84,7 +84,7 @@ export function createTagSearch(parts: Parts) {
       work: YieldingWork,
     ): Promise<readonly TagCursorPosition[]> {
       const columns = await scanTags(
-        database,
+        database.tagPages,
         home,
         { ...columnsFor(filter), hasTimes: true },
         work,
@@ -145,7 +145,7 @@ async function matchingTags(
   let matching = new Uint32Array(columns.names.length).map((_, at) => at);
   if (unusedForDays !== undefined) {
     const unusedSinceMs = parts.clock() - unusedForDays * dayMs;
-    const { lastPulledAtMs } = await pullsOf(parts, home, columns, work);
+    const { lastPulledAtMs } = await pullsOf(parts.counts, home, columns, work);
     matching = matching.filter(
       (at) => Math.max(columns.updatedAtMs[at] ?? 0, lastPulledAtMs[at] ?? 0) <= unusedSinceMs,
     );
@@ -184,12 +184,27 @@ async function comparisonFor(
     case "updated":
       return byNumber(updatedAtMs);
     case "pulls":
-      return byNumber((await pullsOf(parts, home, columns, work)).pulls);
+      return byNumber((await pullsOf(parts.counts, home, columns, work)).pulls);
     case "size": {
       const sizes = new Map<number, number>();
       for await (const { manifestId, sizeBytes } of platformsOf(parts, home, manifestIds, work))
         sizes.set(manifestId, (sizes.get(manifestId) ?? 0) + sizeBytes);
       return byNumber(manifestIds.map((id) => sizes.get(id) ?? 0));
     }
+  }
+}
+
+/** Yields the platforms of the manifests, each manifest once. */
+async function* platformsOf(
+  { database }: Parts,
+  { id }: TaggedHome,
+  manifestIds: Float64Array,
+  work: YieldingWork,
+) {
+  const distinct = [...new Set(manifestIds)];
+  for (let at = 0; at < distinct.length; at += manifestsAtOnce) {
+    await work.step();
+    const some = distinct.slice(at, at + manifestsAtOnce);
+    yield* await database.tagRelations.platforms(id, some);
   }
 }

@@ -1,8 +1,9 @@
 import { Cron } from "croner";
 import picomatch from "picomatch";
-import { compare, satisfies, valid } from "semver";
+import { compare } from "semver";
 import type { Database } from "../../database/contract.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import { isInRange, versionOf } from "../../oci/tag-versions.ts";
 import type { Blobs } from "../../registry/blobs.ts";
 import type { Jobs } from "../../coordination/jobs.ts";
 import type { Leadership } from "../../coordination/leadership.ts";
@@ -167,22 +168,10 @@ function selectTags<T extends string>(
   return named
     .flatMap((tag) => {
       const version = versionOf(tag);
-      const fits =
-        version !== undefined &&
-        (semver === undefined || satisfies(version, semver, { includePrerelease: false }));
+      const fits = version !== undefined && (semver === undefined || isInRange(version, semver));
       return version !== undefined && fits ? [{ tag, version }] : [];
     })
     .toSorted((a, b) => compare(b.version, a.version))
     .slice(0, keepNewest)
     .map(({ tag }) => tag);
-}
-
-/**
- * Converts a tag to a semver version. It also accepts `3.19` and `v3`. A suffix (`3.19-alpine`) becomes a prerelease.
- */
-function versionOf(tag: string): string | undefined {
-  const [, major, minor = "0", patch = "0", rest = ""] =
-    /^v?(\d+)(?:\.(\d+))?(?:\.(\d+))?([-+].*)?$/.exec(tag) ?? [];
-  if (major === undefined) return undefined;
-  return valid(`${Number(major)}.${Number(minor)}.${Number(patch)}${rest}`) ?? undefined;
 }

@@ -1,46 +1,40 @@
 import { sortedTagsAtMost } from "../api/limits.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
-import type { RepositoryDetails } from "../database/catalog/repository-details.ts";
+import type { PullCounterStore, Registration } from "../database/catalog/pull-counters.ts";
 import type { TagColumns } from "../database/catalog/tag-pages.ts";
 import type { Database } from "../database/contract.ts";
 import { OciError } from "../oci/errors.ts";
-import type { PullCounts } from "./pull-counters.ts";
 
 /*
  * Reads all tags of a repository, in columns and in steps: 100,000 tags take 30 ms, and other requests run meanwhile.
  */
 
-export type TaggedHome = Pick<RepositoryDetails, "id" | "name" | "createdAtMs" | "tagCount">;
-
-export interface TagColumnParts {
-  readonly database: Pick<Database, "tagPages" | "tagRelations">;
-  readonly counts: PullCounts;
-}
-
 const tagsAtOnce = 10_000;
-const manifestsAtOnce = 100;
 
-/** The tags that have the text in their name. Throws UNSUPPORTED (422) for more than 100,000. */
+/** The tags that have the text in their name. Throws UNSUPPORTED (422) for more than `tagsAtMost`. */
 export async function scanTags(
-  { tagPages }: Pick<Database, "tagPages">,
-  { id }: TaggedHome,
+  tagPages: Pick<Database["tagPages"], "scan">,
+  { id }: { readonly id: number },
   wanted: {
     readonly search: string;
     readonly hasManifestIds: boolean;
     readonly hasTimes: boolean;
+    /** Default: 100,000. */
+    readonly tagsAtMost?: number;
   },
   work: YieldingWork,
 ): Promise<TagColumns> {
+  const { tagsAtMost = sortedTagsAtMost, ...columns } = wanted;
   const pages: TagColumns[] = [];
   for (let [last, count] = ["", 0]; ;) {
     await work.step();
-    const page = await tagPages.scan(id, { ...wanted, last, limit: tagsAtOnce });
+    const page = await tagPages.scan(id, { ...columns, last, limit: tagsAtOnce });
     pages.push(page);
     count += page.names.length;
-    if (count > sortedTagsAtMost)
+    if (count > tagsAtMost)
       throw new OciError(
         "UNSUPPORTED",
-        `there are more than ${sortedTagsAtMost} tags: use a longer filter, or the order name or updated`,
+        `there are more than ${tagsAtMost} tags: use a longer filter, or the order name or updated`,
         { status: 422 },
       );
     if (page.names.length < tagsAtOnce) break;
@@ -65,8 +59,8 @@ function joined(parts: readonly Float64Array[]): Float64Array {
 
 /** The pull counters of the tags, by position; 0 for a tag without pulls. */
 export async function pullsOf(
-  { counts }: TagColumnParts,
-  home: TaggedHome,
+  counts: Pick<PullCounterStore, "scanTags">,
+  home: Registration,
   { names }: TagColumns,
   work: YieldingWork,
 ) {
@@ -85,20 +79,5 @@ export async function pullsOf(
     }
     if (rows.length < tagsAtOnce || at >= names.length) return { pulls, lastPulledAtMs };
     last = rows.at(-1)?.tag ?? last;
-  }
-}
-
-/** Yields the platforms of the manifests, each manifest once. */
-export async function* platformsOf(
-  { database }: TagColumnParts,
-  { id }: TaggedHome,
-  manifestIds: Float64Array,
-  work: YieldingWork,
-) {
-  const distinct = [...new Set(manifestIds)];
-  for (let at = 0; at < distinct.length; at += manifestsAtOnce) {
-    await work.step();
-    const some = distinct.slice(at, at + manifestsAtOnce);
-    yield* await database.tagRelations.platforms(id, some);
   }
 }
