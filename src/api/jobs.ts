@@ -4,14 +4,18 @@ import { findingsAtMost } from "./limits.ts";
 
 /* Jobs: long work of a server, such as a collection. */
 
-export const jobKinds = ["collection", "scrub", "warm", "sync"] as const;
+export const jobKinds = ["collection", "scrub", "retention", "warm", "sync"] as const;
 
 export const jobListQuery = z.object({ ...pageFields, kind: z.enum(jobKinds).optional() });
 
 export const jobItemSchema = z.object({
   id: z.string(),
   kind: z.enum(jobKinds),
-  subject: z.string().describe("An image or a schedule of a mirror, otherwise empty."),
+  subject: z
+    .string()
+    .describe(
+      "An image or a schedule of a mirror, the repository or namespace of a retention run; otherwise empty.",
+    ),
   dry_run: z.boolean(),
   actor: z.string().describe("The account that started it; `berth` is the timer of the server."),
   state: z.enum(["running", "done", "failed", "canceled"]),

@@ -67,3 +67,7 @@ export const webhooksAtMost = 50;
 /** Characters of the answer of a receiver, and of the body of a delivery. */
 export const receiverAnswerAtMost = 4_096;
 export const deliveryBodyAtMost = 16_384;
+/** Rules of one retention policy. */
+export const retentionRulesAtMost = 20;
+/** Tags and manifests in the plan of a retention policy. */
+export const plannedAtMost = 1_000;

@@ -74,6 +74,15 @@ export const collectionSchema = z.object({
   last: jobItemSchema.nullable().describe("The last one that has ended, without dry runs."),
   next_at: time.nullable(),
   waiting: sizes,
+  waiting_until: time.nullable().describe("When the last bytes of them are deleted."),
+  candidates: z
+    .object({
+      blobs: z.int(),
+      blobs_until: time.nullable(),
+      manifests: z.int(),
+      manifests_until: time.nullable(),
+    })
+    .describe("What may have lost its last use, and until when the collector has checked it."),
 });
 export type CollectionAnswer = z.output<typeof collectionSchema>;
 export const startCollectionBody = z.object({

@@ -54,6 +54,7 @@ export async function openAdministration(
     },
     waiting: (atMs) =>
       database.collection.waiting(atMs === undefined ? undefined : atMs - gc.deleteDelay),
+    candidates: () => database.collection.candidates(),
     stored: () => stored("blobs", () => measureStoredBlobs(database)),
     pulls: () => readPulls(context),
     pushesSince: (sinceMs) => database.auditLog.pushesSince(sinceMs, pushesAtMost),

@@ -201,6 +201,11 @@ export class AppContext {
     return counters;
   });
 
+  readonly retention = once(async () => {
+    const { openRetention } = await import("./retention.ts");
+    return await openRetention(this);
+  });
+
   /** Calls `close` before the parts that are made so far are closed. */
   onClose(close: () => Promise<void> | void): void {
     this.#closing.add(close);

@@ -83,6 +83,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
       ...authentication.hub,
       administration: await openAdministration(context, readiness),
       webhooks: (await context.webhooks()).webhooks,
+      retention: await context.retention(),
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
     },
     responseCache: createResponseCache(async () =>
@@ -119,7 +120,7 @@ interface Authentication {
     "requestAuthenticator" | "policy" | "wwwAuthenticate" | "tokens" | "clientInfo"
   >;
   /** The same for the Hub-shaped API. */
-  readonly hub: Omit<HubParts, "hub" | "administration" | "webhooks">;
+  readonly hub: Omit<HubParts, "hub" | "administration" | "webhooks" | "retention">;
 }
 
 async function openAuthentication(context: AppContext): Promise<Authentication> {

@@ -60,6 +60,7 @@ const noPullCounters: OpenPullCounters = {
     ofTags: () => Promise.resolve(new Map()),
     scanTags: () => Promise.resolve([]),
     days: () => Promise.resolve([]),
+    knownSinceMs: () => Promise.resolve(Infinity),
   },
   version: () => Promise.resolve(0),
   close: () => Promise.resolve(),

@@ -83,7 +83,7 @@ const requiresAccount = (permission: HubPermission): boolean =>
 
 /**
  * A mirror has the content of its upstream, as on the registry's own paths. A client cannot create a repository in its
- * namespace, move a tag or make a tag immutable; it may delete cached content.
+ * namespace, move a tag, make a tag immutable or set its retention; it may delete cached content.
  */
 export function denyHubChangesToMirrored(
   policy: HubPolicy,
@@ -104,7 +104,7 @@ export function denyHubChangesToMirrored(
 const changesContents = (permission: HubPermission): boolean =>
   permission.of === "namespace" ||
   (permission.of === "repository" &&
-    (permission.permission === "move tags" || permission.permission === "fix tags"));
+    ["move tags", "fix tags", "set retention"].includes(permission.permission));
 
 export function createHubPolicy(parts: {
   readonly database: Pick<Database, "repositoryPermissions" | "memberships" | "permissions">;

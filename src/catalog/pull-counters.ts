@@ -160,16 +160,18 @@ export interface PullCounts {
   scanTags: PullCounterStore["scanTags"];
   /** The pulls of at most 100 repositories together, or of one tag, by day. */
   days: PullCounterStore["days"];
+  knownSinceMs: PullCounterStore["knownSinceMs"];
 }
 
 export function createPullCounts(
-  store: Pick<PullCounterStore, "of" | "ofTags" | "scanTags" | "days">,
+  store: Pick<PullCounterStore, "of" | "ofTags" | "scanTags" | "days" | "knownSinceMs">,
 ): PullCounts {
   return {
     of: async (repositories) => counted(await store.of(repositories)),
     ofTags: async (repository, tags) => counted(await store.ofTags(repository, tags)),
     scanTags: (repository, page) => store.scanTags(repository, page),
     days: (repositories, wanted) => store.days(repositories, wanted),
+    knownSinceMs: () => store.knownSinceMs(),
   };
 }
 

@@ -10,6 +10,7 @@ import { mirrorCommand } from "./commands/mirror.ts";
 import { orgCommand } from "./commands/org.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { repoCommand } from "./commands/repo.ts";
+import { retentionCommand } from "./commands/retention.ts";
 import { scrubCommand } from "./commands/scrub.ts";
 import { searchCommand } from "./commands/search.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -43,6 +44,7 @@ Examples:
   $ berth webhook create https://ci.example.com/hook --of team/app
                                             tell a program of pushes and more
   $ berth keys rotate                       create a new key to sign tokens
+  $ berth retention plan team/app           list what the retention rules delete
   $ berth gc --dry-run                      list what nothing uses
   $ berth upload list                       list open uploads
   $ berth check                             compare the database with the files
@@ -80,6 +82,7 @@ export function createProgram(): Command {
     webhookCommand(),
     auditCommand(),
     keysCommand(),
+    retentionCommand(),
     gcCommand(),
     checkCommand(),
     scrubCommand(),

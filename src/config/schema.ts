@@ -180,6 +180,13 @@ export const configSchema = z.object({
         .describe("The maximum number of bytes per second that a scrub of a server reads"),
     })
     .prefault({}),
+  retention: z
+    .object({
+      interval: duration({ min: 0, max: 24 * day })
+        .prefault("24h")
+        .describe("The time between two runs of all retention policies of a server; 0s for none"),
+    })
+    .prefault({}),
   limits: z
     .object({
       drainTimeout: duration({ min: 0, max: day })

@@ -23,7 +23,7 @@ export interface JobTask {
   readonly kind: JobKind;
   /** Empty, or the image or schedule: two jobs of one kind and subject do not run at the same time. */
   readonly subject?: string;
-  /** The namespace of a mirror. */
+  /** The namespace of a mirror, or of a repository with retention. */
   readonly account?: string;
   readonly isDryRun?: boolean;
   /** Does the work. A failure that users can act on is a {@link JobError}. */
@@ -112,9 +112,15 @@ export class Jobs {
     return { count, items: items.map((job) => ({ ...job, ...stateOf(job, clock()) })) };
   }
 
-  /** The newest job of a kind without a subject that has ended: a dry run, or one that is none. */
-  lastEnded(kind: JobKind, isDryRun = false): Promise<Job | undefined> {
-    return this.#parts.database.jobs.lastEnded(kind, "", isDryRun);
+  /** The newest job of a kind and a subject that has ended: a dry run, or one that is none. */
+  lastEnded(
+    kind: JobKind,
+    {
+      subject = "",
+      isDryRun = false,
+    }: { readonly subject?: string; readonly isDryRun?: boolean } = {},
+  ): Promise<Job | undefined> {
+    return this.#parts.database.jobs.lastEnded(kind, subject, isDryRun);
   }
 
   /** When the timer of a server runs a kind of job next; `undefined`: no server has planned it. */

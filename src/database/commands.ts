@@ -22,6 +22,8 @@ import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
 import * as jobPlans from "./maintenance/job-plans.ts";
 import * as jobs from "./maintenance/jobs.ts";
+import * as retention from "./maintenance/retention.ts";
+import * as retentionPolicies from "./maintenance/retention-policies.ts";
 import * as mirrorEviction from "./mirror/eviction.ts";
 import * as mirrorFetches from "./mirror/fetches.ts";
 import * as mirrors from "./mirror/mirrors.ts";
@@ -129,6 +131,8 @@ export const commands = {
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
   ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob"),
   ...pick(jobPlans, "planJob"),
+  ...pick(retention, "expireTags", "expireManifests"),
+  ...pick(retentionPolicies, "setRetention", "removeRetention"),
   ...pick(instance, "claimInstance", "renameInstance", "beginServing", "checkpoint"),
 };
 

@@ -33,6 +33,8 @@ import { createInstanceReads } from "./maintenance/instance.ts";
 import { createJobPlanReads } from "./maintenance/job-plans.ts";
 import { createJobReads } from "./maintenance/jobs.ts";
 import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
+import { createRetentionPolicyReads } from "./maintenance/retention-policies.ts";
+import { createRetentionReads } from "./maintenance/retention.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
 import { createMirrorReads } from "./mirror/mirrors.ts";
@@ -118,6 +120,8 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     instance: createInstanceReads(db),
     jobs: createJobReads(db),
     jobPlans: createJobPlanReads(db),
+    retention: createRetentionReads(db),
+    retentionPolicies: createRetentionPolicyReads(db),
     maintenance: createMaintenanceReads(db),
     storedBlobs: createStoredBlobReads(db),
     search: createSearchReads(lists, searchIndex),

@@ -19,6 +19,7 @@ export interface Schema
   login_attempts: LoginAttemptsTable;
   jobs: JobsTable;
   job_plans: JobPlansTable;
+  retention_policies: RetentionPoliciesTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -82,7 +83,7 @@ interface SigningKeysTable {
   sealed: Uint8Array;
 }
 
-export type JobKind = "collection" | "scrub" | "warm" | "sync";
+export type JobKind = "collection" | "scrub" | "retention" | "warm" | "sync";
 export type JobState = "running" | "done" | "failed" | "canceled";
 
 interface JobsTable {
@@ -104,6 +105,15 @@ interface JobsTable {
 interface JobPlansTable {
   kind: JobKind;
   next_at: number;
+}
+
+interface RetentionPoliciesTable {
+  scope: string;
+  repository_id: number | null;
+  rules: string;
+  untagged_days: number | null;
+  changed_at: number;
+  changed_by: string;
 }
 
 interface LoginAttemptsTable {

@@ -13,10 +13,12 @@ export const copiedTables = [
   ...["team_members", "team_permissions", "collaborators", "access_tokens", "invites"],
   "browser_sessions",
   ...["webhooks", "webhook_events", "events", "webhook_deliveries"],
+  ...["browser_sessions", "retention_policies"],
   ...["audit_log", "repository_descriptions", "stars", "namespace_counts"],
   ...["mirror_fetches", "mirror_tags", "mirror_uses", "mirror_pins", "mirror_counters"],
   ...["mirror_states", "schedules", "search_star_changes", "repository_facets"],
-  ...["repository_counts", "tag_counts", "repository_days", "tag_days", "search_documents"],
+  ...["repository_counts", "tag_counts", "repository_days", "tag_days"],
+  ...["pulls_known", "search_documents"],
 ] as const;
 
 /** The tables that are not copied, and why. */

@@ -8,6 +8,7 @@ import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.t
 import type { Uploads } from "../registry/uploads/uploads.ts";
 import { collect, withStats } from "./collector.ts";
 import { runTaskOnce, scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
+import { scheduleRetention, type Retention } from "./retention/retention.ts";
 import { scrub, withScrubStats } from "./scrub.ts";
 
 /** The log of maintenance; a logger has this interface. */
@@ -33,6 +34,8 @@ export interface MaintenanceParts {
   };
   /** The milliseconds between two scrubs of all blobs (0: none), and the bytes per second. */
   readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
+  /** The milliseconds between two runs of all retention policies (0: none). */
+  readonly retention: { readonly interval: number; readonly run: Retention["run"] };
   readonly uploadIdleMs: number;
   /** The sessions of browsers that no request has used for this time have ended. */
   readonly sessionIdleMs: number;
@@ -43,13 +46,14 @@ const dayMs = 24 * hourMs;
 /** The first deletion of bytes begins this long after the start phase; by then the server accepts connections. */
 const firstDeletionMs = 1_000;
 
-/** Starts deletions, collections and scrubs. */
+/** Starts deletions, collections, scrubs and runs of retention. */
 export function startTasks(parts: MaintenanceParts): MaintenanceTask {
   const tasks = [
     startRestoring(parts),
     startCollecting(parts),
     ...startDeletingBytes(parts),
     startScrubbing(parts),
+    scheduleRetention({ ...parts, ...parts.retention }),
   ];
   const cleanUp = (): void => void Promise.all([cleanUpUploads(parts), cleanUpSessions(parts)]);
   const hourly = setInterval(cleanUp, hourMs).unref();

@@ -129,6 +129,16 @@ const deletions = withBody(
   { tags: Array.from({ length: 1_000 }, (_, at) => `z-index-${at}`), dry_run: true },
   { tags: ["config-first", "configs-first", "z-long"], dry_run: true },
 );
+const retentions = withBody(
+  { rules: [{ keep_newest: 1 }], delete_untagged_after: 1 },
+  { rules: [{ keep_newest: 50_000, keep_pulled_within: 1 }] },
+  {
+    rules: Array.from({ length: 20 }, (_, at) => ({
+      ...{ tags: "(([a-z]|[0-9]|-){1,3}){1,3}.*", except: `x${at}`, keep_newest: at + 1 },
+    })),
+  },
+  { rules: [{ semver: ">=1.2 <2 || ".repeat(20) + "3", keep_pushed_within: 1 }] },
+);
 const histories: Row = () =>
   [1, 2, 500].map((page) => ({
     path: `/api/berth/v1/repositories/mia/big/-/tags/one/history?page_size=100&page=${page}`,
@@ -226,6 +236,7 @@ export const special: Readonly<Record<string, Row>> = {
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag/history": histories,
   "GET /api/berth/v1/repositories/*repository/-/tags": tagLists,
   "POST /api/berth/v1/repositories/*repository/-/tag-deletions": deletions,
+  "POST /api/berth/v1/repositories/*repository/-/retention/plan": retentions,
   "GET /api/berth/v1/repositories/*repository/-/tags/:tag": (world, route) =>
     views(world, route).flatMap((view) => [view, { path: `${view.path}?frees=true` }]),
   ...ofRepository("GET", "/tags/:tag", views),

@@ -50,6 +50,7 @@ describe("a key that is not set", () => {
         stepsPerSecond: 200,
       },
       scrub: { interval: 604_800_000, bytesPerSecond: 8_388_608 },
+      retention: { interval: 86_400_000 },
       limits: {
         drainTimeout: 30_000,
         idleTimeout: 300_000,

@@ -125,6 +125,7 @@ const serverWebhooks = Object.entries(
   webhooks(ofAdmin, ofAdmin, { id: "of-server", delivery: 3 }),
 ).map(([name, given]) => [name, admin(...given)] as const);
 const api = "/api/berth/v1/repositories";
+const newest = { rules: [{ keep_newest: 1 }] };
 const orgTokens = "/v2/orgs/team/access-tokens";
 const resources = [{ type: "TYPE_REPO", path: "team/*", scopes: ["scope-image-pull"] }];
 const session = "a session of the caller's own shows nothing before it is closed";
@@ -213,6 +214,19 @@ export const rows: Readonly<
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],
   [`POST ${api}/*repository/-/tag-deletions`]: [
     json(`${api}/team/app/-/tag-deletions`, { tags: ["1"] }),
+  ],
+  [`POST ${api}/*repository/-/retention/plan`]: "writes nothing",
+  [`PUT ${api}/*repository/-/retention`]: [json(`${api}/team/app/-/retention`, newest)],
+  [`DELETE ${api}/*repository/-/retention`]: [bare(`${api}/team/app/-/retention`)],
+  [`POST ${api}/*repository/-/retention/runs`]: [json(`${api}/team/app/-/retention/runs`, {})],
+  [`PUT ${berthApi}/namespaces/:namespace/retention`]: [
+    json(`${berthApi}/namespaces/team/retention`, newest),
+  ],
+  [`DELETE ${berthApi}/namespaces/:namespace/retention`]: [
+    bare(`${berthApi}/namespaces/team/retention`),
+  ],
+  [`POST ${berthApi}/namespaces/:namespace/retention/runs`]: [
+    json(`${berthApi}/namespaces/team/retention/runs`, {}),
   ],
   [`POST ${api}/*repository/-/tags/:tag/rollback`]: [json(`${api}/team/app/-/tags/1/rollback`, {})],
 };

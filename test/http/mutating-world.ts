@@ -54,6 +54,9 @@ await tables.exec(`INSERT INTO stars SELECT ${eve}, id, 0 FROM repositories WHER
   INSERT INTO collaborators SELECT repositories.id, accounts.id, 'read' FROM repositories, accounts
     WHERE repositories.name = 'team/app' AND accounts.name = 'mia';
   INSERT INTO quotas (namespace, limit_bytes, used_bytes) VALUES ('eve', 5000000, 0);
+  INSERT INTO retention_policies (scope, repository_id, rules, changed_at, changed_by)
+    SELECT name, id, '[]', 0, 'ann' FROM repositories WHERE name = 'team/app';
+  INSERT INTO retention_policies (scope, rules, changed_at, changed_by) VALUES ('team', '[]', 0, 'ann');
   INSERT INTO jobs (id, kind, subject, dry_run, actor, state, started_at, seen_at)
     VALUES ('running', 'sync', '', 0, 'adam', 'running', ${nowMs}, ${nowMs})`);
 

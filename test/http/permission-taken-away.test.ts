@@ -25,7 +25,8 @@ const tables = {
   access_tokens: "id, label, is_active, resources",
   ...{ browser_sessions: "id", audit_log: "*", repository_descriptions: "*", quotas: "*" },
   ...{
-    jobs: "count(CASE WHEN actor = 'adam' THEN 1 END) AS own, max(unwanted) AS unwanted",
+    jobs: "count(CASE WHEN actor IN ('adam', 'eve') THEN 1 END) AS own, max(unwanted) AS unwanted",
+    retention_policies: "*",
     mirror_pins: "*",
     webhooks: "*",
     webhook_deliveries: "*",

@@ -20,6 +20,8 @@ import { waitUntil } from "../support/wait.ts";
 const clock = Date.now;
 const leaseTimes = { leaseMs: 0, graceMs: 0, deleteDelayMs: 0 };
 
+async function* noSteps(): AsyncGenerator<never> {}
+
 /** A store and a database with `count` blobs that an earlier process has marked deleting. */
 async function openWithDeletingBlobs(count: number) {
   const store = createMemoryStore();
@@ -59,6 +61,7 @@ async function openWithDeletingBlobs(count: number) {
       jobs: new Jobs({ database, clock, report: () => undefined }),
       gc: { deleteUntagged: false, interval: 0, stepsPerSecond },
       scrub: { interval: 0, bytesPerSecond: 0 },
+      retention: { interval: 0, run: () => noSteps() },
     });
   const waiting = async (): Promise<number> => (await database.collection.waiting()).blobs;
   return { start, waiting, close: () => database.close() };

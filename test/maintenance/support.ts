@@ -24,6 +24,7 @@ export interface World {
   readonly registry: Registry;
   /** Advances the clock by `ms` milliseconds. */
   wait(ms: number): void;
+  nowMs(): number;
   collect(): AsyncGenerator<CollectionStep>;
   close(): Promise<void>;
 }
@@ -51,6 +52,7 @@ export async function openWorld(deleteDelayMs = 0): Promise<World> {
     wait: (ms) => {
       nowMs += ms;
     },
+    nowMs: clock,
     collect: () =>
       collect({
         store,

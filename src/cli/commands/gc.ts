@@ -1,13 +1,14 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { jobSchema, type FindingAnswer } from "../../api/jobs.ts";
+import { collectionSchema, type CollectionAnswer } from "../../api/server.ts";
 import type { AppContext } from "../../app/context.ts";
 import type { CollectionStats, CollectionStep } from "../../maintenance/collector.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
 import { serverCommand, type ServerOptions } from "../support/options.ts";
 import { CliError } from "../support/failure.ts";
 import { untilEnded } from "../support/jobs.ts";
-import { formatBytes, type Say } from "../support/output.ts";
+import { formatBytes, shortTime, type Say } from "../support/output.ts";
 import type { Remote } from "../support/remote.ts";
 
 interface Options extends ServerOptions {
@@ -58,7 +59,17 @@ async function collectFolder(options: Options, context: AppContext, say: Say): P
     const line = lineOf(step, isDryRun);
     if (line !== undefined) say(step, line);
   }
+  if (!isDryRun) await sayWaitingOf(context, say);
   if (stats !== undefined) saySum(stats, isDryRun, say);
+}
+
+async function sayWaitingOf(context: AppContext, say: Say): Promise<void> {
+  const { collection } = await context.database();
+  const { presentCandidates } = await import("../../http/api/admin/maintenance.ts");
+  const { deleteDelay, deleteUntagged } = context.config.gc;
+  const waiting = await collection.waiting();
+  const candidates = presentCandidates(await collection.candidates(), deleteDelay);
+  sayWaiting({ waiting, ...candidates }, deleteUntagged, say);
 }
 
 /** The same as a job of a running server, which has the first 1,000 steps. */
@@ -73,6 +84,10 @@ async function collectServer(options: Options, remote: Remote): Promise<void> {
   }
   const stats = job.counts as unknown as CollectionStats;
   if (stats.failed === undefined) throw new CliError(job.reason ?? "the collection failed");
+  if (!isDryRun) {
+    const now = await remote.get(collectionSchema, "/admin/gc");
+    sayWaiting(now, now.settings.delete_untagged, remote.say);
+  }
   saySum(stats, isDryRun, remote.say);
   if (job.state !== "done" && stats.failed === 0)
     throw new CliError(job.reason ?? `the collection was ${job.state}`);
@@ -95,6 +110,34 @@ function stepOf({ kind, subject, digest, size, message }: FindingAnswer): Collec
 function saySum(stats: Readonly<CollectionStats>, isDryRun: boolean, say: Say): void {
   say({ kind: "sum", dryRun: isDryRun, ...stats }, summary(stats, isDryRun));
   if (stats.failed > 0) process.exitCode = 1;
+}
+
+/** What the collector deletes or checks later, and until when. */
+function sayWaiting(
+  now: Pick<CollectionAnswer, "waiting" | "waiting_until" | "candidates">,
+  deletesUntagged: boolean,
+  say: Say,
+): void {
+  const { waiting, waiting_until: until, candidates } = now;
+  const { blobs, blobs_until, manifests, manifests_until } = candidates;
+  const lines = [
+    ...(waiting.blobs === 0
+      ? []
+      : [
+          `waiting: ${formatBytes(waiting.bytes)} of ${waiting.blobs} blobs are deleted until ${shortTime(until)} (gc.deleteDelay)`,
+        ]),
+    ...(blobs === 0
+      ? []
+      : [`waiting: ${blobs} blobs are checked until ${shortTime(blobs_until)} (gc.grace)`]),
+    ...(manifests === 0
+      ? []
+      : [
+          deletesUntagged
+            ? `waiting: ${manifests} manifests are checked until ${shortTime(manifests_until)} (gc.grace)`
+            : `${manifests} manifests have lost a tag or an index; those without any stay, because gc.deleteUntagged is false`,
+        ]),
+  ];
+  if (lines.length > 0) say({ kind: "waiting", ...waiting, until, candidates }, ...lines);
 }
 
 function lineOf(step: CollectionStep, isDryRun: boolean): string | undefined {

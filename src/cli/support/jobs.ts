@@ -6,12 +6,19 @@ import type { Remote } from "./remote.ts";
 const firstWaitMs = 100;
 const longestWaitMs = 2_000;
 
-/** Waits until a job of a running server has ended. */
-export async function untilEnded(remote: Remote, started: JobAnswer): Promise<JobAnswer> {
+/**
+ * Waits until a job of a running server has ended.
+ * @param path where jobs of this kind are; default: where administrators see all jobs
+ */
+export async function untilEnded(
+  remote: Remote,
+  started: JobAnswer,
+  path = "/admin/jobs",
+): Promise<JobAnswer> {
   let job = started;
   for (let waitMs = firstWaitMs; job.state === "running"; waitMs *= 2) {
     await pause(Math.min(longestWaitMs, waitMs));
-    job = await remote.get(jobSchema, `/admin/jobs/${job.id}`);
+    job = await remote.get(jobSchema, `${path}/${job.id}`);
   }
   return job;
 }

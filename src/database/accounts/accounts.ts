@@ -189,6 +189,8 @@ export async function deleteAccount(
   await tx.deleteFrom("accounts").where("id", "=", account.id).execute();
   // As when an owner loses the role: an invite is valid only as long as its sender may send it.
   await tx.deleteFrom("invites").where("inviter", "=", account.name).execute();
+  // A later account with this name begins without rules that delete its tags.
+  await tx.deleteFrom("retention_policies").where("scope", "=", account.name).execute();
   return { kind: "deleted" };
 }
 

@@ -72,6 +72,8 @@ export interface PullCounterStore {
     repositories: readonly Registration[],
     wanted: { readonly fromDay: number; readonly tag?: Tag | undefined },
   ): Promise<readonly PullsOfDay[]>;
+  /** Since when all pulls are counted. The pulls before are not known. */
+  knownSinceMs(): Promise<number>;
   /** Another value after each commit, of any process. */
   version(): Promise<unknown>;
   close(): Promise<void>;

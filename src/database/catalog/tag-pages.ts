@@ -48,7 +48,7 @@ export interface TagColumns {
   readonly updatedAtMs: Float64Array;
 }
 
-interface TagScan {
+export interface TagScan {
   readonly search: string;
   readonly last: string;
   readonly limit: number;
@@ -150,7 +150,8 @@ export function createTagPageReads(db: Db) {
   };
 }
 
-async function scanColumns(
+/** See {@link createTagPageReads}. */
+export async function scanColumns(
   db: Db,
   repositoryId: number,
   { search, last, limit, hasManifestIds, hasTimes }: TagScan,

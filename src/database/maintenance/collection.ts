@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { isDeleting, sumOfSizes } from "../query-parts.ts";
@@ -29,12 +30,24 @@ interface CandidateResult<T> {
 interface CandidateQuery {
   /** Candidates that are due until this time. */
   readonly nowMs: number;
-  /** `retired_at` of the blobs that this check marks deleting. */
+  /** The time from which the blobs that this check marks deleting wait for the deletion of their bytes. */
   readonly deletingSinceMs: number;
   /** Due time of the new candidates that this check adds. */
   readonly dueAtMs: number;
   /** Maximum number of candidates in this transaction. */
   readonly limit: number;
+}
+
+/** What the collector will check. `null`: there is none. */
+export interface WaitingCandidates {
+  /** When the last blob was marked deleting. */
+  readonly deletingSinceMs: number | null;
+  /** Blobs in repositories that may have lost their last manifest. */
+  readonly blobs: number;
+  readonly blobsUntilMs: number | null;
+  /** Manifests that may have lost their last tag, index or subject. */
+  readonly manifests: number;
+  readonly manifestsUntilMs: number | null;
 }
 
 export function createCollectionReads(db: Db) {
@@ -64,6 +77,18 @@ export function createCollectionReads(db: Db) {
         .select(({ fn }) => [fn.countAll<number>().as("blobs"), sumOfSizes.as("bytes")])
         .executeTakeFirstOrThrow();
       return { blobs, bytes };
+    },
+
+    /** The candidates, and until when the last of them becomes due. */
+    async candidates(): Promise<WaitingCandidates> {
+      const { rows } = await sql<WaitingCandidates>`
+        SELECT (SELECT max(retired_at) FROM blobs WHERE ${isDeleting}) AS "deletingSinceMs",
+          (SELECT count(*) FROM blob_reviews) AS blobs, (SELECT max(due_at) FROM blob_reviews) AS "blobsUntilMs",
+          (SELECT count(*) FROM manifest_reviews) AS manifests,
+          (SELECT max(due_at) FROM manifest_reviews) AS "manifestsUntilMs"`.execute(db);
+      const [found] = rows;
+      if (found === undefined) throw new Error("the statement gives one row");
+      return found;
     },
   };
 }
@@ -95,7 +120,8 @@ export async function collectManifests(
   return { checked: due.length, collected };
 }
 
-async function isKept(
+/** Whether a tag, an index or a subject keeps a manifest. */
+export async function isKept(
   tx: Db,
   manifest: {
     readonly id: number;

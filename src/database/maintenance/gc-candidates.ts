@@ -54,11 +54,15 @@ export async function addManifestCandidate(
     .execute();
 }
 
-/** Adds everything that a manifest keeps, before the manifest is deleted: its blobs, its children and its referrers. */
+/**
+ * Adds everything that a manifest keeps, before the manifest is deleted: its blobs, its children and its referrers.
+ * @param manifestsDueAtMs the due time of these manifests, if they have no later one; default: `dueAtMs`, in any case
+ */
 export async function addCandidatesOf(
   tx: Db,
   manifest: { readonly id: number; readonly repositoryId: number; readonly digest: Digest },
   dueAtMs: number,
+  manifestsDueAtMs?: number,
 ): Promise<void> {
   const { id, repositoryId, digest } = manifest;
   await tx
@@ -94,7 +98,24 @@ export async function addCandidatesOf(
         .where("subject_digest", "=", digest),
     )
     .execute();
-  for (const row of kept) await addManifestCandidate(tx, row.id, dueAtMs);
+  for (const row of kept) {
+    if (manifestsDueAtMs === undefined) await addManifestCandidate(tx, row.id, dueAtMs);
+    else await addEarlierCandidate(tx, row.id, manifestsDueAtMs);
+  }
+}
+
+/** Adds a candidate, unless a later event has added it already. */
+async function addEarlierCandidate(tx: Db, manifestId: number, dueAtMs: number): Promise<void> {
+  await tx
+    .insertInto("manifest_reviews")
+    .values({ manifest_id: manifestId, due_at: dueAtMs })
+    .onConflict((conflict) =>
+      conflict
+        .column("manifest_id")
+        .doUpdateSet({ due_at: dueAtMs })
+        .where("manifest_reviews.due_at", "<", dueAtMs),
+    )
+    .execute();
 }
 
 /**

@@ -121,6 +121,7 @@ const keptAtMost = 200;
 const auditedKinds: Readonly<Record<JobKind, AuditAction>> = {
   collection: "server.collection",
   scrub: "server.scrub",
+  retention: "repo.retention.run",
   warm: "mirror.warm",
   sync: "mirror.sync",
 };

@@ -36,6 +36,8 @@ export const repositoryPermissions = {
   "move tags": { role: "write", scopes: ["scope-image-push", "scope-image-delete"] },
   "delete tags": { role: "admin", scopes: ["scope-tag-admin", "scope-image-delete"] },
   "fix tags": { role: "admin", scopes: [settings, "scope-repository-admin"] },
+  // Its rules delete tags and manifests.
+  "set retention": { role: "admin", scopes: ["scope-repository-admin"] },
   "see teams": { role: "admin", scopes: ["scope-repo-group-read", ...teamScopes] },
   "admit teams": { role: "admin", scopes: teamScopes },
   // Names of users: an access token of an organisation does not need them.

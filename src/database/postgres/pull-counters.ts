@@ -67,6 +67,10 @@ export function createPullCounterStore(
           ...[fromDay, ...(tag === undefined ? [] : [tag])],
         ],
       ),
+    async knownSinceMs() {
+      const [row] = await pool.read<{ readonly since: number }>("SELECT since FROM pulls_known");
+      return row?.since ?? Infinity;
+    },
     close: async () => undefined,
   };
 }

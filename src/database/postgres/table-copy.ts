@@ -41,8 +41,8 @@ export async function beginTarget(
       rows.map(({ name }) => `ALTER TABLE ${name} ${action} TRIGGER USER`).join("; "),
     );
   await triggers("DISABLE");
-  // A migration adds accounts, which the source has too.
-  await connection.query("DELETE FROM accounts");
+  // Migrations add rows that the source has too.
+  await connection.query("DELETE FROM accounts; DELETE FROM pulls_known");
   return {
     ...targetOn(connection),
     async finish() {

@@ -145,7 +145,7 @@ export async function deleteTags(
   tx: Db,
   deletion: DeleteTags,
 ): Promise<{ readonly deleted: readonly Tag[]; readonly immutable: readonly Tag[] }> {
-  const { repository, tags, nowMs, dueAtMs } = deletion;
+  const { repository, tags } = deletion;
   const home = await lockRepository(tx, repository, "change");
   if (home === undefined) return { deleted: [], immutable: [] };
   const found = await tx
@@ -157,34 +157,54 @@ export async function deleteTags(
     .execute();
   const isImmutable = await immutableMatcher(home);
   const deletable = found.filter(({ name }) => !isImmutable(name));
-  const deleted = deletable.map(({ name }) => name);
-  if (deleted.length > 0) {
-    await tx
-      .deleteFrom("tags")
-      .where("repository_id", "=", home.id)
-      .where("name", "in", deleted)
-      .execute();
-    const manifests = new Set(deletable.map(({ manifestId }) => manifestId));
-    for (const id of [...manifests].toSorted((a, b) => a - b))
-      await addManifestCandidate(tx, id, dueAtMs);
-    await recordDeletions(tx, home.id, deletable, deletion);
-    await touchRepository(tx, home.id, nowMs);
-  }
-  return { deleted, immutable: found.map(({ name }) => name).filter((name) => isImmutable(name)) };
+  await removeTags(tx, home.id, deletable, deletion);
+  return {
+    deleted: deletable.map(({ name }) => name),
+    immutable: found.map(({ name }) => name).filter((name) => isImmutable(name)),
+  };
+}
+
+interface TagRemoval extends TagChange {
+  /** The data of the audit rows. */
+  readonly data?: Record<string, string>;
+}
+
+/** Deletes tags of a locked repository. */
+export async function removeTags(
+  tx: Db,
+  repositoryId: number,
+  tags: readonly { readonly name: Tag; readonly manifestId: number }[],
+  change: TagRemoval,
+): Promise<void> {
+  if (tags.length === 0) return;
+  const names = tags.map(({ name }) => name);
+  await tx
+    .deleteFrom("tags")
+    .where("repository_id", "=", repositoryId)
+    .where("name", "in", names)
+    .execute();
+  const manifests = new Set(tags.map(({ manifestId }) => manifestId));
+  for (const id of [...manifests].toSorted((a, b) => a - b))
+    await addManifestCandidate(tx, id, change.dueAtMs);
+  await recordDeletions(tx, repositoryId, tags, change);
+  await touchRepository(tx, repositoryId, change.nowMs);
 }
 
 async function recordDeletions(
   tx: Db,
   repositoryId: number,
   tags: readonly { readonly name: Tag; readonly manifestId: number }[],
-  change: TagChange,
+  { data, ...change }: TagRemoval,
 ): Promise<void> {
   const digest = null;
   const action = "repo.tag.delete";
   for (const some of slicesOf(tags)) {
     const entries = some.map(({ name }) => historyEntry({ repositoryId, name, digest }, change));
     await tx.insertInto("tag_history").values(entries).execute();
-    await writeAudit(tx, ...some.map(({ name }) => auditRow(change, { action, name })));
+    await writeAudit(
+      tx,
+      ...some.map(({ name }) => auditRow(change, { action, name, data: data ?? {} })),
+    );
   }
   const { repository } = change;
   const deletions = tags.map(

@@ -69,6 +69,8 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
   const rowsByDay = translating((query: DaysQuery) =>
     (query.tag === null ? byDay : byDayOfTag).all(query),
   );
+  const selectKnownSince = connection.prepare<[], number>("SELECT since FROM pulls_known").pluck();
+  const knownSince = translating(() => selectKnownSince.get());
   const rowsByName = translating((names: string) => byName.all(names));
   const rowsByTag = translating((name: RepositoryName, tags: string) => byTag.all(name, tags));
   const writer = createPullCounterWriter({ file, mainFile });
@@ -103,6 +105,7 @@ export function openPullCounterStore(file: string, mainFile: string): PullCounte
         ),
         ...{ fromDay, tag },
       }),
+    knownSinceMs: async () => knownSince() ?? Infinity,
     async close() {
       await writer.close();
       connection.close();

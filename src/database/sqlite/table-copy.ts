@@ -56,8 +56,8 @@ export function openSqliteTarget(
     )
     .all();
   for (const { name } of triggers) connection.exec(`DROP TRIGGER "${name}"`);
-  // A migration adds accounts, which the source has too.
-  connection.exec("DELETE FROM accounts");
+  // Migrations add rows that the source has too.
+  connection.exec("DELETE FROM accounts; DELETE FROM pulls_known");
   return {
     ...targetOn(connection),
     finish() {

@@ -7,6 +7,7 @@ import type { Sessions } from "../../auth/sessions.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { HubCatalog } from "./hub.ts";
 import type { Webhooks } from "../../events/webhooks.ts";
+import type { Retention } from "../../maintenance/retention/retention.ts";
 import type { Quotas } from "../../registry/quotas.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
@@ -28,6 +29,7 @@ import { berthRepositoryRoutes } from "../api/repositories.ts";
 import { accessRoutes } from "../api/access.ts";
 import { activityRoutes } from "../api/activity.ts";
 import { namespaceRoutes } from "../api/namespaces.ts";
+import { retentionRoutes } from "../api/retention.ts";
 import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
 import { webhookRoutes } from "../api/webhooks.ts";
@@ -68,6 +70,7 @@ export interface HubParts {
   readonly mirrored: ReadonlyMap<string, "private" | "public">;
   readonly administration: Administration;
   readonly webhooks: Webhooks;
+  readonly retention: Retention;
 }
 
 /** All routes of the Hub-shaped API and of Berth's own API. The first match wins, so more specific paths come first. */
@@ -112,6 +115,7 @@ export function hubRoutes(
     ...mirrorRoutes(parts),
     ...berthTagRoutes(parts),
     ...berthTagRemovalRoutes(parts),
+    ...retentionRoutes(parts),
     ...berthManifestRoutes(parts),
     ...berthReferrerRoutes(parts),
     ...berthPullRoutes(parts),

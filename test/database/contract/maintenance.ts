@@ -97,6 +97,13 @@ export const maintenanceSteps: readonly Step[] = [
   [(db) => db.collection.waiting(), { blobs: 2, bytes: 10 }],
   [(db) => db.collection.waiting(3_000), { blobs: 2, bytes: 10 }],
   [(db) => db.collection.waiting(2_999), { blobs: 0, bytes: 0 }],
+  [
+    (db) => db.collection.candidates(),
+    {
+      ...{ deletingSinceMs: 3_000, blobs: 0, blobsUntilMs: null },
+      ...{ manifests: 1, manifestsUntilMs: 2_000 },
+    },
+  ],
   [(db) => db.commands.dropBlob({ id: ids.layer }), true],
   [(db) => db.commands.dropBlob({ id: ids.config }), false],
   [

@@ -10,6 +10,7 @@ import { maintenanceSteps } from "./maintenance.ts";
 import { membersSteps } from "./members.ts";
 import { mirrorSteps } from "./mirror.ts";
 import { registrySteps } from "./registry.ts";
+import { retentionSteps } from "./retention.ts";
 import { signInSteps } from "./sign-in.ts";
 import { uploadsSteps } from "./uploads.ts";
 import { webhookSteps } from "./webhooks.ts";
@@ -27,4 +28,5 @@ export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["maintenance", maintenanceSteps],
   ["jobs", jobSteps],
   ["webhooks", webhookSteps],
+  ["retention", retentionSteps],
 ]);

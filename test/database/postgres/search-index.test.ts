@@ -131,6 +131,7 @@ const searchTests = (): void => {
       ofTags: async () => new Map(),
       scanTags: async () => [],
       days: async () => [],
+      knownSinceMs: async () => 0,
     };
     const [onSqlite, onPostgres] = [sqlite, postgres].map((database) =>
       createSearch({ database, counts }),

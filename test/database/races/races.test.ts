@@ -13,6 +13,7 @@ import { openForRaces } from "./opened.ts";
 import { organisationRaces } from "./organisations.ts";
 import { pushRaces } from "./pushes.ts";
 import { quotaRaces } from "./quotas.ts";
+import { retentionRaces } from "./retention.ts";
 import { runRace, type OpenedForRaces, type Race } from "./race.ts";
 
 /*
@@ -24,7 +25,7 @@ const given = process.env["BERTH_TEST_RACES"];
 const trials = Number(given ?? 3);
 const races: readonly Race[] = [
   ...[...pushRaces, ...deletionRaces, ...collectionRaces, ...quotaRaces],
-  ...[...organisationRaces, ...accountRaces, ...mirrorRaces],
+  ...[...organisationRaces, ...accountRaces, ...mirrorRaces, ...retentionRaces],
 ];
 
 function testAll(opened: () => Promise<OpenedForRaces>): void {

@@ -1,5 +1,6 @@
 import type { KeyRing } from "../../../auth/signing-keys/keys.ts";
 import type { Jobs, JobTask } from "../../../coordination/jobs.ts";
+import type { WaitingCandidates } from "../../../database/maintenance/collection.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";
 import type { BlobSum, StoredBlobs } from "../../../maintenance/stored-blobs.ts";
@@ -19,6 +20,8 @@ export interface Administration {
   readonly settings: MaintenanceSettings;
   /** Blobs whose bytes are deleted after `gc.deleteDelay`; with `atMs` those whose delay has ended by then. */
   waiting(atMs?: number): Promise<BlobSum>;
+  /** What the collector will check. */
+  candidates(): Promise<WaitingCandidates>;
   /** All distinct blobs, added up in steps. */
   stored(): Promise<StoredBlobs>;
   /** The pulls of all repositories since midnight in UTC, and on the day before. */

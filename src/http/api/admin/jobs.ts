@@ -100,7 +100,7 @@ export const presentJob = (job: Job): JobItemAnswer => ({
   reason: job.reason,
 });
 
-const presentWithFindings = (job: JobWithFindings): JobAnswer => ({
+export const presentWithFindings = (job: JobWithFindings): JobAnswer => ({
   ...presentJob(job),
   findings: job.findings.map(presentFinding),
 });

@@ -7,9 +7,11 @@ import {
   startCollectionBody,
   startScrubBody,
   uploadListQuery,
+  type CollectionAnswer,
   type OverviewAnswer,
 } from "../../../api/server.ts";
 import { pageSchema, timeOf, timeOrNull } from "../../../api/fields.ts";
+import type { WaitingCandidates } from "../../../database/maintenance/collection.ts";
 import type { JobKind } from "../../../database/schema.ts";
 import type { StoredBlobs } from "../../../maintenance/stored-blobs.ts";
 import type { OpenUpload } from "../../../registry/uploads/open-uploads.ts";
@@ -58,6 +60,7 @@ export function maintenanceRoutes(parts: Parts): readonly Route[] {
           },
           ...(await runsOf(administration, "collection", interval)),
           waiting: await administration.waiting(),
+          ...presentCandidates(await administration.candidates(), deleteDelay),
         };
       },
     }),
@@ -142,6 +145,17 @@ function uploadRoutes({ administration, pager }: Parts): readonly Route[] {
   ];
 }
 
+export const presentCandidates = (
+  { deletingSinceMs, blobs, blobsUntilMs, manifests, manifestsUntilMs }: WaitingCandidates,
+  deleteDelayMs: number,
+): Pick<CollectionAnswer, "waiting_until" | "candidates"> => ({
+  waiting_until: deletingSinceMs === null ? null : timeOf(deletingSinceMs + deleteDelayMs),
+  candidates: {
+    ...{ blobs, blobs_until: timeOrNull(blobsUntilMs) },
+    ...{ manifests, manifests_until: timeOrNull(manifestsUntilMs) },
+  },
+});
+
 const presentUpload = (upload: OpenUpload) => ({
   id: upload.id,
   repository: upload.repository,
@@ -199,7 +213,7 @@ async function collectionOf(
 ): Promise<OverviewAnswer["collection"]> {
   const { jobs, settings } = administration;
   const runs = await runsOf(administration, "collection", settings.gc.interval);
-  const dryRun = await jobs.lastEnded("collection", true);
+  const dryRun = await jobs.lastEnded("collection", { isDryRun: true });
   return {
     ...runs,
     waiting: await administration.waiting(),
