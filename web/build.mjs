@@ -16,7 +16,7 @@ const pagesImportMain = {
   name: "pages-import-main",
   setup: ({ onLoad }) =>
     onLoad(
-      { filter: /web\/(?:pages|dialogs|readme|attached)\/[\w-]+\.tsx$/ },
+      { filter: /web\/(?:pages|dialogs|readme|attached|retention)\/[\w-]+\.tsx$/ },
       ({ path: file }) => ({
         contents: `import "../main.tsx";\n${readFileSync(file, "utf8")}`,
         loader: "tsx",

@@ -100,7 +100,7 @@ function duration(seconds: number): string {
 const every = (seconds: number): string => (seconds === 0 ? words.off : duration(seconds));
 
 const CollectionFacts = ({ collection }: { readonly collection: CollectionAnswer }) => {
-  const { settings, last, next_at: next, waiting } = collection;
+  const { settings, last, next_at: next, waiting, candidates } = collection;
   return (
     <dl class="facts num">
       <dt>{words.last}</dt>
@@ -113,6 +113,8 @@ const CollectionFacts = ({ collection }: { readonly collection: CollectionAnswer
       </dd>
       <dt>{words.waiting}</dt>
       <dd>{overview.sum(waiting.blobs, waiting.bytes)}</dd>
+      <dt>{words.candidates}</dt>
+      <dd>{words.candidatesOf(candidates.blobs, candidates.manifests)}</dd>
       <dt>{words.interval}</dt>
       <dd>{every(settings.interval_seconds)}</dd>
       <dt>{words.untagged}</dt>

@@ -19,9 +19,12 @@ import { repositories } from "../words/account.ts";
 import { organisationSettings as words } from "../words/organisation.ts";
 import { errors, parts } from "../words/frame.ts";
 
+const Retention = lazy(async () => (await import("../retention/retention.tsx")).Retention, {
+  isQuiet: false,
+});
 const Webhooks = lazy(async () => (await import("../parts/webhooks.tsx")).Webhooks);
 
-/** The full name of an organisation, its storage and its webhooks. */
+/** The full name of an organisation, its storage, retention and webhooks. */
 export function Page() {
   const { account, isOwner } = useAccount();
   const { data } = useAnswer<NamespaceAnswer>(namespaceCall(account));
@@ -32,6 +35,7 @@ export function Page() {
           {!isOwner && <p class="note warn">{errors.forbiddenHint}</p>}
           {data && isOwner && <FullName namespace={data} />}
           <Storage quota={data?.quota ?? null} />
+          {isOwner && <Retention scope={account} call={`${namespaceCall(account)}/retention`} />}
           {isOwner && <Webhooks call={`${namespaceCall(account)}/webhooks`} of="namespace" />}
         </div>
         <ByRepository />

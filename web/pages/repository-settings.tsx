@@ -14,13 +14,16 @@ import { useSession } from "../session.ts";
 import { errors, parts } from "../words/frame.ts";
 import { settings as words } from "../words/repository-settings.ts";
 
+const Retention = lazy(async () => (await import("../retention/retention.tsx")).Retention, {
+  isQuiet: false,
+});
 const Webhooks = lazy(async () => (await import("../parts/webhooks.tsx")).Webhooks);
 
 interface Shown {
   readonly repository: RepositoryAnswer;
 }
 
-/** Description, README, visibility, immutable tags, webhooks and deletion; each card saves by itself. */
+/** Description, README, visibility, immutable tags, retention, webhooks and deletion; each card saves by itself. */
 export function Page() {
   const { name = "" } = useParams();
   const { data: own } = useAnswer<OwnView>(hubCall(name));
@@ -39,6 +42,10 @@ export function Page() {
             <div class="narrow stack">
               <Visibility repository={repository} />
               <ImmutableTags repository={repository} />
+              <Retention
+                scope={repository.name}
+                call={repositoryCall(repository.name, "/-/retention")}
+              />
               {user !== null && (
                 <Webhooks call={repositoryCall(repository.name, "/-/webhooks")} of="repository" />
               )}

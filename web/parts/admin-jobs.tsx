@@ -97,8 +97,8 @@ export function JobCard({ id }: { readonly id: string }) {
 
 function Findings({ job }: { readonly job: JobAnswer }) {
   const { findings, kind, state } = job;
-  const title =
-    kind !== "collection" ? words.findings : job.dry_run ? words.wouldDelete : words.deleted;
+  const deletes = kind === "collection" || kind === "retention";
+  const title = !deletes ? words.findings : job.dry_run ? words.wouldDelete : words.deleted;
   return (
     <>
       <header>

@@ -1,4 +1,4 @@
-import { count, size } from "../format.ts";
+import { count, many, size } from "../format.ts";
 
 /* Sentences about maintenance, on the pages of administration. A second language is a second folder. */
 
@@ -14,6 +14,9 @@ export const collection = {
   last: "Last",
   next: "Next",
   waiting: "Waits for deletion",
+  candidates: "Waits for a check",
+  candidatesOf: (blobs: number, manifests: number) =>
+    `${many(blobs, "blob", "blobs")} and ${many(manifests, "manifest", "manifests")}`,
   dryRun: "Dry run",
   run: "Collect now",
   runTitle: "Collect garbage now?",
@@ -30,6 +33,7 @@ export const collection = {
 };
 
 const names: Readonly<Record<string, string>> = {
+  tags: "Tags",
   manifests: "Manifests",
   links: "Blobs of repositories",
   repositories: "Empty repositories",
@@ -47,7 +51,13 @@ const names: Readonly<Record<string, string>> = {
 export const jobs = {
   title: "Jobs",
   job: "Job",
-  kinds: { collection: "Collection", scrub: "Scrub", warm: "Copy of an image", sync: "Schedule" },
+  kinds: {
+    collection: "Collection",
+    scrub: "Scrub",
+    retention: "Retention",
+    warm: "Copy of an image",
+    sync: "Schedule",
+  },
   kind: "Kind",
   anyKind: "All kinds",
   dryRun: "dry run",
@@ -66,6 +76,7 @@ export const jobs = {
   nothing: "Nothing.",
   runs: "The list appears when the job has ended.",
   findingKinds: {
+    tag: "Tag",
     manifest: "Manifest",
     link: "Blob of a repository",
     repository: "Empty repository",
