@@ -17,6 +17,10 @@ const ruleSchema = z
       "The rule chooses only tags that are semantic versions in this range: >=1.2 <2.",
     ),
     keep_all: z.boolean().default(false).describe("All tags that the rule chooses stay."),
+    keep_signed: z
+      .boolean()
+      .default(false)
+      .describe("Tags stay whose image has a signature in the repository. It is not verified."),
     keep_newest: z
       .int()
       .min(1)
@@ -28,9 +32,12 @@ const ruleSchema = z
     keep_pulled_within: days.describe("Days: tags that were pushed or pulled since stay."),
   })
   .refine(
-    ({ keep_all, keep_newest, keep_pushed_within, keep_pulled_within }) =>
-      keep_all || (keep_newest ?? keep_pushed_within ?? keep_pulled_within) !== null,
-    { message: "say what stays: keep_all, keep_newest, keep_pushed_within or keep_pulled_within" },
+    ({ keep_all, keep_signed, keep_newest, keep_pushed_within, keep_pulled_within }) =>
+      keep_all || keep_signed || (keep_newest ?? keep_pushed_within ?? keep_pulled_within) !== null,
+    {
+      message:
+        "say what stays: keep_all, keep_signed, keep_newest, keep_pushed_within or keep_pulled_within",
+    },
   );
 export type RetentionRuleAnswer = z.output<typeof ruleSchema>;
 
@@ -69,7 +76,7 @@ const plannedTagSchema = z.object({
   last_updated: time,
   last_pulled: time.nullable(),
   reason: z
-    .enum(["no_rule", "immutable", "signature", "all", "newest", "pushed", "pulled"])
+    .enum(["no_rule", "immutable", "signature", "all", "signed", "newest", "pushed", "pulled"])
     .or(z.enum(["expired", "no_subject"]))
     .describe(
       "It stays: no_rule chooses it, it is immutable, a signature of a manifest, or the rule keeps it. It is deleted: expired, or a signature without its subject.",

@@ -82,7 +82,9 @@ export const collectionSchema = z.object({
       manifests: z.int(),
       manifests_until: time.nullable(),
     })
-    .describe("What may have lost its last use, and until when the collector has checked it."),
+    .describe(
+      "What may have lost its last use, and until when the collector has checked it. Without delete_untagged it checks no manifests.",
+    ),
 });
 export type CollectionAnswer = z.output<typeof collectionSchema>;
 export const startCollectionBody = z.object({

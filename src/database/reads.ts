@@ -34,7 +34,7 @@ import { createJobPlanReads } from "./maintenance/job-plans.ts";
 import { createJobReads } from "./maintenance/jobs.ts";
 import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
 import { createRetentionPolicyReads } from "./maintenance/retention-policies.ts";
-import { createRetentionReads } from "./maintenance/retention.ts";
+import { createRetentionReads } from "./maintenance/retention-reads.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
 import { createMirrorReads } from "./mirror/mirrors.ts";

@@ -132,6 +132,7 @@ const deletions = withBody(
 const retentions = withBody(
   { rules: [{ keep_newest: 1 }], delete_untagged_after: 1 },
   { rules: [{ keep_newest: 50_000, keep_pulled_within: 1 }] },
+  { rules: [{ keep_signed: true }] },
   {
     rules: Array.from({ length: 20 }, (_, at) => ({
       ...{ tags: "(([a-z]|[0-9]|-){1,3}){1,3}.*", except: `x${at}`, keep_newest: at + 1 },

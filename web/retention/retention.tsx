@@ -20,6 +20,7 @@ interface Draft {
   readonly except: string;
   readonly semver: string;
   readonly keepsAll: boolean;
+  readonly keepsSigned: boolean;
   readonly newest: string;
   readonly pushed: string;
   readonly pulled: string;
@@ -37,12 +38,13 @@ const draftOf = (rule: RetentionRuleAnswer): Draft => ({
   except: textOf(rule.except),
   semver: textOf(rule.semver),
   keepsAll: rule.keep_all,
+  keepsSigned: rule.keep_signed,
   newest: textOf(rule.keep_newest),
   pushed: textOf(rule.keep_pushed_within),
   pulled: textOf(rule.keep_pulled_within),
 });
 const emptyDraft = (): Draft => ({
-  ...{ key: newKey(), tags: "", except: "", semver: "", keepsAll: false },
+  ...{ key: newKey(), tags: "", except: "", semver: "", keepsAll: false, keepsSigned: false },
   ...{ newest: "20", pushed: "", pulled: "" },
 });
 
@@ -51,6 +53,7 @@ const ruleOf = (draft: Draft): RetentionRuleAnswer => ({
   except: orNull(draft.except),
   semver: orNull(draft.semver),
   keep_all: draft.keepsAll,
+  keep_signed: draft.keepsSigned,
   keep_newest: draft.keepsAll ? null : numberOrNull(draft.newest),
   keep_pushed_within: draft.keepsAll ? null : numberOrNull(draft.pushed),
   keep_pulled_within: draft.keepsAll ? null : numberOrNull(draft.pulled),
@@ -194,7 +197,7 @@ function RuleFields({
   readonly onChange: (next: Draft) => void;
   readonly onRemove: () => void;
 }) {
-  const field = (name: Exclude<keyof Draft, "key" | "keepsAll">) => ({
+  const field = (name: Exclude<keyof Draft, "key" | "keepsAll" | "keepsSigned">) => ({
     label: words[name],
     value: draft[name],
     onValue: (value: string) => onChange({ ...draft, [name]: value }),
@@ -215,6 +218,13 @@ function RuleFields({
           </>
         )}
       </div>
+      {!draft.keepsAll && (
+        <Check
+          label={words.signed}
+          isChecked={draft.keepsSigned}
+          onChange={(keepsSigned) => onChange({ ...draft, keepsSigned })}
+        />
+      )}
       <Check
         label={words.all}
         isChecked={draft.keepsAll}

@@ -66,10 +66,9 @@ async function collectFolder(options: Options, context: AppContext, say: Say): P
 async function sayWaitingOf(context: AppContext, say: Say): Promise<void> {
   const { collection } = await context.database();
   const { presentCandidates } = await import("../../http/api/admin/maintenance.ts");
-  const { deleteDelay, deleteUntagged } = context.config.gc;
   const waiting = await collection.waiting();
-  const candidates = presentCandidates(await collection.candidates(), deleteDelay);
-  sayWaiting({ waiting, ...candidates }, deleteUntagged, say);
+  const candidates = presentCandidates(await collection.candidates(), context.config.gc);
+  sayWaiting({ waiting, ...candidates }, say);
 }
 
 /** The same as a job of a running server, which has the first 1,000 steps. */
@@ -85,8 +84,7 @@ async function collectServer(options: Options, remote: Remote): Promise<void> {
   const stats = job.counts as unknown as CollectionStats;
   if (stats.failed === undefined) throw new CliError(job.reason ?? "the collection failed");
   if (!isDryRun) {
-    const now = await remote.get(collectionSchema, "/admin/gc");
-    sayWaiting(now, now.settings.delete_untagged, remote.say);
+    sayWaiting(await remote.get(collectionSchema, "/admin/gc"), remote.say);
   }
   saySum(stats, isDryRun, remote.say);
   if (job.state !== "done" && stats.failed === 0)
@@ -115,7 +113,6 @@ function saySum(stats: Readonly<CollectionStats>, isDryRun: boolean, say: Say): 
 /** What the collector deletes or checks later, and until when. */
 function sayWaiting(
   now: Pick<CollectionAnswer, "waiting" | "waiting_until" | "candidates">,
-  deletesUntagged: boolean,
   say: Say,
 ): void {
   const { waiting, waiting_until: until, candidates } = now;
@@ -132,9 +129,7 @@ function sayWaiting(
     ...(manifests === 0
       ? []
       : [
-          deletesUntagged
-            ? `waiting: ${manifests} manifests are checked until ${shortTime(manifests_until)} (gc.grace)`
-            : `${manifests} manifests have lost a tag or an index; those without any stay, because gc.deleteUntagged is false`,
+          `waiting: ${manifests} manifests are checked until ${shortTime(manifests_until)} (gc.grace)`,
         ]),
   ];
   if (lines.length > 0) say({ kind: "waiting", ...waiting, until, candidates }, ...lines);

@@ -73,6 +73,7 @@ function keptBy(rule: RetentionRuleAnswer): string {
   if (rule.keep_all) return "all";
   const { keep_newest: newest, keep_pushed_within: pushed, keep_pulled_within: pulled } = rule;
   return [
+    ...(rule.keep_signed ? ["signed ones"] : []),
     ...(newest === null ? [] : [`the newest ${newest}`]),
     ...(pushed === null ? [] : [`pushed within ${daysOf(pushed)}`]),
     ...(pulled === null ? [] : [`pulled within ${daysOf(pulled)}`]),
@@ -84,6 +85,7 @@ interface SetOptions extends ServerOptions {
   readonly except?: string;
   readonly semver?: string;
   readonly keepAll?: true;
+  readonly keepSigned?: true;
   readonly keepNewest?: string;
   readonly pushedWithin?: string;
   readonly pulledWithin?: string;
@@ -100,6 +102,7 @@ function set(): Command {
     .option("--keep-newest <number>", "keep the last pushed ones")
     .option("--pushed-within <time>", "keep what was pushed since: 30d")
     .option("--pulled-within <time>", "keep what was pushed or pulled since: 90d")
+    .option("--keep-signed", "keep what has a signature, which is not verified")
     .option("--keep-all", "keep all of them, whatever other rules say")
     .option("--add", "add the rule to those that are set")
     .option("--none", "no rules: all tags stay")
@@ -122,11 +125,12 @@ const untaggedHint = [
 ];
 
 function bodyOf(options: SetOptions, own: RetentionBody): RetentionBody {
-  const { keepAll, keepNewest, pushedWithin, pulledWithin, untaggedAfter, add, none } = options;
-  const { tags, except, semver } = options;
+  const { keepAll, keepSigned, keepNewest, pushedWithin, pulledWithin, untaggedAfter } = options;
+  const { tags, except, semver, add, none } = options;
   const chooses = { ...(tags && { tags }), ...(except && { except }), ...(semver && { semver }) };
   const keeps = {
     ...(keepAll && { keep_all: true }),
+    ...(keepSigned && { keep_signed: true }),
     ...(keepNewest && { keep_newest: Number(keepNewest) }),
     ...(pushedWithin && { keep_pushed_within: parseDays(pushedWithin) }),
     ...(pulledWithin && { keep_pulled_within: parseDays(pulledWithin) }),
@@ -214,6 +218,7 @@ const reasons = {
   immutable: "immutable",
   signature: "of a manifest that is stored",
   all: "all stay",
+  signed: "signed",
   newest: "one of the newest",
   pushed: "pushed lately",
   pulled: "pulled lately",

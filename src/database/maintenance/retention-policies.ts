@@ -20,6 +20,8 @@ export interface RetentionRule {
   readonly semver: string | null;
   /** Whether all chosen tags stay. */
   readonly keepAll: boolean;
+  /** Whether tags stay for whose manifest a signature is stored. It is not verified. */
+  readonly keepSigned: boolean;
   /** The number of the last pushed tags that stay; `null`: no such condition. So below. */
   readonly keepNewest: number | null;
   /** Tags stay that were pushed in the last days. */

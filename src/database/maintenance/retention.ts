@@ -1,9 +1,7 @@
-import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
-import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
+import { namespaceOf } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { matcherOf, type TagPatterns } from "../../oci/tag-patterns.ts";
-import { scanColumns, type TagScan } from "../catalog/tag-pages.ts";
+import { matcherOf } from "../../oci/tag-patterns.ts";
 import { dialectOf } from "../dialect.ts";
 import { writeAudit } from "../events/audit.ts";
 import { locked } from "../locks.ts";
@@ -15,117 +13,12 @@ import type { Db } from "../schema.ts";
 import { isKept } from "./collection.ts";
 import { addCandidatesOf } from "./gc-candidates.ts";
 import { isStillPolicy, type StoredRetentionPolicy } from "./retention-policies.ts";
+import type { SeenRepository, UntaggedQuery } from "./retention-reads.ts";
 
 /*
- * What retention reads to make its plan, and the commands that delete. A plan is made of several reads, so a command
- * deletes only if the repository is still as the plan has seen it.
+ * The deletions of retention. A plan is made of several reads, so a command deletes only if the repository is still as the
+ * plan has seen it.
  */
-
-/** A repository as a plan has seen it. A push or a delete changes one of these. */
-export interface SeenRepository {
-  readonly id: number;
-  readonly updatedAtMs: number;
-  readonly tagCount: number;
-}
-
-export interface RetainedRepository extends SeenRepository {
-  readonly name: RepositoryName;
-  readonly createdAtMs: number;
-  /** `null`: no tag is immutable; an empty list: all are. */
-  readonly immutableTags: TagPatterns | null;
-}
-
-export interface UntaggedManifest {
-  readonly id: number;
-  readonly digest: Digest;
-}
-
-interface UntaggedQuery {
-  /** The last event that ended a use was until then; as `due_at` of the candidate. */
-  readonly dueBeforeMs: number;
-  readonly nowMs: number;
-}
-
-export function createRetentionReads(db: Db) {
-  return {
-    async repository(name: RepositoryName): Promise<RetainedRepository | undefined> {
-      const row = await db
-        .selectFrom("repositories")
-        .select(["id", "name", "created_at as createdAtMs", "updated_at as updatedAtMs"])
-        .select(["tag_count as tagCount", "immutable_tags as immutableTags"])
-        .where("name", "=", name)
-        .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const { immutableTags } = row;
-      const patterns = immutableTags === null ? null : (JSON.parse(immutableTags) as TagPatterns);
-      return { ...row, immutableTags: patterns };
-    },
-
-    /** As `tagPages.scan`, which may be older than the last change. */
-    scan: (repositoryId: number, request: TagScan) => scanColumns(db, repositoryId, request),
-
-    /** Those of the digests that are manifests of the repository. */
-    async existing(repositoryId: number, digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
-      if (digests.length === 0) return new Set();
-      const rows = await db
-        .selectFrom("manifests")
-        .select("digest")
-        .where(dialectOf(db).isOneKeyOf(["repository_id", "digest"], repositoryId, digests))
-        .execute();
-      return new Set(rows.map(({ digest }) => digest));
-    },
-
-    /**
-     * Reads `limit` manifests by digest, after `last`. Returns those that no tag, index or subject keeps, and the position
-     * of the next page; `undefined`: there is none.
-     */
-    async untagged(
-      repositoryId: number,
-      { last, limit, ...query }: UntaggedQuery & { readonly last: string; readonly limit: number },
-    ): Promise<{
-      readonly found: readonly UntaggedManifest[];
-      readonly next: string | undefined;
-    }> {
-      const { rows } = await sql<UntaggedManifest & { readonly isUnused: 0 | 1 }>`
-        SELECT manifests.id AS id, manifests.digest AS digest,
-          CASE WHEN ${isOver(query)}
-            AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.manifest_id = manifests.id)
-            AND NOT EXISTS (SELECT 1 FROM manifest_references AS entry
-              JOIN manifests AS parents ON parents.id = entry.manifest_id
-              WHERE entry.digest = manifests.digest AND parents.repository_id = ${repositoryId}
-                AND parents.id <> manifests.id)
-            AND NOT EXISTS (SELECT 1 FROM manifests AS subjects
-              WHERE subjects.repository_id = ${repositoryId} AND subjects.digest = manifests.subject_digest
-                AND subjects.id <> manifests.id)
-          THEN 1 ELSE 0 END AS "isUnused"
-        FROM manifests WHERE manifests.repository_id = ${repositoryId} AND manifests.digest > ${last}
-        ORDER BY manifests.digest LIMIT ${limit}`.execute(db);
-      const found = rows.filter(({ isUnused }) => isUnused === 1);
-      return {
-        found: found.map(({ id, digest }) => ({ id, digest })),
-        next: rows.length < limit ? undefined : rows.at(-1)?.digest,
-      };
-    },
-
-    /** Those of the manifests whose lease and time without a tag would be over, if they lost what keeps them now. */
-    async over(
-      manifestIds: readonly number[],
-      query: UntaggedQuery,
-    ): Promise<readonly UntaggedManifest[]> {
-      const { rows } = await sql<UntaggedManifest>`
-        SELECT manifests.id AS id, manifests.digest AS digest FROM manifests
-        WHERE ${dialectOf(db).isOneOf("manifests.id", manifestIds)} AND manifests.leased_until <= ${query.nowMs}
-          AND NOT EXISTS (SELECT 1 FROM manifest_reviews AS review
-            WHERE review.manifest_id = manifests.id AND review.due_at > ${query.dueBeforeMs})
-        ORDER BY manifests.digest`.execute(db);
-      return rows;
-    },
-  };
-}
-
-const isOver = ({ dueBeforeMs, nowMs }: UntaggedQuery) => sql<boolean>`
-  manifests.leased_until <= ${nowMs} AND EXISTS (SELECT 1 FROM manifest_reviews AS review
-    WHERE review.manifest_id = manifests.id AND review.due_at <= ${dueBeforeMs})`;
 
 interface Expiry extends TagChange {
   readonly seen: SeenRepository;

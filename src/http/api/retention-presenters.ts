@@ -20,7 +20,7 @@ import type { PlannedTag } from "../../maintenance/retention/tag-plan.ts";
 export const policyOf = ({ rules, delete_untagged_after }: RetentionBody): RetentionPolicy => ({
   rules: rules.map((rule) => ({
     ...{ tags: rule.tags, except: rule.except, semver: rule.semver },
-    ...{ keepAll: rule.keep_all, keepNewest: rule.keep_newest },
+    ...{ keepAll: rule.keep_all, keepSigned: rule.keep_signed, keepNewest: rule.keep_newest },
     ...{ keepPushedDays: rule.keep_pushed_within, keepPulledDays: rule.keep_pulled_within },
   })),
   untaggedDays: delete_untagged_after,
@@ -31,6 +31,7 @@ const presentRule = (rule: RetentionRule): RetentionRuleAnswer => ({
   except: rule.except,
   semver: rule.semver,
   keep_all: rule.keepAll,
+  keep_signed: rule.keepSigned,
   keep_newest: rule.keepNewest,
   keep_pushed_within: rule.keepPushedDays,
   keep_pulled_within: rule.keepPulledDays,

@@ -1,12 +1,17 @@
 import { sortedTagsAtMost } from "../../api/limits.ts";
 import type { YieldingWork } from "../../concurrency/yielding-work.ts";
 import type { PullCounterStore, Registration } from "../../database/catalog/pull-counters.ts";
+import type { TagColumns } from "../../database/catalog/tag-pages.ts";
 import type { Database } from "../../database/contract.ts";
 import type { RetentionPolicy } from "../../database/maintenance/retention-policies.ts";
-import type { RetainedRepository, UntaggedManifest } from "../../database/maintenance/retention.ts";
+import type {
+  RetainedRepository,
+  UntaggedManifest,
+} from "../../database/maintenance/retention-reads.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
-import type { Tag } from "../../oci/reference.ts";
+import { OciError } from "../../oci/errors.ts";
+import { fallbackTagOf, parseTag, type Tag } from "../../oci/reference.ts";
 import type { Clock } from "../../registry/leases.ts";
 import { pullsOf, scanTags } from "../../registry/tag-columns.ts";
 import { planTags, subjectOf, type RetainedTags, type TagPlan } from "./tag-plan.ts";
@@ -29,12 +34,10 @@ export interface PlanParts {
   readonly graceMs: number;
 }
 
-/** What retention deletes in one repository. */
+/** The tags that retention deletes in one repository. */
 export interface RepositoryPlan {
   readonly home: RetainedRepository;
   readonly tags: TagPlan;
-  /** The manifests that nothing uses any more, and those that only they use. */
-  readonly manifests: readonly UntaggedManifest[];
 }
 
 interface Planned {
@@ -45,6 +48,8 @@ interface Planned {
 
 const dayMs = 24 * 3_600_000;
 const digestsAtOnce = 500;
+const historyAtOnce = 5_000;
+const signedAtOnce = 100;
 /** Manifests that one transaction deletes. */
 export const manifestsAtOnce = 100;
 /** Manifests that one query checks. */
@@ -62,12 +67,11 @@ export async function planRepository(
   // Read first: a command compares it, so it notices a change during the other reads.
   const home = await parts.database.retention.repository(name);
   if (home === undefined) return undefined;
-  const tags = await planTagsOf(parts, { home, policy, tagsAtMost }, work);
-  return { home, tags, manifests: await untaggedOf(parts, home.id, policy, work) };
+  return { home, tags: await planTagsOf(parts, { home, policy, tagsAtMost }, work) };
 }
 
 async function planTagsOf(
-  { database, pulls, clock }: PlanParts,
+  { database: { retention }, pulls, clock }: PlanParts,
   {
     home,
     policy: { rules, untaggedDays },
@@ -75,15 +79,19 @@ async function planTagsOf(
   }: Omit<Required<Planned>, "name"> & { readonly home: RetainedRepository },
   work: YieldingWork,
 ): Promise<TagPlan> {
-  const wanted = { search: "", hasManifestIds: false, hasTimes: true, tagsAtMost };
-  const columns = await scanTags(database.retention, home, wanted, work);
+  const hasManifestIds = rules.some(({ keepSigned }) => keepSigned);
+  const wanted = { search: "", hasManifestIds, hasTimes: true, tagsAtMost };
+  const columns = await scanTags(retention, home, wanted, work);
   const { names, updatedAtMs } = columns;
   const { lastPulledAtMs } = await pullsOf(pulls, home, columns, work);
+  const subjects = await subjectsOf(retention, home.id, names, work);
   return planTags(
     {
       ...{ rules, untaggedDays, immutableTags: home.immutableTags },
       tags: { names, updatedAtMs, lastPulledAtMs } satisfies RetainedTags,
-      subjects: await subjectsOf(database, home.id, names, work),
+      goneSubjects:
+        untaggedDays === null ? new Set() : await goneOf(retention, home.id, subjects.absent, work),
+      isSigned: await signedBy(retention, columns, subjects.signed, work),
       nowMs: clock(),
       pullsKnownSinceMs: await pulls.knownSinceMs(),
     },
@@ -91,22 +99,62 @@ async function planTagsOf(
   );
 }
 
-/** The subjects of signatures that are manifests of the repository. */
+type Reads = PlanParts["database"]["retention"];
+
+/** The digests in tags of signatures: those that the repository does not have, and the signed manifests that it has. */
 async function subjectsOf(
-  { retention }: PlanParts["database"],
+  retention: Reads,
   repositoryId: number,
   names: readonly Tag[],
   work: YieldingWork,
-): Promise<ReadonlySet<Digest>> {
-  const asked = new Set(names.flatMap((name) => subjectOf(name) ?? []));
-  const found = new Set<Digest>();
-  const digests = [...asked];
+): Promise<{ readonly absent: Set<Digest>; readonly signed: Set<number> }> {
+  const absent = new Set(names.flatMap((name) => subjectOf(name) ?? []));
+  const signed = new Set<number>();
+  const stored = new Set(names.filter((name) => name.endsWith(".sig")));
+  const digests = [...absent];
   for (let at = 0; at < digests.length; at += digestsAtOnce) {
     await work.step();
     const some = digests.slice(at, at + digestsAtOnce);
-    for (const digest of await retention.existing(repositoryId, some)) found.add(digest);
+    for (const [digest, manifestId] of await retention.existing(repositoryId, some)) {
+      absent.delete(digest);
+      if (stored.has(parseTag(`${fallbackTagOf(digest)}.sig`))) signed.add(manifestId);
+    }
   }
-  return found;
+  return { absent, signed };
+}
+
+/** Those of the digests that a tag of the repository has pointed at. */
+async function goneOf(
+  retention: Reads,
+  repositoryId: number,
+  absent: ReadonlySet<Digest>,
+  work: YieldingWork,
+): Promise<ReadonlySet<Digest>> {
+  const gone = new Set<Digest>();
+  type Page = Awaited<ReturnType<Reads["history"]>>;
+  for (let last: Page["next"], isMore = absent.size > 0; isMore; isMore = last !== undefined) {
+    await work.step();
+    const page: Page = await retention.history(repositoryId, { last, limit: historyAtOnce });
+    for (const digest of page.digests) if (digest !== null && absent.has(digest)) gone.add(digest);
+    last = page.next;
+  }
+  return gone;
+}
+
+/** Whether a signature is stored for the manifest of a tag: as a referrer, or under cosign's tag. */
+async function signedBy(
+  retention: Reads,
+  { manifestIds }: TagColumns,
+  tagged: ReadonlySet<number>,
+  work: YieldingWork,
+): Promise<(at: number) => boolean> {
+  const signed = new Set(tagged);
+  const distinct = [...new Set(manifestIds)];
+  for (let at = 0; at < distinct.length; at += signedAtOnce) {
+    await work.step();
+    for (const id of await retention.signed(distinct.slice(at, at + signedAtOnce))) signed.add(id);
+  }
+  return (at) => signed.has(manifestIds[at] ?? 0);
 }
 
 /** The times for which a manifest must have been without a tag and without a lease. */
@@ -118,21 +166,37 @@ export function untaggedQuery(
   return { nowMs, dueBeforeMs: nowMs - Math.max(0, untaggedDays * dayMs - graceMs) };
 }
 
-/** The manifests that `expireManifests` deletes, if it is called until there are none. */
-async function untaggedOf(
+/**
+ * The manifests that `expireManifests` deletes, if it is called until there are none: those that nothing uses any more, and
+ * those that only they use. Throws UNSUPPORTED for more than `atMost` (default: 100,000).
+ */
+export async function planManifests(
   parts: PlanParts,
   repositoryId: number,
-  { untaggedDays }: RetentionPolicy,
+  {
+    policy: { untaggedDays },
+    atMost = sortedTagsAtMost,
+  }: {
+    readonly policy: RetentionPolicy;
+    readonly atMost?: number;
+  },
   work: YieldingWork,
 ): Promise<readonly UntaggedManifest[]> {
   if (untaggedDays === null) return [];
   const { retention, tagRemoval } = parts.database;
   const query = untaggedQuery(parts, untaggedDays);
   const removed = new Map<number, UntaggedManifest>();
-  let added: readonly UntaggedManifest[] = [];
+  const waiting: number[] = [];
   const add = (found: readonly UntaggedManifest[]): void => {
-    added = [...added, ...found.filter(({ id }) => !removed.has(id))];
-    for (const manifest of found) removed.set(manifest.id, manifest);
+    for (const manifest of found)
+      if (!removed.has(manifest.id)) {
+        removed.set(manifest.id, manifest);
+        waiting.push(manifest.id);
+      }
+    if (removed.size > atMost)
+      throw new OciError("UNSUPPORTED", `there are more than ${atMost} manifests without a tag`, {
+        status: 422,
+      });
   };
   for (let last: string | undefined = ""; last !== undefined;) {
     await work.step();
@@ -142,9 +206,8 @@ async function untaggedOf(
     last = next;
   }
   // The children and referrers that nothing else keeps; then theirs.
-  while (added.length > 0) {
-    const parents = added.map(({ id }) => id);
-    added = [];
+  while (waiting.length > 0) {
+    const parents = waiting.splice(0, manifestsAtOnce);
     const dependents = await tagRemoval.dependents(repositoryId, parents, dependentsAtMost);
     for (let at = 0; at < dependents.length; at += manifestsAtOnce) {
       await work.step();

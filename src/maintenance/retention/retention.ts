@@ -11,6 +11,7 @@ import type {
   RetentionPolicy,
   StoredRetentionPolicy,
 } from "../../database/maintenance/retention-policies.ts";
+import type { UntaggedManifest } from "../../database/maintenance/retention-reads.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import { OciError } from "../../oci/errors.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
@@ -19,7 +20,7 @@ import { parseTagPatterns } from "../../oci/tag-patterns.ts";
 import { isVersionRange } from "../../oci/tag-versions.ts";
 import type { Clock } from "../../registry/leases.ts";
 import { scheduleTask, type MaintenanceTask } from "../scheduled-task.ts";
-import { planRepository, type RepositoryPlan } from "./repository-plan.ts";
+import { planManifests, planRepository, type RepositoryPlan } from "./repository-plan.ts";
 import { retain, type RetentionParts, type RetentionStep } from "./run.ts";
 
 interface Parts extends RetentionParts {
@@ -38,6 +39,8 @@ interface Parts extends RetentionParts {
 }
 
 export interface ShownPlan extends RepositoryPlan {
+  /** The manifests that nothing uses any more, and those that only they use. */
+  readonly manifests: readonly UntaggedManifest[];
   readonly freedBytes: number | undefined;
 }
 
@@ -82,7 +85,7 @@ export function createRetention(parts: Parts) {
 
     /**
      * What a policy deletes now. Throws TAG_INVALID, DENIED for a mirror, NAME_UNKNOWN, and UNSUPPORTED for more than
-     * 100,000 tags.
+     * 100,000 tags or manifests.
      */
     async plan(
       repository: RepositoryName,
@@ -95,14 +98,15 @@ export function createRetention(parts: Parts) {
       const plan = await planRepository(parts, { name: repository, policy }, work);
       if (plan === undefined)
         throw new OciError("NAME_UNKNOWN", undefined, { detail: { name: repository } });
+      const manifests = await planManifests(parts, plan.home.id, { policy }, work);
       const isFreed = parts.deletesUntagged || policy.untaggedDays !== null;
       const removal = {
         repositoryId: plan.home.id,
         tags: plan.tags.deleted.map(({ name }) => name),
-        manifestIds: plan.manifests.map(({ id }) => id),
+        manifestIds: manifests.map(({ id }) => id),
       };
       const freedBytes = isFreed ? await parts.frees(removal, visibility, work) : 0;
-      return { ...plan, freedBytes };
+      return { ...plan, manifests, freedBytes };
     },
 
     /**

@@ -1,6 +1,7 @@
 import { createYieldingWork } from "../../concurrency/yielding-work.ts";
 import type { Database } from "../../database/contract.ts";
 import type { StoredRetentionPolicy } from "../../database/maintenance/retention-policies.ts";
+import type { UntaggedManifest } from "../../database/maintenance/retention-reads.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OciError } from "../../oci/errors.ts";
@@ -8,13 +9,14 @@ import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { LeasePolicy } from "../../registry/leases.ts";
 import {
   manifestsAtOnce,
+  planManifests,
   planRepository,
   scannedAtOnce,
   untaggedQuery,
   type PlanParts,
   type RepositoryPlan,
 } from "./repository-plan.ts";
-import type { PlannedTag } from "./tag-plan.ts";
+import type { PlannedTag, TagPlan } from "./tag-plan.ts";
 
 /*
  * Runs retention, or lists what it would delete. Both are made from the same plan. A command deletes a slice of the plan
@@ -139,7 +141,11 @@ async function* retainRepository(
     if (policy === undefined) return;
     const plan = await planRepository(parts, { name: repository, policy, tagsAtMost }, work);
     if (plan === undefined) return;
-    if (isDryRun) return yield* stepsOf(repository, plan);
+    if (isDryRun) {
+      const { id } = plan.home;
+      const manifests = await planManifests(parts, id, { policy, atMost: tagsAtMost }, work);
+      return yield* stepsOf(repository, plan.tags, manifests);
+    }
     const steps = deleteTags(parts, { plan, policy, isOver });
     let outcome = await steps.next();
     for (; outcome.done !== true; outcome = await steps.next()) {
@@ -155,7 +161,8 @@ async function* retainRepository(
 
 function* stepsOf(
   repository: RepositoryName,
-  { tags, manifests }: RepositoryPlan,
+  tags: TagPlan,
+  manifests: readonly UntaggedManifest[],
 ): Generator<RetentionStep> {
   for (let at = 0; at < tags.deleted.length; at += tagsAtOnce)
     yield { kind: "tags", repository, tags: tags.deleted.slice(at, at + tagsAtOnce) };

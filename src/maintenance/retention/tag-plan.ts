@@ -12,7 +12,8 @@ import { isInRange, versionOf } from "../../oci/tag-versions.ts";
  * - A rule chooses tags by their names. A tag is deleted if a rule chooses it and no rule that chooses it keeps it. So the
  *   order of the rules does not matter, and a tag that no rule chooses stays.
  * - Immutable tags stay.
- * - No rule chooses the tags of signatures (`sha256-….sig`). They stay as long as the repository has their subject.
+ * - No rule chooses the tags of signatures (`sha256-….sig`). They stay as long as the repository has their subject. They
+ *   also stay if it never had it: cosign can store the signatures of other repositories in one of their own.
  */
 
 const dayMs = 24 * 3_600_000;
@@ -26,6 +27,7 @@ const reasons = [
   "signature",
   /** A rule keeps it: */
   "all",
+  "signed",
   "newest",
   "pushed",
   "pulled",
@@ -53,8 +55,10 @@ export interface PlanInput {
   /** `null`: no tag is immutable; an empty list: all are. */
   readonly immutableTags: TagPatterns | null;
   readonly tags: RetainedTags;
-  /** The digests in the tags of signatures that are manifests of the repository. */
-  readonly subjects: ReadonlySet<Digest>;
+  /** The digests in the tags of signatures that the repository had, and does not have any more. */
+  readonly goneSubjects: ReadonlySet<Digest>;
+  /** Whether a signature is stored for the manifest of the tag at a position. */
+  readonly isSigned: (at: number) => boolean;
   readonly nowMs: number;
   /** Since when all pulls are known; a tag counts as used at this time. */
   readonly pullsKnownSinceMs: number;
@@ -147,24 +151,25 @@ async function choiceOf(rule: RetentionRule): Promise<Choice> {
 }
 
 /** Whether a signature has stayed without its subject for as long as a manifest without a tag. */
-function isOrphan({ tags, untaggedDays, subjects, nowMs }: PlanInput, at: number): boolean {
+function isOrphan({ tags, untaggedDays, goneSubjects, nowMs }: PlanInput, at: number): boolean {
   const subject = subjectOf(tags.names[at] as Tag);
-  if (untaggedDays === null || subject === undefined || subjects.has(subject)) return false;
+  if (untaggedDays === null || subject === undefined || !goneSubjects.has(subject)) return false;
   return (tags.updatedAtMs[at] ?? nowMs) <= nowMs - untaggedDays * dayMs;
 }
 
 /** Returns why a rule keeps a tag that it chooses; `undefined`: it does not. */
 function reasonToKeepOf(
-  { keepAll, keepNewest, keepPushedDays, keepPulledDays }: RetentionRule,
+  { keepAll, keepSigned, keepNewest, keepPushedDays, keepPulledDays }: RetentionRule,
   chosen: readonly number[],
-  { tags: { updatedAtMs, lastPulledAtMs }, nowMs, pullsKnownSinceMs }: PlanInput,
-): (at: number) => "all" | "newest" | "pushed" | "pulled" | undefined {
+  { tags: { updatedAtMs, lastPulledAtMs }, isSigned, nowMs, pullsKnownSinceMs }: PlanInput,
+): (at: number) => "all" | "signed" | "newest" | "pushed" | "pulled" | undefined {
   const isNewest = newestOf(chosen, updatedAtMs, keepNewest ?? 0);
   const isWithin = (atMs: number, days: number | null): boolean =>
     days !== null && atMs > nowMs - days * dayMs;
   return (at) => {
     const pushedAtMs = updatedAtMs[at] ?? nowMs;
     if (keepAll) return "all";
+    if (keepSigned && isSigned(at)) return "signed";
     if (isNewest(at)) return "newest";
     if (isWithin(pushedAtMs, keepPushedDays)) return "pushed";
     const usedAtMs = Math.max(pushedAtMs, lastPulledAtMs[at] ?? 0, pullsKnownSinceMs);

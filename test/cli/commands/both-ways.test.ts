@@ -192,6 +192,7 @@ describe("commands on a data folder and on a running server", async () => {
         ["retention set team/app --tags ( --keep-newest 1", /^1\n\n.*tag pattern "\("/],
         ["retention set team/app --tags v.* --keep-newest 1", /1 +v\.\* +the newest 1\n.*stay/s],
         ["retention set team/app --add --semver >=1 --keep-all", /2 +versions in >=1 +all\n/],
+        ["retention set team/app --add --tags x --keep-signed", /3 +x +signed ones\n/],
         ["retention set team/app --untagged-after 7d", /v\.\*.*deleted after 7 days\n/s],
         ["retention show team/app --json", /"scope":"team\/app","rules":\[\{"tags":"v\.\*"/],
         [

@@ -57,9 +57,35 @@ describe("maintenance of a data folder", async () => {
       const delay = { ...env, BERTH_GC_DELETE_DELAY: "10m" };
       const first = await run(["gc", "--data", data], delay);
       assert.match(first.stdout, /freed 0 B: .*; 24 B of 1 blobs follow after gc.deleteDelay\n$/);
+      assert.match(
+        first.stdout,
+        /^waiting: 24 B of 1 blobs are deleted until \d{4}-\d\d-\d\d \d\d:\d\d \(gc.deleteDelay\)$/m,
+      );
       assert.equal(filesOf(data).length, 3);
       const second = await run(["gc", "--now", "--data", data], delay);
       assert.match(second.stdout, /freed 24 B: 0 manifests, 1 blobs, 0 files without a row\n$/);
+      assert.equal(filesOf(data).length, 2);
+    } finally {
+      await again.close();
+    }
+  });
+
+  test("gc says until when blobs without a manifest wait for gc.grace", async () => {
+    const again = await startBerth(data, { "gc.interval": "0s" });
+    try {
+      const digest = await pushBlob(again, "team/app", "no manifest names it today");
+      const json = await berthRun("gc", "--json");
+      const waiting = json.stdout.split("\n").find((line) => line.includes('"waiting"')) ?? "";
+      const { candidates } = JSON.parse(waiting) as {
+        readonly candidates: { readonly blobs: number; readonly blobs_until: string };
+      };
+      assert.equal(candidates.blobs, 1);
+      const hours = (Date.parse(candidates.blobs_until) - Date.now()) / 3_600_000;
+      assert.ok(hours > 23 && hours < 25, candidates.blobs_until);
+      const { stdout } = await berthRun("gc");
+      assert.match(stdout, /^waiting: 1 blobs are checked until \d{4}-.* \(gc.grace\)$/m);
+      await again.api.delete(`/v2/team/app/blobs/${digest}`).expect(202);
+      await berthRun("gc", "--now");
       assert.equal(filesOf(data).length, 2);
     } finally {
       await again.close();

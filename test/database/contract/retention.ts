@@ -15,7 +15,7 @@ import {
 
 const rule = {
   ...{ tags: "v.*", except: null, semver: null, keepAll: false, keepNewest: 1 },
-  ...{ keepPushedDays: null, keepPulledDays: null },
+  ...{ keepSigned: false, keepPushedDays: null, keepPulledDays: null },
 };
 const policy = { rules: [rule], untaggedDays: 7 };
 const stored = { changedAtMs: 1_000, changedBy: "admin" };
@@ -28,6 +28,11 @@ const pushed = (...names: readonly string[]) =>
 const scan = { search: "", last: "", limit: 5, hasManifestIds: false, hasTimes: false };
 const wide = { last: "", limit: 10 };
 const before = { dueBeforeMs: 2_000, nowMs: 1_000 };
+
+const hook = {
+  ...{ ...change, id: "hook", scope: "team", url: "https://example.com/", atMost: 1 },
+  ...({ format: "cloudevents", events: ["tag.deleted"], secret: Buffer.from("one") } as const),
+};
 
 /** Policies, and deletions that notice a change. */
 export const retentionSteps: readonly Step[] = [
@@ -78,8 +83,27 @@ export const retentionSteps: readonly Step[] = [
   ],
   [(db) => db.retention.repository(named("team/none")), undefined],
   [async (db) => (await db.retention.scan(1, scan)).names, ["latest", "v1", "v2"]],
-  [(db) => db.retention.existing(1, [digest("image"), digest("none")]), new Set([digest("image")])],
-  [(db) => db.retention.existing(1, []), new Set()],
+  [
+    (db) => db.retention.existing(1, [digest("image"), digest("none")]),
+    new Map([[digest("image"), 3]]),
+  ],
+  [(db) => db.retention.existing(1, []), new Map()],
+  [
+    (db) => db.retention.history(1, { last: undefined, limit: 2 }),
+    {
+      digests: [digest("image"), digest("index")],
+      next: { name: tag("v1"), id: 1 },
+    },
+  ],
+  [
+    (db) => db.retention.history(1, { last: { name: tag("v1"), id: 1 }, limit: 2 }),
+    { digests: [digest("image")], next: undefined },
+  ],
+  [
+    (db) => db.retention.history(2, { last: undefined, limit: 2 }),
+    { digests: [], next: undefined },
+  ],
+  [(db) => db.retention.signed([1, 2, 3]), new Set()],
   // A plan of something else deletes nothing.
   ...(
     [
@@ -103,9 +127,20 @@ export const retentionSteps: readonly Step[] = [
     "changed",
   ],
   [(db) => db.commands.setImmutableTags({ ...change, repository: app, patterns: null }), true],
+  [(db) => db.commands.createWebhook(hook), "created"],
   [
     (db) => db.commands.expireTags({ ...expiry, policy: ofTeam, tags: pushed("v1", "v2") }),
     { seen: { ...seen, tagCount: 1 }, deleted: 2 },
+  ],
+  [
+    async (db) =>
+      (await db.webhookDeliveries.due("hook", 1_000, 10)).map(({ event }) => [
+        ...[event.type, event.repository, event.tag, event.previousDigest],
+      ]),
+    [
+      ["tag.deleted", "team/app", "v1", digest("index")],
+      ["tag.deleted", "team/app", "v2", digest("image")],
+    ],
   ],
   [
     async (db) => (await db.audit.list({ action: "repo.tag.delete", limit: 1 }))[0]?.data,

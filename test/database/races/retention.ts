@@ -6,7 +6,7 @@ import type { Race, Trial } from "./race.ts";
 
 const rule = {
   ...{ tags: null, except: null, semver: null, keepAll: false, keepNewest: 1 },
-  ...{ keepPushedDays: null, keepPulledDays: null },
+  ...{ keepSigned: false, keepPushedDays: null, keepPulledDays: null },
 };
 const policy = { rules: [rule], untaggedDays: 1 };
 

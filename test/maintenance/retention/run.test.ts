@@ -13,7 +13,7 @@ import {
 } from "../../../src/maintenance/retention/retention.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName, type RepositoryName } from "../../../src/oci/name.ts";
-import { parseTag } from "../../../src/oci/reference.ts";
+import { fallbackTagOf, parseTag } from "../../../src/oci/reference.ts";
 import { createLeasePolicy } from "../../../src/registry/leases.ts";
 import { silent } from "../../support/pushes.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -37,7 +37,7 @@ const dayMs = 24 * 3_600_000;
 const actor = systemActor("berth");
 
 const rule = (given: Partial<RetentionRule>): RetentionRule => ({
-  ...{ tags: null, except: null, semver: null },
+  ...{ tags: null, except: null, semver: null, keepSigned: false },
   ...{ keepAll: false, keepNewest: null, keepPushedDays: null, keepPulledDays: null },
   ...given,
 });
@@ -238,6 +238,56 @@ describe("a run of retention", () => {
       assert.deepEqual(await retention.dryRun(""), ["tag team/app:a rule 1"]);
       assert.deepEqual(await retention.do("team"), ["tag team/app:a rule 1"]);
       assert.equal(await tagsOf(world, elsewhere), "x y");
+    }),
+  );
+
+  test(
+    "keeps signed images if a rule says so, with a referrer or with a tag of cosign",
+    inWorld(async (world) => {
+      await pushTags(world, "by-referrer", "by-tag", "other", "last");
+      const subject = manifestOf("layer of by-referrer");
+      const referrer = {
+        ...(JSON.parse(manifestOf("signature").toString()) as object),
+        artifactType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+        subject: {
+          mediaType: "application/vnd.oci.image.manifest.v1+json",
+          digest: digestOf(subject),
+          size: subject.length,
+        },
+      };
+      await pushBlob(world, "signature");
+      const signature = text(JSON.stringify(referrer));
+      await putManifest(world, digestOf(signature), signature);
+      const tagged = fallbackTagOf(digestOf(manifestOf("layer of by-tag")));
+      await putManifest(world, `${tagged}.sig`, manifestOf("signature"));
+      const retention = retentionOf(world);
+      const rules = [rule({ keepNewest: 1, keepSigned: true })];
+      await retention.set(actor, here, { rules, untaggedDays: null });
+      assert.deepEqual(await retention.do(here), ["tag team/app:other rule 1"]);
+      await retention.set(actor, here, newest(1));
+      assert.equal((await retention.do(here)).length, 2);
+      assert.equal(await tagsOf(world), `last ${tagged}.sig`);
+    }),
+  );
+
+  test(
+    "deletes the signature of an image that the repository had, and no signature of other repositories",
+    inWorld(async (world) => {
+      const image = await pushImage(world, "app", "1");
+      const signature = `${fallbackTagOf(image)}.sig`;
+      await pushBlob(world, "signature");
+      await putManifest(world, signature, manifestOf("signature"));
+      for (const blob of ["{}", "signature"]) await pushBlob(world, blob, elsewhere);
+      await putManifest(world, signature, manifestOf("signature"), elsewhere);
+      const retention = retentionOf(world);
+      await retention.set(actor, "team", { rules: [], untaggedDays: 7 });
+      await world.registry.tags.delete(actor, here, [parseTag("1")]);
+      world.wait(7 * dayMs);
+      assert.deepEqual(await retention.do("team"), [`manifest team/app ${image}`]);
+      const planned = [`tag team/app:${signature} its image is gone`];
+      assert.deepEqual(await retention.dryRun("team"), planned);
+      assert.deepEqual(await retention.do("team"), planned);
+      assert.equal(await tagsOf(world, elsewhere), signature);
     }),
   );
 

@@ -14,7 +14,7 @@ const dayMs = 24 * 3_600_000;
 const nowMs = 1_000 * dayMs;
 
 const rule = (given: Partial<RetentionRule>): RetentionRule => ({
-  ...{ tags: null, except: null, semver: null },
+  ...{ tags: null, except: null, semver: null, keepSigned: false },
   ...{ keepAll: false, keepNewest: null, keepPushedDays: null, keepPulledDays: null },
   ...given,
 });
@@ -38,7 +38,7 @@ function plan(
       updatedAtMs: pairs.map(([pushed]) => timeOf(pushed)),
       lastPulledAtMs: pairs.map(([, pulled]) => timeOf(pulled)),
     },
-    ...{ subjects: new Set<Digest>(), nowMs, pullsKnownSinceMs: 0 },
+    ...{ goneSubjects: new Set<Digest>(), isSigned: () => false, nowMs, pullsKnownSinceMs: 0 },
     ...more,
   };
   return planTags(
@@ -118,7 +118,17 @@ describe("the plan of retention", () => {
     assert.equal(deletedBy(await plan(ages, [])), "");
   });
 
-  test("keeps signatures while their subject is stored, and does not count them as tags", async () => {
+  test("keeps what is signed if a rule says so", async () => {
+    const ages = { a: 50, b: 40, c: 30 };
+    const isSigned = (at: number): boolean => at === 0;
+    const found = await plan(ages, [{ keepSigned: true, keepNewest: 1 }], { isSigned });
+    assert.deepEqual(kept(found), ["a signed 1", "c newest 1"]);
+    assert.equal(deletedBy(await plan(ages, [{ keepNewest: 1 }], { isSigned })), "a b");
+    const others = [{ keepSigned: true, tags: "b" }];
+    assert.equal(deletedBy(await plan(ages, others, { isSigned })), "b");
+  });
+
+  test("keeps signatures until their subject is gone, and does not count them as tags", async () => {
     const [stored, gone] = [digestOf(Buffer.from("stored")), digestOf(Buffer.from("gone"))];
     const tagOf = (digest: Digest, end: string) => `${digest.replace(":", "-")}${end}`;
     const ages = {
@@ -130,7 +140,7 @@ describe("the plan of retention", () => {
       app: 30,
       base: 40,
     };
-    const subjects = { subjects: new Set([stored]) };
+    const subjects = { goneSubjects: new Set([gone]) };
     const rules = [{ keepNewest: 1 }];
     assert.equal(deletedBy(await plan(ages, rules, subjects)), "base");
     const untagged = { ...subjects, untaggedDays: 7 };

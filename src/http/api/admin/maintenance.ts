@@ -19,7 +19,7 @@ import { HubError } from "../../hub/errors.ts";
 import type { Pager } from "../../hub/pages.ts";
 import { route, type Route } from "../../route.ts";
 import { root } from "../repositories.ts";
-import type { Administration } from "./administration.ts";
+import type { Administration, MaintenanceSettings } from "./administration.ts";
 import { presentJob, startJob } from "./jobs.ts";
 
 interface Parts {
@@ -60,7 +60,7 @@ export function maintenanceRoutes(parts: Parts): readonly Route[] {
           },
           ...(await runsOf(administration, "collection", interval)),
           waiting: await administration.waiting(),
-          ...presentCandidates(await administration.candidates(), deleteDelay),
+          ...presentCandidates(await administration.candidates(), { deleteDelay, deleteUntagged }),
         };
       },
     }),
@@ -147,12 +147,18 @@ function uploadRoutes({ administration, pager }: Parts): readonly Route[] {
 
 export const presentCandidates = (
   { deletingSinceMs, blobs, blobsUntilMs, manifests, manifestsUntilMs }: WaitingCandidates,
-  deleteDelayMs: number,
+  {
+    deleteDelay,
+    deleteUntagged,
+  }: Pick<MaintenanceSettings["gc"], "deleteDelay" | "deleteUntagged">,
 ): Pick<CollectionAnswer, "waiting_until" | "candidates"> => ({
-  waiting_until: deletingSinceMs === null ? null : timeOf(deletingSinceMs + deleteDelayMs),
+  waiting_until: deletingSinceMs === null ? null : timeOf(deletingSinceMs + deleteDelay),
   candidates: {
     ...{ blobs, blobs_until: timeOrNull(blobsUntilMs) },
-    ...{ manifests, manifests_until: timeOrNull(manifestsUntilMs) },
+    // The collector does not check manifests otherwise.
+    ...(deleteUntagged
+      ? { manifests, manifests_until: timeOrNull(manifestsUntilMs) }
+      : { manifests: 0, manifests_until: null }),
   },
 });
 
