@@ -40,7 +40,9 @@ export interface UntaggedQuery {
   readonly nowMs: number;
 }
 
-export function createRetentionReads(db: Db) {
+export const createRetentionReads = (db: Db) => ({ ...readsOfTags(db), ...readsOfUntagged(db) });
+
+function readsOfTags(db: Db) {
   return {
     async repository(name: RepositoryName): Promise<RetainedRepository | undefined> {
       const row = await db
@@ -98,7 +100,11 @@ export function createRetentionReads(db: Db) {
 
     /** As `tagRelations.signed`, which may be older than the last change. */
     signed: (manifestIds: readonly number[]) => createTagRelationReads(db).signed(manifestIds),
+  };
+}
 
+function readsOfUntagged(db: Db) {
+  return {
     /**
      * Reads `limit` manifests by digest, after `last`. Returns those that no tag, index or subject keeps, and the position
      * of the next page; `undefined`: there is none.

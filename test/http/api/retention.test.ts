@@ -47,7 +47,7 @@ async function runOf(path: string, body: object = {}): Promise<JobAnswer> {
 }
 
 const rule = {
-  ...{ tags: null, except: null, semver: null, keep_all: false },
+  ...{ tags: null, except: null, semver: null, keep_all: false, keep_signed: false },
   ...{ keep_newest: null, keep_pushed_within: null, keep_pulled_within: null },
 };
 
