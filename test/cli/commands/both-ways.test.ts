@@ -4,51 +4,10 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { newFolder, pushUpstream, startMirrorPair } from "../../mirror/support.ts";
 import { pushBlob, putManifest, startBerth } from "../../support/berth.ts";
-import { password, startClosedBerth } from "../../support/closed.ts";
+import { startClosedBerth } from "../../support/closed.ts";
 import { databaseSettings } from "../../support/database.ts";
-import { berth, nested, type Ended } from "../support.ts";
-
-/*
- * The same commands on a data folder and with --host on a running server: their output and their exit codes are equal,
- * but for times, ids, secrets and the actor.
- */
-
-const secretFile = path.join(newFolder(), "password");
-writeFileSync(secretFile, `${password}\n`);
-
-const same = (text: string): string =>
-  text
-    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
-    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d/g, "TIME")
-    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
-    .replaceAll(/berth_[a-z]{3}_\w{38}|whsec_[\w-]{43}/g, "SECRET")
-    .replaceAll(/"actor":"(?:berth|root)"/g, '"actor":"WHO"')
-    .replaceAll(/"peer":"[^"]*"/g, '"peer":"WHERE"')
-    .replaceAll(/(TIME) (?:berth|root from \S+): /g, "$1 WHO: ")
-    // As CSV the address is the last cell.
-    .replaceAll(/^(TIME),(?:berth|root),(.*),[^,"]*$/gm, "$1,WHO,$2,WHERE");
-
-const shown = ({ code, stdout, stderr }: Ended): string =>
-  same(`${code}\n${stdout}\n${stderr.split("\n")[0] ?? ""}`);
-
-/** Runs each command both ways, and compares the results. */
-async function compare(
-  steps: readonly (readonly [words: string, expected: RegExp, input?: string])[],
-  ways: { readonly folder: readonly string[]; readonly server: readonly string[] },
-): Promise<void> {
-  for (const [words, expected, input] of steps) {
-    const run = (more: readonly string[]): Promise<Ended> =>
-      berth([...words.split(" "), ...more], {}, input);
-    const [folder, server] = await Promise.all([run(ways.folder), run(ways.server)]);
-    assert.match(shown(folder), expected, words);
-    assert.equal(shown(server), shown(folder), words);
-  }
-}
-
-const remoteOf = (port: number): readonly string[] => [
-  ...["--host", `http://127.0.0.1:${port}`],
-  ...["--login", "root", "--password-file", secretFile],
-];
+import { compare, remoteOf, secretFile } from "../both-ways.ts";
+import { berth, nested } from "../support.ts";
 
 describe("commands on a data folder and on a running server", async () => {
   // Two registries with the same content, so that both change theirs.
@@ -181,35 +140,6 @@ describe("commands on a data folder and on a running server", async () => {
       ways,
     );
   });
-
-  test("retention is the same", () =>
-    compare(
-      [
-        ["retention show team/app", /^0\nteam\/app has no rules: all tags stay\n/],
-        ["retention set team/app", /^1\n\n.*write what stays, such as --keep-newest 20/],
-        ["retention set team/app --keep-newest none", /^1\n\n.*the rule is invalid: keep_newest/],
-        ["retention set team/app --pushed-within 90m", /^1\n\n.*90m is not a number of days/],
-        ["retention set team/app --tags ( --keep-newest 1", /^1\n\n.*tag pattern "\("/],
-        ["retention set team/app --tags v.* --keep-newest 1", /1 +v\.\* +the newest 1\n.*stay/s],
-        ["retention set team/app --add --semver >=1 --keep-all", /2 +versions in >=1 +all\n/],
-        ["retention set team/app --add --tags x --keep-signed", /3 +x +signed ones\n/],
-        ["retention set team/app --untagged-after 7d", /v\.\*.*deleted after 7 days\n/s],
-        ["retention show team/app --json", /"scope":"team\/app","rules":\[\{"tags":"v\.\*"/],
-        [
-          "retention plan team/app",
-          /^0\nwould delete 0 tags and 0 manifests, and free 0 B; 1 tags/,
-        ],
-        ["retention plan team/app --kept", /keeps team\/app:1 \(rule 2: all stay; pushed TIME/],
-        ["retention plan team", /^0\nwould delete 0 tags and 0 manifests\n/],
-        ["retention run team/app --json", /"kind":"sum","dryRun":false,"tags":0,"manifests":0/],
-        ["retention set team --none --untagged-after 30d", /no rules: all tags stay\n.*30 days/],
-        ["retention remove team/app", /^0\nremoved the rules of team\/app\n/],
-        ["retention remove team/app", /^1\n\n.*team\/app does not have its own retention policy/],
-        ["retention show team/app", /^0\nthe rules of team:\nno rules: all tags stay\n/],
-        ["retention remove team", /^0\n/],
-      ],
-      ways,
-    ));
 
   test("a server is only administered with the password of an administrator", async () => {
     const run = (...more: string[]) =>
