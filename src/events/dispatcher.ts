@@ -4,6 +4,7 @@ import type { AttemptOutcome } from "../database/events/delivery-states.ts";
 import type { DueDelivery } from "../database/events/deliveries.ts";
 import type { Receiver } from "../database/events/webhook-secrets.ts";
 import type { Attempt, Sender } from "./sender.ts";
+import { Turns } from "./turns.ts";
 
 const secondMs = 1_000;
 const dayMs = 86_400_000;
@@ -11,9 +12,8 @@ const dayMs = 86_400_000;
 const lookEveryMs = secondMs;
 /** Deliveries of one webhook that are read at once; those of one subject are sent one after another. */
 const readAtOnce = 200;
-/** Deliveries of one webhook, and of all, that are sent at the same time. */
+/** Deliveries of one webhook that are sent at the same time. */
 const sentAtOnce = 8;
-const receiversAtOnce = 16;
 
 const firstWaitMs = 10 * secondMs;
 const longestWaitMs = 6 * 3_600_000;
@@ -51,8 +51,7 @@ export class Dispatcher {
   readonly #ending = new AbortController();
   /** The receivers that did not answer. */
   readonly #unreachable = new Set<string>();
-  /** Receivers whose deliveries are sent now. */
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #turns = new Turns(() => performance.now());
   #sender: Promise<Sender> | undefined;
   #running: Promise<void> | undefined;
 
@@ -68,7 +67,7 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#running;
-    await Promise.all(this.#busy.values());
+    await this.#turns.end();
     await (await this.#sender)?.close();
   }
 
@@ -91,20 +90,15 @@ export class Dispatcher {
   }
 
   async #startDue(): Promise<void> {
-    const { webhookDeliveries } = this.#parts.database;
-    for (const id of await webhookDeliveries.webhooksDue(this.#parts.clock())) {
-      if (this.#busy.has(id) || this.#busy.size >= receiversAtOnce) continue;
-      const sending = this.#sendAll(id)
-        .catch(this.#parts.report)
-        .finally(() => this.#busy.delete(id));
-      this.#busy.set(id, sending);
-    }
+    const { database, clock, report } = this.#parts;
+    const due = await database.webhookDeliveries.webhooksDue(clock());
+    this.#turns.begin(due, (id) => this.#sendAll(id).catch(report));
   }
 
   /** Sends what is due now, of all webhooks; for tests with a clock of their own. */
   async sendDue(): Promise<void> {
     await this.#startDue();
-    await Promise.all(this.#busy.values());
+    await this.#turns.end();
   }
 
   async #sendAll(webhookId: string): Promise<void> {
@@ -116,7 +110,7 @@ export class Dispatcher {
       const due = await database.webhookDeliveries.due(webhookId, clock(), readAtOnce);
       if (due.length === 0 || this.#ending.signal.aborted) return;
       const isAnswering = await this.#sendSlice(receiver, due);
-      if (!isAnswering) return;
+      if (!isAnswering || this.#turns.isOver(webhookId)) return;
     }
   }
 
@@ -127,7 +121,8 @@ export class Dispatcher {
     const sendLines = async (): Promise<void> => {
       for (let line = lines.shift(); line !== undefined; line = lines.shift())
         for (const delivery of line) {
-          if (!slice.isAnswering || this.#ending.signal.aborted) return;
+          if (!slice.isAnswering || this.#turns.isOver(receiver.id)) return;
+          if (this.#ending.signal.aborted) return;
           // The later ones of its subject wait behind it.
           if (!(await this.#sendOne(receiver, delivery, slice))) break;
         }
@@ -149,6 +144,7 @@ export class Dispatcher {
     const beganAtMs = performance.now();
     const attempt = await sender.send(receiver, delivery.event, id);
     const durationMs = Math.round(performance.now() - beganAtMs);
+    this.#turns.answered(receiver.id, durationMs);
     const nowMs = clock();
     const wasUnreachable = this.#unreachable.has(receiver.id);
     const isBack = wasUnreachable && !attempt.isUnreachable;

@@ -6,6 +6,7 @@ import { createSender } from "../../src/events/sender.ts";
 import { createWebhooks, receiverAddresses } from "../../src/events/webhooks.ts";
 import { app, change, manifest, times } from "../database/contract/support.ts";
 import { openTestDatabase } from "../support/database.ts";
+import { waitUntil } from "../support/wait.ts";
 import { accept, startReceiver, type Received } from "./receiver.ts";
 
 const hourMs = 3_600_000;
@@ -134,6 +135,30 @@ describe("the dispatcher", () => {
     receiver.answer = accept;
     await pass(5_000, 1_000);
     assert.deepEqual(sizesOf(receiver.received, "bad"), [1, 1, 2, 4]);
+  });
+
+  test("tells a receiver while 16 others answer slowly and have much to be told", async (t) => {
+    const { push, receiver, dispatcher, webhooks } = await start(t);
+    // With the first webhook they are 16. All of their deliveries are of one tag, so one is sent after another.
+    for (let at = 1; at < 16; at += 1)
+      await webhooks.create(change.actor, "team/app", {
+        ...{ url: receiver.url, format: "cloudevents", events: ["push"] },
+      });
+    const slowMs = 300;
+    receiver.answer = (response) => void setTimeout(() => accept(response), slowMs);
+    const pushes = 60;
+    for (let at = 1; at <= pushes; at += 1) await push(text(at), "t");
+    dispatcher.start();
+    await waitUntil("all are told", () => receiver.received.length > 32);
+    const other = await startReceiver();
+    await webhooks.create(change.actor, "", {
+      ...{ url: other.url, format: "cloudevents", events: ["push"] },
+    });
+    await push(text(pushes + 1), "other");
+    await waitUntil("the other receiver is told", () => other.received.length > 0);
+    assert.ok(sizesOf(receiver.received, "t").length < 16 * pushes);
+    // Before the database, which `openTestDatabase` closes.
+    await dispatcher.stop();
   });
 
   test("gives a delivery up after 3 days, and sends it again on request", async (t) => {
