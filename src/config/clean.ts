@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { parse } from "yaml";
 import { allowedFor, unknownKey } from "./explain.ts";
 import {
@@ -17,6 +18,8 @@ export interface Cleaning {
   /** The whole schema, for the names of its keys. */
   readonly root: KeySchema;
   readonly sourceOf: (path: KeyPath) => string | undefined;
+  /** Relative paths of files begin here. */
+  readonly folder: string;
   readonly report: (problem: ConfigProblem) => void;
 }
 
@@ -35,7 +38,10 @@ export async function clean(
   const group = groupOf(schema);
   if (group !== undefined) return await cleanGroup(group, given, path, cleaning);
 
-  const structured = valueFactsOf(schema) === undefined;
+  const facts = valueFactsOf(schema);
+  if (facts?.isPath === true && typeof given === "string" && given !== "")
+    return resolve(cleaning.folder, given);
+  const structured = facts === undefined;
   const value =
     structured && typeof given === "string" ? fromText(schema, given, path, cleaning) : given;
   const item = itemOf(schema);
@@ -85,7 +91,7 @@ async function cleanGroup(
 export async function readSecret(
   file: unknown,
   path: KeyPath,
-  { report, sourceOf }: Cleaning,
+  { report, sourceOf, folder }: Cleaning,
 ): Promise<string | undefined> {
   const problem = {
     key: nameOf(path),
@@ -98,7 +104,7 @@ export async function readSecret(
     return undefined;
   }
   try {
-    const content = (await readFile(file, "utf8")).replace(/\r?\n$/, "");
+    const content = (await readFile(resolve(folder, file), "utf8")).replace(/\r?\n$/, "");
     if (content.trim() !== "") return content;
     report({ ...problem, what: "the file is empty" });
   } catch (error) {

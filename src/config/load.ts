@@ -1,3 +1,4 @@
+import path from "node:path";
 import process from "node:process";
 import type * as z from "zod";
 import { clean, readSecret, type Cleaning } from "./clean.ts";
@@ -120,6 +121,7 @@ export async function readSettings<Output>(
   const cleaned = await clean(schema, file.content, [], {
     root: schema,
     sourceOf: file.sourceOf,
+    folder: path.dirname(path.resolve(input.configFile?.path ?? "")),
     report,
   });
   const tree: Tree = isTree(cleaned) ? cleaned : {};
@@ -127,11 +129,12 @@ export async function readSettings<Output>(
     if (valueAt(tree, key.path) !== undefined) sources.set(key.name, file.sourceOf(key.path));
   }
 
+  const common = { root: schema, folder: process.cwd(), report };
   const environment = readEnvironment(keys, input.env);
   problems.push(...environment.problems);
   for (const given of [...environment.settings, ...settingsOf(input.flags, keys)]) {
     const { key, source } = given;
-    const value = await valueOf(given, { root: schema, sourceOf: () => source, report });
+    const value = await valueOf(given, { ...common, sourceOf: () => source });
     if (value === undefined) continue;
     setAt(tree, key.path, value);
     sources.set(key.name, source);

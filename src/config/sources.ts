@@ -90,8 +90,14 @@ function offsetOf(document: Document, path: KeyPath): number | undefined {
   return isNode(node) ? node.range?.[0] : offsetOf(document, path.slice(0, -1));
 }
 
-/** The variable with the path of the configuration file: the only variable that is not a key. */
+/** The variable with the path of the configuration file. */
 export const configVariable = "BERTH_CONFIG";
+/** The variable with the server of commands that call one. */
+const hostVariable = "BERTH_HOST";
+
+/** The server in `BERTH_HOST`, for commands that call a server. */
+export const readHost = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
+  env[hostVariable] || undefined;
 
 /** A value for a key, from a variable or a flag. */
 export interface GivenSetting {
@@ -124,7 +130,7 @@ export function readEnvironment(
   for (const [variable, text = ""] of Object.entries(env)) {
     if (
       !variable.startsWith("BERTH_") ||
-      variable === configVariable ||
+      [configVariable, hostVariable].includes(variable) ||
       isServiceLink(variable, text)
     )
       continue;

@@ -14,6 +14,8 @@ export interface ValueFacts {
   readonly allowed: string;
   /** Never shown; may be read from a file by the suffix `_FILE`. */
   readonly secret: boolean;
+  /** A file or folder; in the configuration file relative to its folder. */
+  readonly isPath: boolean;
   /** The value in the form of the configuration file. */
   readonly print: (value: unknown) => unknown;
 }
@@ -28,13 +30,15 @@ export function factsOf(schema: z.core.$ZodType): ValueFacts | undefined {
 interface ValueKind<T> {
   readonly allowed: string;
   readonly secret?: boolean;
+  readonly isPath?: boolean;
   /** `undefined`: the value is invalid. */
   readonly parse: (raw: unknown) => T | undefined;
   readonly print?: (value: T) => unknown;
 }
 
 /** A schema for one value from text or YAML. */
-export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>): z.ZodType<T> {
+export function value<T>(kind: ValueKind<T>): z.ZodType<T> {
+  const { allowed, secret = false, isPath = false, parse, print } = kind;
   const schema = z.unknown().transform((raw, context): T => {
     const parsed = parse(raw);
     if (parsed !== undefined) return parsed;
@@ -45,6 +49,7 @@ export function value<T>({ allowed, secret = false, parse, print }: ValueKind<T>
   facts.add(schema, {
     allowed,
     secret,
+    isPath,
     print: (made) => (print === undefined ? made : print(made as T)),
   });
   return schema;
@@ -70,10 +75,14 @@ export function secret(
   });
 }
 
-/** The path of a file or folder, resolved against the working directory. */
+/**
+ * The path of a file or folder, resolved against the folder of the configuration file, or against the working directory
+ * if a variable, a flag or the default names it.
+ */
 export function filePath(allowed: string): z.ZodType<string> {
   return value({
     allowed,
+    isPath: true,
     parse: (raw) => {
       const given = parseText(raw);
       return given === undefined || given.includes("\0") ? undefined : path.resolve(given);

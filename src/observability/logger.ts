@@ -49,7 +49,8 @@ export function createLogger(
   };
   const sink = destination ?? pino.destination({ dest: process.stderr.fd, sync: false });
   if (!isPretty) return pino(options, sink);
-  const settings = { colorize: process.stderr.isTTY, translateTime: "SYS:HH:MM:ss.l", sync: false };
+  const colorize = process.stderr.isTTY && !process.env["NO_COLOR"];
+  const settings = { colorize, translateTime: "SYS:HH:MM:ss.l", sync: false };
   return pino(options, pretty({ ...settings, destination: destination ?? process.stderr.fd }));
 }
 

@@ -129,6 +129,24 @@ describe("every key", () => {
   });
 });
 
+describe("a relative path", () => {
+  test("begins at the folder of the file that names it, else at the working directory", async () => {
+    const configFile = await write(
+      "paths.yaml",
+      "data: blobs\ntls: { cert: cert.pem, key: ../key.pem }\nmirrors: [{ namespace: docker.io, upstream: https://r.example.com, tls: { ca: ca.pem } }]\n",
+    );
+    const folder = path.dirname(configFile);
+    const config = await accept({ configFile, env: { BERTH_TLS_CERT: "own.pem" } });
+    assert.equal(config.data, path.join(folder, "blobs"));
+    assert.deepEqual(config.tls, {
+      cert: path.resolve("own.pem"),
+      key: path.join(folder, "../key.pem"),
+    });
+    assert.equal(config.mirrors[0]?.tls.ca, path.join(folder, "ca.pem"));
+    assert.equal((await accept({ configFile, flags: { data: "d" } })).data, path.resolve("d"));
+  });
+});
+
 describe("the precedence of configuration sources", () => {
   test("is flag, environment variable, file, default", async () => {
     const configFile = await write(
