@@ -73,6 +73,10 @@ interface Started {
 async function start(config: Config, logger: Logger): Promise<Started> {
   try {
     // Loaded here, so that other commands start without these modules.
+    const { checkAddress, checkFiles } = await import("../../server/preflight.ts");
+    // Before a data folder is created: a failed start leaves nothing behind.
+    await checkFiles(config);
+    await checkAddress(config.listen);
     const { openServerApp, openSharedServices } = await import("../../app/server-app.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");

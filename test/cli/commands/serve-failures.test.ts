@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
@@ -26,10 +27,12 @@ describe("berth serve exits with 1 and one line on standard error", { concurrenc
     after(() => other.close());
     await once(other, "listening");
     const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const data = path.join(folder, "no server");
     await oneLine(
-      { BERTH_LISTEN: listen },
+      { BERTH_LISTEN: listen, BERTH_STORAGE_DRIVER: "filesystem", BERTH_DATA: data },
       new RegExp(`^berth: ${listen} is already in use;.*--listen`),
     );
+    assert.equal(existsSync(data), false, "the failed start left its data folder behind");
   });
 
   test("when the port is in use and metrics.listen is set", async () => {
