@@ -3,7 +3,7 @@ import process from "node:process";
 import { CommanderError } from "commander";
 import { ConfigError, reasonOf } from "./config/problems.ts";
 import { printableLine } from "./observability/printable.ts";
-import { CliError } from "./cli/support/failure.ts";
+import { CliError, UsageError } from "./cli/support/failure.ts";
 import { printError } from "./cli/support/output.ts";
 import { createProgram } from "./cli/program.ts";
 
@@ -42,5 +42,5 @@ function exitCodeOf(error: unknown): number {
   }
   if (!(error instanceof CliError)) throw error;
   printError(`berth: ${printableLine(error.message)}\n`);
-  return 1;
+  return error instanceof UsageError ? 2 : 1;
 }

@@ -87,7 +87,7 @@ export class TagCatalog {
   /** Throws NAME_UNKNOWN, or MANIFEST_UNKNOWN if the tag does not exist. */
   async get(repository: RepositoryName, tag: Tag, work: YieldingWork): Promise<TagWithActivity> {
     const [shown] = await this.#show(await this.#inspector.homeOf(repository), [tag], work);
-    if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN");
+    if (shown === undefined) throw new OciError("MANIFEST_UNKNOWN", undefined, { detail: { tag } });
     return shown;
   }
 

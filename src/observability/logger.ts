@@ -49,7 +49,8 @@ export function createLogger(
   };
   const sink = destination ?? pino.destination({ dest: process.stderr.fd, sync: false });
   if (!isPretty) return pino(options, sink);
-  const colorize = process.stderr.isTTY && !process.env["NO_COLOR"];
+  // `hasColors` is false with NO_COLOR (no-color.org).
+  const colorize = process.stderr.isTTY && process.stderr.hasColors();
   const settings = { colorize, translateTime: "SYS:HH:MM:ss.l", sync: false };
   return pino(options, pretty({ ...settings, destination: destination ?? process.stderr.fd }));
 }

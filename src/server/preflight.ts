@@ -5,6 +5,8 @@ import type { Config } from "../config/schema.ts";
 import { reasonOf } from "../config/problems.ts";
 import { readCertificate } from "./certificate.ts";
 
+const parse = (pem: Buffer): X509Certificate => new X509Certificate(pem);
+
 /**
  * Reads the files that settings name: the server's certificate and the certificates that mirrors trust.
  * @throws Error with a message for the user about the first that is not valid
@@ -14,7 +16,7 @@ export async function checkFiles({ tls, mirrors }: Pick<Config, "tls" | "mirrors
   for (const { namespace, tls: trust } of mirrors) {
     if (trust.ca === undefined) continue;
     try {
-      new X509Certificate(await readFile(trust.ca));
+      parse(await readFile(trust.ca));
     } catch (cause) {
       const what = `tls.ca ${trust.ca} of the mirror ${namespace}`;
       throw new Error(`${what} cannot be used: ${reasonOf(cause)}`, { cause });

@@ -2,8 +2,8 @@ import { InvalidArgumentError, type Command } from "commander";
 import { auditCsvHead, auditCsvLine } from "../../api/audit.ts";
 import { timeOf } from "../../api/fields.ts";
 import { withAccounts } from "../support/data-folder.ts";
-import { print } from "../support/output.ts";
 import { serverCommand, parsePast, type ServerOptions } from "../support/options.ts";
+import { orNone, print } from "../support/output.ts";
 
 interface Options extends ServerOptions {
   readonly account?: string;
@@ -49,7 +49,7 @@ function audit(options: Options): Promise<void> {
         print(`${auditCsvLine({ ...entry, at: timeOf(atMs), address: peer })}\n`);
       return;
     }
-    for (const entry of entries) {
+    for await (const entry of orNone(entries, "no entries")) {
       const at = timeOf(entry.atMs);
       const { actor, account, action, subject, data, peer } = entry;
       const who = `${actor === "" ? "anonymous" : actor}${peer === "" ? "" : ` from ${peer}`}`;

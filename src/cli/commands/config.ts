@@ -4,6 +4,7 @@ import { entryKeysOf } from "../../config/keys.ts";
 import { configKeys, demandConfig } from "../../config/load.ts";
 import { warningsOf } from "../../config/rules.ts";
 import { configSchema } from "../../config/schema.ts";
+import { UsageError } from "../support/failure.ts";
 import { group, withConfigFile } from "../support/options.ts";
 import { print, printError } from "../support/output.ts";
 
@@ -35,6 +36,10 @@ export function configCommand(): Command {
 
 async function check({ config: configFile }: Options): Promise<void> {
   const { config, sources } = await demandConfig({ configFile });
+  const { checkFiles } = await import("../../server/preflight.ts");
+  await checkFiles(config).catch((error: Error) => {
+    throw new UsageError(error.message, { cause: error });
+  });
   for (const warning of warningsOf(config)) printError(`warning: ${warning}\n`);
   print(`The configuration is valid; keys that are set: ${sources.size}.\n`);
 }

@@ -3,7 +3,7 @@ import type { AdministeredMirrors, MirrorStatus } from "../support/administered-
 import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
 import { group, serverCommand, type ServerOptions } from "../support/options.ts";
-import { formatBytes, type Say } from "../support/output.ts";
+import { formatBytes, orNone, unitsOf, type Say } from "../support/output.ts";
 
 const notes = `
 Examples:
@@ -44,9 +44,13 @@ function status(): Command {
   return serverCommand("status", "show the cache and the counters of each mirror").action(
     (options: ServerOptions) =>
       withMirrors(options, async (mirrors, say) => {
-        for (const report of await mirrors.report()) {
+        for await (const report of orNone(
+          await mirrors.report(),
+          "no mirrors: see docs/mirror.md",
+        )) {
           const { namespace, upstream, blobs, bytes, budgetBytes, failure } = report;
-          const limit = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes)}`;
+          const units = budgetBytes === undefined ? undefined : unitsOf(budgetBytes);
+          const limit = budgetBytes === undefined ? "" : ` of ${formatBytes(budgetBytes, units)}`;
           const details = [
             ...(failure === undefined
               ? []
@@ -57,7 +61,7 @@ function status(): Command {
           ];
           say(
             report,
-            `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes)}${limit}`,
+            `${namespace}  ${upstream}  ${blobs} blobs, ${formatBytes(bytes, units)}${limit}`,
             ...details.map((line) => `    ${line}`),
           );
         }

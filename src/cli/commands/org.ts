@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
 import { serverCommand, group, type ServerOptions } from "../support/options.ts";
-import type { Say } from "../support/output.ts";
+import { orNone, type Say } from "../support/output.ts";
 
 const roles = ["owner", "editor", "member"] as const;
 type Role = (typeof roles)[number];
@@ -79,7 +79,8 @@ function add(name: string, options: AddOptions): Promise<void> {
 
 function list(options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    for await (const { name, fullName, createdAtMs } of accounts.organisations.list()) {
+    const organisations = orNone(accounts.organisations.list(), "no organisations");
+    for await (const { name, fullName, createdAtMs } of organisations) {
       const created = new Date(createdAtMs).toISOString();
       const facts = { kind: "organisation", name, fullName, created };
       say(facts, fullName === "" ? name : `${name} (${fullName})`);
@@ -96,7 +97,7 @@ function remove(name: string, options: ServerOptions): Promise<void> {
 
 function listMembers(organisation: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    const members = accounts.organisations.members(organisation);
+    const members = orNone(accounts.organisations.members(organisation), "no members");
     for await (const { name, role, sinceMs } of members) {
       const since = new Date(sinceMs).toISOString();
       say({ kind: "member", organisation, user: name, role, since }, `${name} (${role})`);

@@ -5,9 +5,9 @@ import type { Use } from "../../registry/quotas.ts";
 import { parseSize } from "../../config/values.ts";
 import { namespaceOf, parseRepositoryName } from "../../oci/name.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
-import { CliError } from "../support/failure.ts";
+import { CliError, UsageError } from "../support/failure.ts";
 import { serverCommand, group, type ServerOptions } from "../support/options.ts";
-import { formatBytes, type Say } from "../support/output.ts";
+import { formatBytes, orNone, unitsOf, type Say } from "../support/output.ts";
 import type { Remote } from "../support/remote.ts";
 
 const notes = `
@@ -31,13 +31,14 @@ function list(): Command {
   return serverCommand("list", "show the usage and the quota of each namespace").action(
     (options: ServerOptions) =>
       withQuotas(options, async (quotas, say) => {
-        for await (const use of quotas.list()) {
+        for await (const use of orNone(quotas.list(), "no namespaces")) {
           const { namespace, usedBytes, limitBytes, isOwn } = use;
+          const units = limitBytes === null ? undefined : unitsOf(limitBytes);
           const limit =
             limitBytes === null
               ? "no quota"
-              : `of ${formatBytes(limitBytes)}${isOwn ? "" : " (quotas.default)"}`;
-          say(use, `${namespace}  ${formatBytes(usedBytes)}  ${limit}`);
+              : `of ${formatBytes(limitBytes, units)}${isOwn ? "" : " (quotas.default)"}`;
+          say(use, `${namespace}  ${formatBytes(usedBytes, units)}  ${limit}`);
         }
       }),
   );
@@ -52,11 +53,12 @@ function set(): Command {
         const namespace = parseNamespace(text);
         const limitBytes = parseSize(size);
         if (limitBytes === undefined)
-          throw new CliError(`${size} is not a size: write 4096 (bytes), 64MiB or 50GB`);
+          throw new UsageError(`${size} is not a size: write 4096 (bytes), 64MiB or 50GB`);
         const usedBytes = await quotas.set(namespace, limitBytes);
+        const units = unitsOf(limitBytes);
         say(
           { namespace, usedBytes, limitBytes },
-          `the quota of ${namespace} is ${formatBytes(limitBytes)}; it uses ${formatBytes(usedBytes)}`,
+          `the quota of ${namespace} is ${formatBytes(limitBytes, units)}; it uses ${formatBytes(usedBytes, units)}`,
         );
       }),
     );
@@ -129,6 +131,6 @@ function remoteQuotas(remote: Remote): AdministeredQuotas {
 
 function parseNamespace(text: string): string {
   if (text.includes("/"))
-    throw new CliError(`${text} is not a namespace: write the part before the first "/"`);
+    throw new UsageError(`${text} is not a namespace: write the part before the first "/"`);
   return namespaceOf(parseRepositoryName(`${text}/any`));
 }

@@ -8,8 +8,8 @@ import {
   type RepositoryItemAnswer,
   type RepositoryUsageAnswer,
 } from "../../api/repositories.ts";
-import { CliError } from "../support/failure.ts";
-import { remoteCommand, type RemoteOptions } from "../support/options.ts";
+import { UsageError } from "../support/failure.ts";
+import { locate, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import { factLines, formatBytes, linesOf, shortTime, type Line } from "../support/output.ts";
 import { withRemote } from "../support/remote.ts";
 
@@ -44,13 +44,14 @@ export function remoteList(): Command {
 export function remoteShow(): Command {
   return remoteCommand("show", "show a repository and the sizes of its blobs")
     .argument("<name>", "namespace/name")
-    .action((name: string, options: RemoteOptions) =>
-      withRemote(options, async ({ get, say }) => {
+    .action((text: string, given: RemoteOptions) => {
+      const { options, name } = locate(given, text);
+      return withRemote(options, async ({ get, say }) => {
         const repository = await get(repositorySchema, `/repositories/${name}`);
         const sizes = await get(repositoryUsageSchema, `/repositories/${name}/-/sizes`);
         say({ ...repository, sizes }, ...description(repository, sizes));
-      }),
-    );
+      });
+    });
 }
 
 function description(repository: RepositoryAnswer, sizes: RepositoryUsageAnswer): readonly Line[] {
@@ -82,13 +83,14 @@ export function remoteRemove(): Command {
   return remoteCommand("rm", "delete a repository with all its content")
     .argument("<name>", "namespace/name")
     .option("--yes", "confirm the deletion")
-    .action((name: string, options: RemoteOptions & { readonly yes?: true }) =>
-      withRemote(options, async (remote) => {
+    .action((text: string, given: RemoteOptions & { readonly yes?: true }) => {
+      const { options, name } = locate(given, text);
+      return withRemote(options, async (remote) => {
         const { tag_count: tags } = await remote.get(repositorySchema, `/repositories/${name}`);
         if (!options.yes)
-          throw new CliError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
+          throw new UsageError(`this deletes ${name} and its ${tags} tags; confirm with --yes`);
         await remote.delete(`/repositories/${name}`);
         remote.say({ name, deleted: true }, `deleted ${name}`);
-      }),
-    );
+      });
+    });
 }

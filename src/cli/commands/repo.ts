@@ -2,9 +2,10 @@ import { Argument, Command } from "commander";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import type { Repositories } from "../../registry/repositories.ts";
 import { withDataFolder } from "../support/data-folder.ts";
-import { CliError } from "../support/failure.ts";
+import { CliError, UsageError } from "../support/failure.ts";
 import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
 import { remoteList, remoteRemove, remoteShow } from "./repo-remote.ts";
+import { orNone } from "../support/output.ts";
 
 const notes = `
 Examples:
@@ -36,7 +37,7 @@ function list(): Command {
   return dataFolderCommand("list", "list repositories").action((options: DataFolderOptions) =>
     withDataFolder(options, async (context, say) => {
       const repositories = await context.repositories();
-      for await (const name of namesIn(repositories)) {
+      for await (const name of orNone(namesIn(repositories), "no repositories")) {
         const { visibility, immutableTags } = await repositories.get(name);
         say({ name, visibility, immutableTags }, `${visibility.padEnd(7)}  ${name}`);
       }
@@ -81,7 +82,7 @@ function visibility(): Command {
       withDataFolder(options, async (context, say) => {
         const name = parseRepositoryName(text);
         if (word !== "private" && word !== "public")
-          throw new CliError(`the visibility is private or public, not ${word}`);
+          throw new UsageError(`the visibility is private or public, not ${word}`);
         await (await context.repositories()).setVisibility(context.actor, name, word);
         say({ name, visibility: word }, `${name} is ${word}`);
       }),
@@ -103,7 +104,7 @@ function immutable(): Command {
         const name = parseRepositoryName(text);
         const ways = [patterns.length > 0, options.all === true, options.none === true];
         if (ways.filter(Boolean).length !== 1)
-          throw new CliError("write either patterns, or --all, or --none");
+          throw new UsageError("write either patterns, or --all, or --none");
         const immutableTags = options.none ? null : patterns;
         const repositories = await context.repositories();
         await repositories.setImmutableTags(context.actor, name, immutableTags);
@@ -126,7 +127,7 @@ function remove(): Command {
         const repositories = await context.repositories();
         await repositories.get(name);
         if (!options.yes)
-          throw new CliError(`this deletes ${name} and all its tags; confirm with --yes`);
+          throw new UsageError(`this deletes ${name} and all its tags; confirm with --yes`);
         await repositories.delete(context.actor, name);
         say(
           { name, deleted: true },
@@ -152,9 +153,11 @@ function accessList(): Command {
     (text: string, options: DataFolderOptions) =>
       withDataFolder(options, async (context, say) => {
         const collaborators = await context.collaborators();
-        for (const collaborator of await collaborators.list(parseRepositoryName(text))) {
-          const { name, permission } = collaborator;
-          say({ user: name, permission }, `${permission.padEnd(5)}  ${name}`);
+        const name = parseRepositoryName(text);
+        const none = `no user has an own permission on ${name}`;
+        for await (const collaborator of orNone(await collaborators.list(name), none)) {
+          const { name: user, permission } = collaborator;
+          say({ user, permission }, `${permission.padEnd(5)}  ${user}`);
         }
       }),
   );

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { diffSchema, type TagDiffAnswer } from "../../api/tag-diff.ts";
-import { type ImageAnswer } from "../../api/tags.ts";
-import { parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
+import type { ImageAnswer } from "../../api/tags.ts";
+import { locate, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
 import {
   factLines,
   formatBytes,
@@ -25,14 +25,15 @@ export function diffCommand(): Command {
       "--platform <platform>",
       "os/architecture[/variant] (default: linux/amd64, if both have it)",
     )
-    .action((image: string, to: string, options: Options) =>
-      withRemote(options, async ({ get, say }) => {
-        const { name, tag: from } = parseImage(image);
+    .action((text: string, to: string, given: Options) => {
+      const { options, name: image } = locate(given, text);
+      const { name, tag: from } = parseImage(image);
+      return withRemote(options, async ({ get, say }) => {
         const query = { from, to, platform: options.platform };
         const diff = await get(diffSchema, `/repositories/${name}/-/diff`, query);
         say(diff, ...description(diff));
-      }),
-    );
+      });
+    });
 }
 
 function description({ from, to, layers, config, ...sums }: TagDiffAnswer): readonly Line[] {

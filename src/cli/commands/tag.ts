@@ -8,7 +8,13 @@ import {
   type TagAnswer,
   type TagItemAnswer,
 } from "../../api/tags.ts";
-import { group, parseImage, remoteCommand, type RemoteOptions } from "../support/options.ts";
+import {
+  group,
+  locate,
+  parseImage,
+  remoteCommand,
+  type RemoteOptions,
+} from "../support/options.ts";
 import {
   factLines,
   formatBytes,
@@ -17,7 +23,7 @@ import {
   tableOf,
   type Line,
 } from "../support/output.ts";
-import { withRemote } from "../support/remote.ts";
+import { withRemote, type Remote } from "../support/remote.ts";
 import { diffCommand, platformOf } from "./tag-diff.ts";
 
 const notes = `
@@ -27,7 +33,7 @@ Examples:
   $ berth tag history team/app:1.4            earlier digests, time and user
   $ berth tag rollback team/app:1.4           back to the previous digest
   $ berth tag diff team/app:1.4 1.5           layers, sizes and settings
-  $ berth tag rm team/app:old --host registry.example.com
+  $ berth tag rm registry.example.com/team/app:old
 `;
 
 /** `berth tag …`: the tags of a repository on any Berth server. */
@@ -40,17 +46,25 @@ export function tagCommand(): Command {
 const imageCommand = (name: string, description: string): Command =>
   remoteCommand(name, description).argument("<image>", "namespace/name:tag");
 
-const pathOf = (image: string): string => {
+/** Runs `work` with the server of an image, the image without its host, and its path in the API. */
+function withImage(
+  given: RemoteOptions,
+  text: string,
+  work: (remote: Remote, image: string, path: string) => Promise<void>,
+): Promise<void> {
+  const { options, name: image } = locate(given, text);
   const { name, tag } = parseImage(image);
-  return `/repositories/${name}/-/tags/${encodeURIComponent(tag)}`;
-};
+  const path = `/repositories/${name}/-/tags/${encodeURIComponent(tag)}`;
+  return withRemote(options, (remote) => work(remote, image, path));
+}
 
 function list(): Command {
   return remoteCommand("ls", "list the tags of a repository")
     .argument("<name>", "namespace/name")
     .option("--limit <number>", "the maximum number of tags")
-    .action((name: string, options: RemoteOptions) =>
-      withRemote(options, ({ sayList }) =>
+    .action((text: string, given: RemoteOptions) => {
+      const { options, name } = locate(given, text);
+      return withRemote(options, ({ sayList }) =>
         sayList({
           page: pageSchema(tagItemSchema),
           path: `/repositories/${name}/-/tags`,
@@ -64,8 +78,8 @@ function list(): Command {
             [...tag.images.map(platformOf), ...moreThan(tag)].join(", "),
           ],
         }),
-      ),
-    );
+      );
+    });
 }
 
 /** `… and 12 more`, if the response has not all images of the tag. */
@@ -76,9 +90,9 @@ function moreThan({ images, image_count }: TagItemAnswer): readonly string[] {
 
 function show(): Command {
   return imageCommand("show", "show the image of a tag, and its referrers").action(
-    (image: string, options: RemoteOptions) =>
-      withRemote(options, async ({ get, say }) => {
-        const tag = await get(tagSchema, pathOf(image));
+    (text: string, options: RemoteOptions) =>
+      withImage(options, text, async ({ get, say }, image, path) => {
+        const tag = await get(tagSchema, path);
         say(tag, ...description(image, tag));
       }),
   );
@@ -110,11 +124,11 @@ function description(image: string, tag: TagAnswer): readonly Line[] {
 function history(): Command {
   return imageCommand("history", "list the earlier digests of a tag, the newest first")
     .option("--limit <number>", "the maximum number of entries")
-    .action((image: string, options: RemoteOptions) =>
-      withRemote(options, ({ sayList }) =>
+    .action((text: string, options: RemoteOptions) =>
+      withImage(options, text, ({ sayList }, _, path) =>
         sayList({
           page: pageSchema(tagMoveSchema),
-          path: `${pathOf(image)}/history`,
+          path: `${path}/history`,
           heads: ["SINCE", "BY", "DIGEST", ""],
           rowOf: (move) => [
             shortTime(move.changed_at),
@@ -130,20 +144,21 @@ function history(): Command {
 function rollback(): Command {
   return imageCommand("rollback", "move a tag back to an earlier digest")
     .argument("[digest]", "a digest of its history (default: the previous one)")
-    .action((image: string, digest: string | undefined, options: RemoteOptions) =>
-      withRemote(options, async ({ post, say }) => {
+    .action((text: string, digest: string | undefined, options: RemoteOptions) =>
+      withImage(options, text, async ({ post, say }, image, path) => {
         const body = digest === undefined ? {} : { digest };
-        const moved = await post(rollbackSchema, `${pathOf(image)}/rollback`, body);
+        const moved = await post(rollbackSchema, `${path}/rollback`, body);
         say({ image, ...moved }, `${image} points at ${moved.digest}`);
       }),
     );
 }
 
 function remove(): Command {
-  return imageCommand("rm", "delete a tag").action((image: string, options: RemoteOptions) =>
-    withRemote(options, async (remote) => {
-      await remote.delete(pathOf(image));
-      remote.say({ image, deleted: true }, `deleted ${image}`);
-    }),
+  return imageCommand("rm", "delete a tag; its manifest stays (gc.deleteUntagged)").action(
+    (text: string, options: RemoteOptions) =>
+      withImage(options, text, async (remote, image, path) => {
+        await remote.delete(path);
+        remote.say({ image, deleted: true }, `deleted ${image}`);
+      }),
   );
 }

@@ -1,6 +1,7 @@
 import { Argument, Command } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
 import { serverCommand, group, type ServerOptions } from "../support/options.ts";
+import { orNone } from "../support/output.ts";
 
 const permissions = ["read", "write", "admin"] as const;
 type Permission = (typeof permissions)[number];
@@ -67,7 +68,8 @@ function add(organisation: string, team: string, options: AddOptions): Promise<v
 
 function list(organisation: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    for (const { name, description, members } of await accounts.teams.list(organisation)) {
+    const teams = orNone(await accounts.teams.list(organisation), `${organisation} has no teams`);
+    for await (const { name, description, members } of teams) {
       say(
         { kind: "team", organisation, team: name, description, members },
         `${name} (members: ${members})${description === "" ? "" : `: ${description}`}`,
@@ -79,9 +81,10 @@ function list(organisation: string, options: ServerOptions): Promise<void> {
 function show(organisation: string, team: string, options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
     const name = { organisation, team };
-    for (const user of await accounts.teams.members(name))
+    for await (const user of orNone(await accounts.teams.members(name), "no members"))
       say({ kind: "member", ...name, user }, `member ${user}`);
-    for (const { repository, permission } of await accounts.teams.permissions(name))
+    const permissions = orNone(await accounts.teams.permissions(name), "no permissions");
+    for await (const { repository, permission } of permissions)
       say({ kind: "permission", ...name, repository, permission }, `${permission} ${repository}`);
   });
 }

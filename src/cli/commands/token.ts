@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { withAccounts } from "../support/data-folder.ts";
 import { serverCommand, group, parseFuture, type ServerOptions } from "../support/options.ts";
-import { printError } from "../support/output.ts";
+import { orNone, printError } from "../support/output.ts";
 
 interface Resource {
   readonly path: string;
@@ -24,6 +24,10 @@ const words: Readonly<Record<string, string>> = {
   delete: "scope-image-delete",
   create: "scope-repository-create",
 };
+
+/** The word that `--resource` takes for a scope. */
+const wordOf = (scope: string): string =>
+  Object.entries(words).find(([, named]) => named === scope)?.[0] ?? scope;
 
 const notes = `
 A token replaces the password, as in: docker login -u NAME. It is printed once.
@@ -111,14 +115,15 @@ function list(account: string, options: ServerOptions): Promise<void> {
     const date = (ms: number | null): string | null =>
       ms === null ? null : new Date(ms).toISOString();
     const newestFirst = await accounts.accessTokens.list(account);
-    for (const token of newestFirst.toReversed()) {
+    const tokens = orNone(newestFirst.toReversed(), `${account} has no access tokens`);
+    for await (const token of tokens) {
       const { id, label, description, scopes, resources, isActive } = token;
       const expires = date(token.expiresAtMs);
       const lastUsed = date(token.lastUsedAtMs);
       const created = date(token.createdAtMs);
       const power = [
         ...scopes,
-        ...resources.map((resource) => `${resource.path}=${resource.scopes.join(",")}`),
+        ...resources.map((resource) => `${resource.path}=${resource.scopes.map(wordOf).join(",")}`),
       ].join(" ");
       const state = `${isActive ? "" : ", inactive"}, expires ${expires ?? "never"}, used ${lastUsed ?? "never"}`;
       say(

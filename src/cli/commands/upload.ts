@@ -3,7 +3,7 @@ import type { AppContext } from "../../app/context.ts";
 import { withDataFolder } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
 import { dataFolderCommand, group, type DataFolderOptions } from "../support/options.ts";
-import { formatBytes } from "../support/output.ts";
+import { formatBytes, orNone } from "../support/output.ts";
 
 const notes = `
 An open upload is a blob that a client has not sent completely. The registry
@@ -28,19 +28,23 @@ const listedAtOnce = 500;
 
 function list(options: DataFolderOptions): Promise<void> {
   return withDataFolder(options, async (context, say) => {
-    const uploads = await openUploads(context);
-    for (let offset = 0; ; offset += listedAtOnce) {
-      const page = await uploads.list({ limit: listedAtOnce, offset });
-      for (const { id, repository, bytes, touchedAtMs } of page) {
-        const touchedAt = new Date(touchedAtMs).toISOString();
-        say(
-          { id, repository, bytes, touchedAt },
-          `${id}  ${repository}  ${formatBytes(bytes)}  last used ${touchedAt}`,
-        );
-      }
-      if (page.length < listedAtOnce) return;
+    const uploads = orNone(uploadsIn(await openUploads(context)), "no open uploads");
+    for await (const { id, repository, bytes, touchedAtMs } of uploads) {
+      const touchedAt = new Date(touchedAtMs).toISOString();
+      say(
+        { id, repository, bytes, touchedAt },
+        `${id}  ${repository}  ${formatBytes(bytes)}  last used ${touchedAt}`,
+      );
     }
   });
+}
+
+async function* uploadsIn(uploads: Awaited<ReturnType<typeof openUploads>>) {
+  for (let offset = 0; ; offset += listedAtOnce) {
+    const page = await uploads.list({ limit: listedAtOnce, offset });
+    yield* page;
+    if (page.length < listedAtOnce) return;
+  }
 }
 
 async function openUploads(context: AppContext) {

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { withAccounts, type AccountWork } from "../support/data-folder.ts";
 import { serverCommand, group, type ServerOptions } from "../support/options.ts";
 import { readNewPassword } from "../support/password.ts";
+import { orNone } from "../support/output.ts";
 
 interface PasswordOptions extends ServerOptions {
   readonly generate?: true;
@@ -94,7 +95,7 @@ function add(name: string, options: AddOptions): Promise<void> {
 
 function list(options: ServerOptions): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
-    for await (const user of accounts.users.list()) {
+    for await (const user of orNone(accounts.users.list(), "no users")) {
       const { name, isAdmin: admin, disabled, fullName, email, createdAtMs } = user;
       const created = new Date(createdAtMs).toISOString();
       const notes = [

@@ -12,9 +12,9 @@ import type { DeliveryAnswer, WebhookAnswer } from "../../api/webhooks.ts";
 import { parseDuration } from "../../config/values.ts";
 import type { AdministeredWebhooks } from "../support/administered-webhooks.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
-import { CliError } from "../support/failure.ts";
+import { CliError, UsageError } from "../support/failure.ts";
 import { group, serverCommand, type ServerOptions } from "../support/options.ts";
-import type { Say } from "../support/output.ts";
+import { orNone, type Say } from "../support/output.ts";
 
 interface ScopeOptions extends ServerOptions {
   readonly of?: string;
@@ -94,9 +94,7 @@ const withWishes = (command: Command): Command =>
 
 function list(options: ScopeOptions): Promise<void> {
   return withWebhooks(options, async (webhooks, say) => {
-    const found = await webhooks.list();
-    for (const one of found) sayWebhook(say, one);
-    if (found.length === 0 && options.json === undefined) say({}, "there are no webhooks");
+    for await (const one of orNone(await webhooks.list(), "no webhooks")) sayWebhook(say, one);
   });
 }
 
@@ -115,7 +113,7 @@ interface EditOptions extends WebhookOptions {
 }
 
 function edit(id: string, { url, format, on, off, ...options }: EditOptions): Promise<void> {
-  if (on && off) throw new CliError("--on and --off contradict each other");
+  if (on && off) throw new UsageError("--on and --off contradict each other");
   return withWebhooks(options, async (webhooks, say) => {
     const isActive = on ? true : off ? false : undefined;
     const events = eventsOf(options.events);
@@ -138,7 +136,7 @@ function rotate(id: string, options: RotateOptions): Promise<void> {
   return withWebhooks(options, async (webhooks, say) => {
     const overlapMs = parseDuration(options.overlap);
     if (overlapMs === undefined)
-      throw new CliError(`--overlap must be a time such as 24h, not ${options.overlap}`);
+      throw new UsageError(`--overlap must be a time such as 24h, not ${options.overlap}`);
     const secret = await secretOf(options.secretFile);
     const rotated = await webhooks.rotateSecret(id, { secret, overlapMs });
     say(
@@ -164,7 +162,7 @@ interface DeliveriesOptions extends ScopeOptions {
 function deliveries(id: string, options: DeliveriesOptions): Promise<void> {
   return withWebhooks(options, async (webhooks, say) => {
     if (!/^[1-9]\d{0,3}$/.test(options.limit))
-      throw new CliError(`--limit must be a whole number from 1 to 9999, not ${options.limit}`);
+      throw new UsageError(`--limit must be a whole number from 1 to 9999, not ${options.limit}`);
     const query = { state: options.state, limit: Number(options.limit) };
     let count = 0;
     for await (const one of webhooks.deliveries(id, query)) {
@@ -182,7 +180,7 @@ function redeliver(id: string, number: string | undefined, options: ScopeOptions
       say({ id, count }, `a running server sends ${count} dead deliveries again`);
       return;
     }
-    if (!/^[1-9]\d{0,14}$/.test(number)) throw new CliError(`${number} is no delivery`);
+    if (!/^[1-9]\d{0,14}$/.test(number)) throw new UsageError(`${number} is no delivery`);
     const delivery = Number(number);
     await webhooks.redeliver(id, delivery);
     say({ id, delivery }, `a running server sends delivery ${delivery} again`);
@@ -209,7 +207,7 @@ function eventsOf(text: string | undefined): readonly WantedEvent[] | undefined 
   return text.split(",").map((word) => {
     const found = eventTypes.find((type) => type === word.trim());
     if (found === undefined)
-      throw new CliError(`${word.trim()} is no event; the events are ${eventTypes.join(", ")}`);
+      throw new UsageError(`${word.trim()} is no event; the events are ${eventTypes.join(", ")}`);
     return found;
   });
 }

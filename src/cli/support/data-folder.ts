@@ -1,7 +1,7 @@
 import type { AppContext } from "../../app/context.ts";
 import { demandConfig } from "../../config/load.ts";
 import { localAccounts, type AdministeredAccounts } from "./administered.ts";
-import { CliError, openFailure, workFailure } from "./failure.ts";
+import { UsageError, openFailure, workFailure } from "./failure.ts";
 import type { Remote } from "./remote.ts";
 import type { DataFolderOptions, ServerOptions } from "./options.ts";
 import { createSay, type Say } from "./output.ts";
@@ -70,13 +70,17 @@ export async function withAccounts(
 
 /**
  * A server has its own data folder and configuration, and a data folder needs no login: another option would be ignored.
- * Throws CliError.
+ * Throws UsageError.
  */
-function demandOnePlace({ host, data, config, login, passwordFile }: ServerOptions): void {
+function demandOnePlace(options: ServerOptions): void {
+  const { host, data, config, login, passwordFile, ca, insecure } = options;
   if (host !== undefined && (data !== undefined || config !== undefined))
-    throw new CliError("--host is for a running server: leave --data and --config away");
-  if (host === undefined && (login !== undefined || passwordFile !== undefined))
-    throw new CliError("--login and --password-file are for a running server: add --host");
+    throw new UsageError("--host is for a running server: leave --data and --config away");
+  const remote = [login, passwordFile, ca, insecure];
+  if (host === undefined && remote.some((one) => one !== undefined))
+    throw new UsageError(
+      "--login, --password-file, --ca and --insecure are for a running server: add --host",
+    );
 }
 
 async function withContext(

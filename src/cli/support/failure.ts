@@ -1,3 +1,4 @@
+import process from "node:process";
 import { formatListenAddress } from "../../config/addresses.ts";
 import { reasonOf } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
@@ -7,12 +8,15 @@ export class CliError extends Error {
   override readonly name = "CliError";
 }
 
+/** A wrong command line that only the command could find: exit code 2. */
+export class UsageError extends CliError {}
+
 /** The reason why a server did not start, in one line, with a remedy if one is known. */
 export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
   const { code, syscall, path, message } = detailsOf(error);
   const address = formatListenAddress(config.listen);
   const listening: Record<string, string> = {
-    EADDRINUSE: `${address} is already in use; stop the other server or choose another address with --listen`,
+    EADDRINUSE: `${address} is already in use; stop the other server or choose another address with --listen${airPlay(config)}`,
     EACCES: `no permission to listen on ${address}; ports below 1024 need a privilege`,
     EADDRNOTAVAIL: `${address} is not an address of this machine`,
     ENOTFOUND: `${address}: no such host`,
@@ -41,6 +45,12 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
     return new CliError(`cannot use the database of database.url: ${message}`, { cause: error });
   return new CliError(`cannot start: ${message}`, { cause: error });
 }
+
+/** macOS listens on port 5000 for AirPlay. */
+const airPlay = ({ listen }: Pick<Config, "listen">): string =>
+  process.platform === "darwin" && listen.port === 5000
+    ? ", or turn AirPlay Receiver off in the settings of macOS"
+    : "";
 
 /**
  * Errors whose message tells users what is wrong. They are known by name, so that the command line does not load their

@@ -1,6 +1,6 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../../config/values.ts";
-import { CliError } from "./failure.ts";
+import { UsageError } from "./failure.ts";
 
 /*
  * The kinds of command, with the options that all of a kind have, and the parsers of arguments that several have.
@@ -31,6 +31,8 @@ export interface ServerOptions extends DataFolderOptions {
   readonly host?: string;
   readonly login?: string;
   readonly passwordFile?: string;
+  readonly ca?: string;
+  readonly insecure?: true;
 }
 
 /**
@@ -41,12 +43,16 @@ export const serverCommand = (name: string, description: string): Command =>
   dataFolderCommand(name, description)
     .option("--host <url>", "a running server in place of a data folder")
     .option("--login <user>", "with --host: an administrator (default: as docker login)")
-    .option("--password-file <file>", "with --login: the first line is the password");
+    .option("--password-file <file>", "with --login: the first line is the password")
+    .addOption(caOption())
+    .addOption(insecureOption());
 
 export interface RemoteOptions {
-  readonly host: string;
+  readonly host?: string;
   readonly login?: string;
   readonly passwordFile?: string;
+  readonly ca?: string;
+  readonly insecure?: true;
   readonly json?: true;
   readonly limit?: string;
 }
@@ -55,8 +61,41 @@ export interface RemoteOptions {
 export function remoteCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option("--host <url>", "the server, as for docker login", "localhost:5000")
+    .option(
+      "--host <url>",
+      `the server, as for docker login (default: BERTH_HOST, or ${localServer})`,
+    )
+    .addOption(caOption())
+    .addOption(insecureOption())
     .option("--json", json);
+}
+
+/** The server of a command that names none. */
+export const localServer = "localhost:5000";
+
+const caOption = (): Option =>
+  new Option("--ca <file>", "PEM certificates that the server's may be signed with");
+const insecureOption = (): Option =>
+  new Option("--insecure", "do not verify the certificate of the server");
+
+/**
+ * The server and the name on it: `HOST/team/app` has both, as for docker. A first component with a dot is the namespace
+ * of a mirror if `--host` names the server.
+ */
+export function locate<O extends RemoteOptions>(
+  options: O,
+  text: string,
+): { readonly options: O; readonly name: string } {
+  const slash = text.indexOf("/");
+  const first = text.slice(0, Math.max(0, slash));
+  const isHost =
+    first === "localhost" ||
+    /:\d+$/.test(first) ||
+    (first.includes(".") && options.host === undefined);
+  if (!isHost) return { options, name: text };
+  if (options.host !== undefined && options.host !== first)
+    throw new UsageError(`${text} and --host ${options.host} name two servers`);
+  return { options: { ...options, host: first }, name: text.slice(slash + 1) };
 }
 
 const json = "print one JSON object per line, for programs";
@@ -71,7 +110,7 @@ export function group(command: Command, commands: readonly Command[]): Command {
 export function parseImage(text: string): { readonly name: string; readonly tag: string } {
   const at = text.lastIndexOf(":");
   if (at <= 0 || text.includes("/", at))
-    throw new CliError(`${text} has no tag: write it as name:tag, such as team/app:1.4`);
+    throw new UsageError(`${text} has no tag: write it as name:tag, such as team/app:1.4`);
   return { name: text.slice(0, at), tag: text.slice(at + 1) };
 }
 
@@ -79,7 +118,7 @@ export function parseImage(text: string): { readonly name: string; readonly tag:
 export function limitOf({ limit }: RemoteOptions): { readonly limit?: number } {
   if (limit === undefined) return {};
   if (!/^[1-9]\d{0,8}$/.test(limit))
-    throw new CliError(`--limit must be a whole number above 0, not ${limit}`);
+    throw new UsageError(`--limit must be a whole number above 0, not ${limit}`);
   return { limit: Number(limit) };
 }
 

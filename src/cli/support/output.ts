@@ -1,6 +1,7 @@
 import process from "node:process";
 import { styleText } from "node:util";
 import { Presets, SingleBar } from "cli-progress";
+import { formatSize } from "../../config/values.ts";
 import { printableJson, printableLine } from "../../observability/printable.ts";
 
 /*
@@ -17,8 +18,8 @@ export interface Styled {
 /** One line: text, or its parts. */
 export type Line = string | readonly (string | Styled)[];
 
-/** Whether standard output is a terminal. Output to a file or another program has no colours. */
-const isSeen = (): boolean => process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+/** Whether output has colours: not in a file or for another program, and not with NO_COLOR (no-color.org). */
+const isSeen = (): boolean => process.stdout.isTTY && process.stdout.hasColors();
 
 function render(line: Line): string {
   const parts = typeof line === "string" ? [line] : line;
@@ -30,16 +31,44 @@ function render(line: Line): string {
   return `${printed.join("")}\n`;
 }
 
-/** Writes one result: lines of text for users, or the facts as JSON for programs. */
+/** Writes one result: lines of text for users, or the facts as JSON for programs, with keys as in the HTTP API. */
 export type Say = (facts: object, ...lines: readonly Line[]) => void;
 
 export function createSay({ json }: { readonly json?: true }): Say {
   return (facts, ...lines) => {
     process.stdout.write(
-      json ? `${printableJson(JSON.stringify(facts))}\n` : lines.map(render).join(""),
+      json
+        ? `${printableJson(JSON.stringify(snakeKeys(JSON.parse(JSON.stringify(facts)))))}\n`
+        : lines.map(render).join(""),
     );
   };
 }
+
+/**
+ * The items of a list. If there are none, standard error says so: standard output has only results.
+ * @param none `no users`
+ */
+export async function* orNone<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  none: string,
+): AsyncGenerator<T> {
+  let isEmpty = true;
+  for await (const item of items) {
+    isEmpty = false;
+    yield item;
+  }
+  if (isEmpty) printError(`${none}\n`);
+}
+
+/** `usedBytes` becomes `used_bytes`, at all depths. */
+function snakeKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(snakeKeys);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [snake(key), snakeKeys(inner)]);
+  return Object.fromEntries(entries) as unknown;
+}
+
+const snake = (key: string): string => key.replaceAll(/[a-z\d](?=[A-Z])/g, "$&_").toLowerCase();
 
 /** The lines of a text. */
 export const linesOf = (text: string): readonly string[] => text.split(/\r?\n/);
@@ -84,12 +113,22 @@ export function createProgress(what: string, total: number): Progress {
   };
 }
 
-/** `1.5 MiB` */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(units.length - 1, bytes === 0 ? 0 : Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+/** Units of 1024 or of 1000 bytes. */
+export type Units = "binary" | "decimal";
+
+/** The units in which a limit was probably written: 50 GB is a round number only in decimal units. */
+export const unitsOf = (limitBytes: number): Units =>
+  /\d[KMGT]B$/.test(formatSize(limitBytes)) ? "decimal" : "binary";
+
+/** `1.5 MiB`, or in decimal units `1.6 MB` */
+export function formatBytes(bytes: number, units: Units = "binary"): string {
+  const base = units === "binary" ? 1024 : 1000;
+  const names =
+    units === "binary" ? ["B", "KiB", "MiB", "GiB", "TiB"] : ["B", "kB", "MB", "GB", "TB"];
+  let power = 0;
+  while (power < names.length - 1 && bytes >= base ** (power + 1)) power += 1;
+  const value = bytes / base ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${names[power]}`;
 }
 
 export const strong = (text: string): Styled => ({ style: "bold", text });

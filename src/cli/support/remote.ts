@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { readHost } from "../../config/sources.ts";
 import { dockerCredentials, type DockerCredentials } from "./docker-credentials.ts";
-import { CliError } from "./failure.ts";
-import { limitOf, type RemoteOptions } from "./options.ts";
-import { createSay, tableOf, type Say } from "./output.ts";
+import { CliError, UsageError } from "./failure.ts";
+import { limitOf, localServer, type RemoteOptions } from "./options.ts";
+import { createSay, printError, tableOf, type Say } from "./output.ts";
+import { createConnection, type Connection } from "./remote-connection.ts";
 
 /** A Berth server, called over HTTP with the credentials of `docker login`. */
 export interface Remote {
@@ -53,9 +55,12 @@ export async function withRemote(
   options: RemoteOptions,
   work: (remote: Remote) => Promise<void>,
 ): Promise<void> {
-  const base = baseOf(options.host);
-  const credentials = (await givenCredentials(options)) ?? (await dockerCredentials(base.host));
-  await work(createRemote(createAsk(base, credentials), options));
+  const base = baseOf(options.host ?? readHost() ?? localServer);
+  const given = await givenCredentials(options);
+  const credentials = given ?? (await dockerCredentials(base.host));
+  const connection = await createConnection(base, options);
+  const source = credentials && (given === undefined ? "docker" : "--login");
+  await work(createRemote(createAsk(connection, { credentials, source }), options));
 }
 
 /** The credentials of `--login` and `--password-file`; `undefined`: those of `docker login`. */
@@ -65,7 +70,7 @@ async function givenCredentials({
 }: RemoteOptions): Promise<DockerCredentials | undefined> {
   if (name === undefined && passwordFile === undefined) return undefined;
   if (name === undefined || passwordFile === undefined)
-    throw new CliError("--login and --password-file belong together");
+    throw new UsageError("--login and --password-file belong together");
   try {
     const [secret = ""] = (await readFile(passwordFile, "utf8")).split(/\r?\n/);
     return { name, secret };
@@ -97,12 +102,24 @@ function createRemote(ask: Ask, options: RemoteOptions): Remote {
         if (options.json) say(item as object);
         else rows.push(rowOf(item));
       }
-      if (!options.json) say({}, ...tableOf(heads, rows));
+      if (options.json) return;
+      if (rows.length === 0) printError("nothing found\n");
+      else say({}, ...tableOf(heads, rows));
     },
   };
 }
 
-function createAsk(base: URL, credentials: DockerCredentials | undefined): Ask {
+/** Where the credentials come from. */
+type Source = "docker" | "--login" | undefined;
+
+function createAsk(
+  connection: Connection,
+  {
+    credentials,
+    source,
+  }: { readonly credentials: DockerCredentials | undefined; readonly source: Source },
+): Ask {
+  const { host } = connection;
   const headers: Record<string, string> = { accept: "application/json" };
   if (credentials !== undefined) {
     const pair = Buffer.from(`${credentials.name}:${credentials.secret}`).toString("base64");
@@ -112,21 +129,13 @@ function createAsk(base: URL, credentials: DockerCredentials | undefined): Ask {
     answer: Schema<T> | undefined,
     { method, target, body }: Parameters<Ask>[1],
   ): Promise<T> => {
-    const request =
-      body === undefined
-        ? { method, headers }
-        : {
-            method,
-            headers: { ...headers, "content-type": "application/json" },
-            body: JSON.stringify(body),
-          };
-    const response = await fetch(new URL(target, base), request).catch((error: unknown) => {
-      throw new CliError(`cannot reach ${base.host}: ${reasonOf(error)}`, { cause: error });
+    const { status, text } = await connection.request({
+      ...{ method, target },
+      headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
-    const text = await response.text();
-    if (!response.ok)
-      throw responseFailure(response.status, text, base.host, credentials !== undefined);
-    return answer === undefined ? (undefined as T) : checked(answer, text, base.host);
+    if (status >= 300) throw responseFailure(status, text, host, source);
+    return answer === undefined ? (undefined as T) : checked(answer, text, host);
   };
 }
 
@@ -164,7 +173,7 @@ export function baseOf(host: string): URL {
   try {
     return new URL(text);
   } catch (error) {
-    throw new CliError(`${host} is not the address of a server: write HOST, HOST:PORT or a URL`, {
+    throw new UsageError(`${host} is not the address of a server: write HOST, HOST:PORT or a URL`, {
       cause: error,
     });
   }
@@ -186,19 +195,19 @@ function checked<T>(answer: Schema<T>, text: string, host: string): T {
   }
 }
 
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error) return cause.message || String((cause as NodeJS.ErrnoException).code);
-  return error instanceof Error ? error.message : String(error);
+function loginFailure(host: string, source: Source): string {
+  switch (source) {
+    case "docker":
+      return `${host} rejects the password that docker has stored; log in again: docker login ${host}`;
+    case "--login":
+      return `${host} rejects the user name or the password of --login`;
+    case undefined:
+      return `${host} requires a login: docker login ${host}`;
+  }
 }
 
-function responseFailure(status: number, text: string, host: string, isKnown: boolean): CliError {
-  if (status === 401)
-    return new CliError(
-      isKnown
-        ? `${host} rejects the password that docker has stored; log in again: docker login ${host}`
-        : `${host} requires a login: docker login ${host}`,
-    );
+function responseFailure(status: number, text: string, host: string, source: Source): CliError {
+  if (status === 401) return new CliError(loginFailure(host, source));
   const message = messageOf(text);
   if (message === undefined)
     return new CliError(
@@ -206,7 +215,9 @@ function responseFailure(status: number, text: string, host: string, isKnown: bo
     );
   const what = message === "object not found" ? "there is no such repository" : message;
   const hint =
-    status === 404 && !isKnown ? ` (or it is visible only after docker login ${host})` : "";
+    status === 404 && source === undefined
+      ? ` (or it is visible only after docker login ${host})`
+      : "";
   return new CliError(`${what}${hint}`);
 }
 

@@ -1,7 +1,7 @@
 import { AccountError } from "../../accounts/errors.ts";
 import { WebhookError } from "../../events/errors.ts";
 import { NotAuthorizedError } from "../../auth/policy.ts";
-import { OciError } from "../../oci/errors.ts";
+import { errorTable, OciError } from "../../oci/errors.ts";
 
 /** A rejection by the Hub-shaped API. */
 export class HubError extends OciError {
@@ -54,8 +54,16 @@ export function hubErrorOf(error: unknown): unknown {
   if (error instanceof OciError && error.code === "NAME_UNKNOWN") return notFound();
   // The message names the missing tag: the caller has already been allowed to see the repository.
   if (error instanceof OciError && error.code === "MANIFEST_UNKNOWN")
-    return new HubError(404, error.message);
+    return new HubError(404, missingManifest(error));
   return error;
+}
+
+/** OCI clients search for the default message, which names nothing; people read this one. */
+function missingManifest({ message, detail }: OciError): string {
+  if (message !== errorTable.MANIFEST_UNKNOWN.message) return message;
+  const { tag, digest } = (detail ?? {}) as { readonly tag?: string; readonly digest?: string };
+  if (tag !== undefined) return `there is no tag ${tag} in this repository`;
+  return digest === undefined ? message : `there is no manifest ${digest} in this repository`;
 }
 
 /**

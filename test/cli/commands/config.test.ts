@@ -30,6 +30,26 @@ describe("berth config", { concurrency: 2 }, () => {
     assert.match(stderr, /log\.level \(BERTH_LOG_LEVEL\): found "loud"\n\s+allowed: one of trace/);
   });
 
+  test("check names a file of the settings that the server could not use", async () => {
+    const file = path.join(folder, "files.yaml");
+    await writeFile(
+      file,
+      `mirrors: [{ namespace: docker.io, upstream: "https://registry.example.com", tls: { ca: right.yaml } }]\n`,
+    );
+    const mirror = await berth(["config", "check", "--config", file]);
+    assert.deepEqual([mirror.code, mirror.stdout], [2, ""]);
+    assert.match(
+      mirror.stderr,
+      /^berth: tls\.ca .*right\.yaml of the mirror docker\.io cannot be used: /,
+    );
+    const tls = await berth(["config", "check"], {
+      BERTH_TLS_CERT: "/no/cert",
+      BERTH_TLS_KEY: "/no/key",
+    });
+    assert.equal(tls.code, 2);
+    assert.match(tls.stderr, /^berth: tls\.cert \/no\/cert cannot be read: no such file/);
+  });
+
   test("print shows the effective values and the source of each value", async () => {
     const { code, stdout } = await berth(["config", "print", "--config", right], {
       BERTH_SPARSE: "true",

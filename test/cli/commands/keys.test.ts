@@ -21,9 +21,9 @@ describe("berth keys", { concurrency: 2 }, () => {
     const listed = (await keys("list", "--json")).stdout
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as { id: string; algorithm: string; endsAt: string | null });
+      .map((line) => JSON.parse(line) as { id: string; algorithm: string; ends_at: string | null });
     assert.deepEqual(
-      listed.map(({ id, algorithm, endsAt }) => [id, algorithm, endsAt === null]),
+      listed.map(({ id, algorithm, ends_at }) => [id, algorithm, ends_at === null]),
       [
         [second.id, "ES256", true],
         [first.id, "ES256", false],

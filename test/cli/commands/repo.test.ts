@@ -36,8 +36,8 @@ describe("berth repo and berth quota, while a server runs", async () => {
     await says(
       ["repo", "list", "--json"],
       [
-        '{"name":"team/app","visibility":"private","immutableTags":null}',
-        '{"name":"team/new","visibility":"private","immutableTags":null}',
+        '{"name":"team/app","visibility":"private","immutable_tags":null}',
+        '{"name":"team/new","visibility":"private","immutable_tags":null}',
       ].join("\n"),
     );
   });
@@ -112,7 +112,7 @@ describe("berth repo and berth quota, while a server runs", async () => {
       }).length;
     await says(
       ["quota", "set", "team", String(held), "--json"],
-      `{"namespace":"team","usedBytes":${held},"limitBytes":${held}}`,
+      `{"namespace":"team","used_bytes":${held},"limit_bytes":${held}}`,
     );
     await says(["quota", "list"], `team  ${held} B  of ${held} B`);
     await assert.rejects(pushBlob(berth, "team/new", "one more"), /403/);
