@@ -8,7 +8,7 @@ import {
   type RetentionRuleAnswer,
 } from "../../api/retention.ts";
 import { parseDuration } from "../../config/values.ts";
-import { CliError } from "../support/failure.ts";
+import { CliError, UsageError } from "../support/failure.ts";
 import { group, serverCommand, type ServerOptions } from "../support/options.ts";
 import { formatBytes, shortTime, tableOf, type Line, type Say } from "../support/output.ts";
 import { withRetention, type RetentionResult } from "../support/administered-retention.ts";
@@ -137,9 +137,9 @@ function bodyOf(options: SetOptions, own: RetentionBody): RetentionBody {
   };
   const rule = { ...chooses, ...keeps };
   const isRule = Object.keys(rule).length > 0;
-  if (none && (isRule || add)) throw new CliError("write either a rule, or --none");
+  if (none && (isRule || add)) throw new UsageError("write either a rule, or --none");
   if (!isRule && !none && untaggedAfter === undefined)
-    throw new CliError("write what stays, such as --keep-newest 20, or --none");
+    throw new UsageError("write what stays, such as --keep-newest 20, or --none");
   const before = none || (isRule && !add) ? [] : own.rules;
   const rules = isRule ? [...before, rule] : before;
   const parsed = setRetentionBody.safeParse({
@@ -149,7 +149,7 @@ function bodyOf(options: SetOptions, own: RetentionBody): RetentionBody {
   });
   if (parsed.success) return parsed.data;
   const [problem] = parsed.error.issues;
-  throw new CliError(
+  throw new UsageError(
     `the rule is invalid: ${problem?.path.slice(2).join(".")} ${problem?.message}`,
   );
 }
@@ -162,7 +162,7 @@ const dayMs = 24 * 3_600_000;
 function parseDays(text: string): number {
   const days = (parseDuration(text) ?? Number.NaN) / dayMs;
   if (!Number.isInteger(days) || days < 1)
-    throw new CliError(`${text} is not a number of days: write 7d`);
+    throw new UsageError(`${text} is not a number of days: write 7d`);
   return days;
 }
 

@@ -16,9 +16,9 @@ describe("retention on a data folder and on a running server", async () => {
     compare(
       [
         ["retention show team/app", /^0\nteam\/app has no rules: all tags stay\n/],
-        ["retention set team/app", /^1\n\n.*write what stays, such as --keep-newest 20/],
-        ["retention set team/app --keep-newest none", /^1\n\n.*the rule is invalid: keep_newest/],
-        ["retention set team/app --pushed-within 90m", /^1\n\n.*90m is not a number of days/],
+        ["retention set team/app", /^2\n\n.*write what stays, such as --keep-newest 20/],
+        ["retention set team/app --keep-newest none", /^2\n\n.*the rule is invalid: keep_newest/],
+        ["retention set team/app --pushed-within 90m", /^2\n\n.*90m is not a number of days/],
         ["retention set team/app --tags ( --keep-newest 1", /^1\n\n.*tag pattern "\("/],
         ["retention set team/app --tags v.* --keep-newest 1", /1 +v\.\* +the newest 1\n.*stay/s],
         ["retention set team/app --add --semver >=1 --keep-all", /2 +versions in >=1 +all\n/],
@@ -31,7 +31,7 @@ describe("retention on a data folder and on a running server", async () => {
         ],
         ["retention plan team/app --kept", /keeps team\/app:1 \(rule 2: all stay; pushed TIME/],
         ["retention plan team", /^0\nwould delete 0 tags and 0 manifests\n/],
-        ["retention run team/app --json", /"kind":"sum","dryRun":false,"tags":0,"manifests":0/],
+        ["retention run team/app --json", /"kind":"sum","dry_run":false,"tags":0,"manifests":0/],
         ["retention set team --none --untagged-after 30d", /no rules: all tags stay\n.*30 days/],
         ["retention remove team/app", /^0\nremoved the rules of team\/app\n/],
         ["retention remove team/app", /^1\n\n.*team\/app does not have its own retention policy/],
