@@ -31,12 +31,19 @@ export async function openSqliteDatabase(file: string, sharedWriter?: Writer): P
   };
 }
 
+/** 4 MiB: such a step keeps the event loop for a few milliseconds. */
+const pagesPerStep = 1_000;
+
 /** Writes a consistent copy of the database in `file` to `target` while other connections write. */
 export async function snapshotSqlite(file: string, target: string): Promise<void> {
   const { openReadConnection } = await import("./connection.ts");
   const connection = openReadConnection(file);
   try {
-    await connection.backup(target);
+    // SQLite begins the copy again when another connection has written since the last step, unless one transaction reads
+    // the whole file: under load the copy would never end.
+    connection.exec("BEGIN");
+    connection.prepare("SELECT count(*) FROM sqlite_schema").get();
+    await connection.backup(target, { progress: () => pagesPerStep });
   } finally {
     connection.close();
   }

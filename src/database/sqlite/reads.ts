@@ -33,7 +33,11 @@ export function createSqliteReads(connection: SqliteConnection): SqliteReads {
     probe: async () => {
       await db.selectFrom("repositories").select("id").limit(1).execute();
     },
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      // Kysely does not close a connection that had no query; then the writer's close leaves its log beside the database.
+      if (connection.open) connection.close();
+    },
   };
 }
 
