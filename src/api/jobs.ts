@@ -4,7 +4,7 @@ import { findingsAtMost } from "./limits.ts";
 
 /* Jobs: long work of a server, such as a collection. */
 
-export const jobKinds = ["collection", "scrub", "retention", "warm", "sync"] as const;
+export const jobKinds = ["backup", "collection", "scrub", "retention", "warm", "sync"] as const;
 
 export const jobListQuery = z.object({ ...pageFields, kind: z.enum(jobKinds).optional() });
 

@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { findingsAtMost } from "../api/limits.ts";
 import type { Database } from "../database/contract.ts";
-import type { Job, JobWithFindings } from "../database/maintenance/jobs.ts";
+import { jobDeadAfterMs, type Job, type JobWithFindings } from "../database/maintenance/jobs.ts";
 import type { JobKind } from "../database/schema.ts";
 import { systemActor, type Actor } from "../database/permissions/authority.ts";
 
 /** The process that runs a job writes its progress after this time. */
 const touchEveryMs = 2_000;
-/** A job without a heartbeat for 60 s has ended with its process. */
-const deadAfterMs = 60_000;
 
 /** A job that could not do all of its work. The message is one line. */
 export class JobError extends Error {
@@ -94,6 +92,32 @@ export class Jobs {
     await this.#run(begun?.id, task);
   }
 
+  /**
+   * Runs a job of the command line, which must be recorded, and resolves with the result of its work. Rejects if the work
+   * fails, also when it was canceled, and with a JobError if a job of the same kind and subject runs already.
+   */
+  async runForCommand<T>(
+    task: Omit<JobTask, "run">,
+    work: (job: RunningJob) => Promise<T>,
+  ): Promise<T> {
+    let outcome: { readonly result: T } | { readonly error: unknown } | undefined;
+    const run = async (job: RunningJob): Promise<void> => {
+      try {
+        outcome = { result: await work(job) };
+      } catch (error) {
+        outcome = { error };
+        throw error;
+      }
+    };
+    const begun = await this.#begin(systemActor("berth"), { ...task, run });
+    if (!begun.isNew) throw new JobError(`this ${task.kind} runs already`);
+    // The outcome has the error of the work, and that of a canceled job, with which `#run` does not reject.
+    await this.#run(begun.id, { ...task, run }).catch(() => undefined);
+    if (outcome === undefined) throw new JobError(`the ${task.kind} did not run`);
+    if ("error" in outcome) throw outcome.error;
+    return outcome.result;
+  }
+
   /** A job with its state now. */
   async find(id: string): Promise<JobWithFindings | undefined> {
     const found = await this.#parts.database.jobs.find(id);
@@ -132,7 +156,7 @@ export class Jobs {
   cancel(actor: Actor, id: string): Promise<boolean> {
     const { database, clock } = this.#parts;
     const nowMs = clock();
-    const aliveSinceMs = nowMs - deadAfterMs;
+    const aliveSinceMs = nowMs - jobDeadAfterMs;
     return database.commands.cancelJob({ id, actor, nowMs, aliveSinceMs });
   }
 
@@ -153,7 +177,7 @@ export class Jobs {
     const { database, clock } = this.#parts;
     const nowMs = clock();
     const job = { id: randomUUID(), kind, subject, account, isDryRun };
-    const aliveSinceMs = nowMs - deadAfterMs;
+    const aliveSinceMs = nowMs - jobDeadAfterMs;
     return database.commands.beginJob({ ...job, actor, nowMs, aliveSinceMs });
   }
 
@@ -235,6 +259,6 @@ function outcomeOf(signal: AbortSignal, failure: unknown) {
 
 /** The state of a job now: a job without a heartbeat has ended with its process. */
 export const stateOf = (job: Job, nowMs: number): Pick<Job, "state" | "reason"> =>
-  job.state === "running" && job.seenAtMs < nowMs - deadAfterMs
+  job.state === "running" && job.seenAtMs < nowMs - jobDeadAfterMs
     ? { state: "failed", reason: "its server has ended" }
     : { state: job.state, reason: job.reason };

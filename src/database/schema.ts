@@ -83,7 +83,7 @@ interface SigningKeysTable {
   sealed: Uint8Array;
 }
 
-export type JobKind = "collection" | "scrub" | "retention" | "warm" | "sync";
+export type JobKind = "backup" | "collection" | "scrub" | "retention" | "warm" | "sync";
 export type JobState = "running" | "done" | "failed" | "canceled";
 
 interface JobsTable {

@@ -78,7 +78,8 @@ export async function* collect(parts: CollectorParts): AsyncGenerator<Collection
     return { checked, steps: collected.map((link) => ({ kind: "link" as const, ...link })) };
   });
   yield* removeRepositories(parts, begunAtMs - parts.graceMs);
-  yield* deleteMarkedBlobs(parts, { beforeMs: parts.leasePolicy.deletableBeforeMs() });
+  const beforeMs = parts.leasePolicy.deletableBeforeMs();
+  yield* deleteMarkedBlobs(parts, { beforeMs, nowMs: parts.clock() });
   if (parts.orphans) yield* removeOrphans(parts);
   const waiting = await database.collection.waiting();
   if (waiting.blobs > 0) yield { kind: "waiting", ...waiting };

@@ -121,10 +121,11 @@ function startDeletingBytes(parts: MaintenanceParts): readonly MaintenanceTask[]
 }
 
 async function* deleteBytes(
-  { store, database, report }: MaintenanceParts,
+  { store, database, clock, report }: MaintenanceParts,
   beforeMs: number,
 ): AsyncGenerator<void> {
-  for await (const step of deleteMarkedBlobs({ store, database }, { beforeMs })) {
+  const due = { beforeMs, nowMs: clock() };
+  for await (const step of deleteMarkedBlobs({ store, database }, due)) {
     if (step.kind === "failed")
       report.error(
         { err: step.error, digest: step.digest },

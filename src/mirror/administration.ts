@@ -210,11 +210,11 @@ export class MirrorAdministration {
 
   /** Deletes a tag, or without a tag the repository. Throws NAME_UNKNOWN or MANIFEST_UNKNOWN if it is not cached. */
   async purge(actor: Actor, { mirrorRepository, tag, hasTag }: MirroredImage): Promise<void> {
-    const { store, database, registry, leasePolicy } = this.#parts;
+    const { store, database, registry, leasePolicy, clock } = this.#parts;
     const { repository } = mirrorRepository;
     if (hasTag) return await this.#purgeTag(actor, repository, tag);
     await registry.repositories.delete(actor, repository);
-    const due = { beforeMs: leasePolicy.deletableBeforeMs() };
+    const due = { beforeMs: leasePolicy.deletableBeforeMs(), nowMs: clock() };
     for await (const step of deleteMarkedBlobs({ store, database }, due))
       if (step.kind === "failed") throw step.error;
   }

@@ -18,7 +18,8 @@ interface DeletionParts {
 interface DueBlobs {
   /** Deletes the blobs that became `deleting` before this time (usually `deletableBeforeMs` of the lease policy). */
   readonly beforeMs: number;
-  /** The ids of the blobs to delete; `undefined`: all. */
+  readonly nowMs: number;
+  /** The ids of the blobs to delete, also while a backup runs; `undefined`: all, unless a backup runs. */
   readonly only?: ReadonlySet<number> | undefined;
 }
 
@@ -30,11 +31,12 @@ const deletesAtOnce = 100;
  */
 export async function* deleteMarkedBlobs(
   parts: DeletionParts,
-  { beforeMs, only }: DueBlobs,
+  { beforeMs, nowMs, only }: DueBlobs,
 ): AsyncGenerator<BlobDeletionStep> {
   let after = 0;
   for (;;) {
-    const page = { after, limit: deletesAtOnce, beforeMs };
+    const duringBackup = only !== undefined;
+    const page = { after, limit: deletesAtOnce, beforeMs, nowMs, duringBackup };
     const deleting = await parts.database.collection.deleting(page);
     for (const blob of deleting) {
       after = blob.id;

@@ -43,6 +43,7 @@ const names: Readonly<Record<string, string>> = {
   failed: "Failed",
   waiting: "Blobs that wait",
   waitingBytes: "Bytes that wait",
+  lost: "Blobs without bytes",
   restored: "Right again",
   quarantined: "Wrong bytes",
   unreadable: "Unreadable",
@@ -52,6 +53,7 @@ export const jobs = {
   title: "Jobs",
   job: "Job",
   kinds: {
+    backup: "Backup",
     collection: "Collection",
     scrub: "Scrub",
     retention: "Retention",
@@ -83,6 +85,9 @@ export const jobs = {
     bytes: "Bytes of a blob",
     orphan: "File without a blob",
     failed: "Failed",
+    absent: "Blob without bytes",
+    damaged: "Blob with wrong bytes",
+    unreadable: "Unreadable blob",
   } as Readonly<Record<string, string>>,
   findingColumns: { kind: "Kind", subject: "Of", digest: "Digest", size: "Size" },
 };

@@ -5,6 +5,7 @@ import { dialectOf } from "../dialect.ts";
 import { lockRows } from "../locks.ts";
 import { isLive, isMissing, sumOfSizes } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
+import { createBackupReads } from "./backups.ts";
 
 /** A blob row, with the columns that the scrubber and the checks need. */
 export interface StoredBlob {
@@ -40,7 +41,11 @@ const blobColumns = [
 ] as const;
 
 export function createMaintenanceReads(db: Db) {
-  return { ...createBlobCheckReads(db), ...createManifestCheckReads(db) };
+  return {
+    ...createBlobCheckReads(db),
+    ...createManifestCheckReads(db),
+    ...createBackupReads(db),
+  };
 }
 
 function createBlobCheckReads(db: Db) {

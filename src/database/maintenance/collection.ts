@@ -6,6 +6,7 @@ import { removeManifest } from "../registry/manifests.ts";
 import { releaseManifestQuota, releaseQuota } from "../registry/quota-changes.ts";
 import { lockDueLinks, lockDueManifests } from "./due-candidates.ts";
 import { markUnlinkedDeleting } from "./gc-candidates.ts";
+import { noBackupRuns } from "./backups.ts";
 import type { Db } from "../schema.ts";
 
 /** A blob that no reader sees any more; its bytes are still in the store. */
@@ -55,15 +56,21 @@ export function createCollectionReads(db: Db) {
   const marked = (beforeMs: number) =>
     db.selectFrom("blobs").where(isDeleting).where("retired_at", "<=", beforeMs);
   return {
-    /** Blobs marked deleting until `beforeMs`, in the order of their ids, after `after`. */
+    /**
+     * Blobs marked deleting until `beforeMs`, in the order of their ids, after `after`. None while a backup runs, unless
+     * `duringBackup`: the backup has begun to run before it reads the rows, so it copies none that this has returned.
+     */
     deleting: (page: {
       readonly after: number;
       readonly limit: number;
       readonly beforeMs: number;
+      readonly nowMs: number;
+      readonly duringBackup: boolean;
     }): Promise<readonly DeletingBlob[]> =>
       marked(page.beforeMs)
         .select(["id", "digest", "size_bytes as sizeBytes", "storage_key as storageKey"])
         .where("id", ">", page.after)
+        .$if(!page.duringBackup, (rows) => rows.where(noBackupRuns(page.nowMs)))
         .orderBy("id")
         .limit(page.limit)
         .execute(),

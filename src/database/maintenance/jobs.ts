@@ -118,7 +118,11 @@ interface BeginJob extends AuditContext {
 const keptForMs = 30 * 24 * 3_600_000;
 const keptAtMost = 200;
 
-const auditedKinds: Readonly<Record<JobKind, AuditAction>> = {
+/** A job without a heartbeat for 60 s has ended with its process. */
+export const jobDeadAfterMs = 60_000;
+
+/** The jobs that a client can start. */
+const auditedKinds: Readonly<Partial<Record<JobKind, AuditAction>>> = {
   collection: "server.collection",
   scrub: "server.scrub",
   retention: "repo.retention.run",
@@ -156,10 +160,10 @@ export async function beginJob(
       ...{ started_at: nowMs, seen_at: nowMs },
     })
     .execute();
+  const action = auditedKinds[kind];
   // Jobs of the timer would fill the log.
-  if (!isDryRun && actor.authority.kind === "client") {
+  if (!isDryRun && action !== undefined && actor.authority.kind === "client") {
     const { account } = begin;
-    const action = auditedKinds[kind];
     await writeAudit(tx, { nowMs, actor, account, action, subject: subject || account });
   }
   return { id, isNew: true };

@@ -174,8 +174,9 @@ export class Eviction {
 
   /** Deletes the bytes of blobs that were evicted before a time, of all mirrors or only of the blobs with these ids. */
   async #deleteBytes(beforeMs: number, only?: ReadonlySet<number>): Promise<void> {
-    const { store, flushingDatabase: database, report } = this.#parts;
-    for await (const step of deleteMarkedBlobs({ store, database }, { beforeMs, only }))
+    const { store, flushingDatabase: database, clock, report } = this.#parts;
+    const due = { beforeMs, nowMs: clock(), only };
+    for await (const step of deleteMarkedBlobs({ store, database }, due))
       if (step.kind === "failed") report(step.error);
   }
 }

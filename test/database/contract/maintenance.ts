@@ -1,6 +1,15 @@
-import { blob, digest, manifest, reference, type Step } from "./support.ts";
+import { blob, change, digest, manifest, reference, type Step } from "./support.ts";
 
 const ids = { config: 1, layer: 2, other: 3, image: 1 };
+const due = { after: 0, limit: 5, beforeMs: 3_000, duringBackup: false };
+const deleting = [
+  { id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" },
+  { id: 3, digest: digest("other"), sizeBytes: 5, storageKey: "key of other" },
+];
+const backup = {
+  ...{ ...change, id: "backup", subject: "/backup", isDryRun: false, account: "berth" },
+  ...({ kind: "backup", nowMs: 3_000, aliveSinceMs: 0 } as const),
+};
 
 /** The collector, the scrubber, the checks and the instance. */
 export const maintenanceSteps: readonly Step[] = [
@@ -31,6 +40,10 @@ export const maintenanceSteps: readonly Step[] = [
     (db) => db.maintenance.blobsSince(1_000, { after: ids.config, limit: 1 }),
     [{ id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" }],
   ],
+  [(db) => db.maintenance.isLinkedOutside(ids.config, []), true],
+  [(db) => db.maintenance.isLinkedOutside(ids.config, ["other"]), true],
+  [(db) => db.maintenance.isLinkedOutside(ids.config, ["other", "team"]), false],
+  [(db) => db.maintenance.countRepositories(), 1],
   [(db) => db.maintenance.knownKeys(["key of layer", "another"]), new Set(["key of layer"])],
   [
     (db) => db.maintenance.manifests({ after: 0, limit: 5 }),
@@ -87,13 +100,20 @@ export const maintenanceSteps: readonly Step[] = [
       db.commands.collectBlobs({ nowMs: 3_000, deletingSinceMs: 3_000, dueAtMs: 4_000, limit: 5 }),
     { checked: 1, collected: [{ repository: "team/app", digest: digest("other") }] },
   ],
+  [(db) => db.collection.deleting({ ...due, nowMs: 3_000 }), deleting],
+  // A backup keeps their bytes, until it ends or its process has been silent for a minute.
+  [(db) => db.commands.beginJob(backup), { id: "backup", isNew: true }],
+  [(db) => db.collection.deleting({ ...due, nowMs: 63_000 }), []],
+  [(db) => db.collection.deleting({ ...due, nowMs: 63_000, duringBackup: true }), deleting],
+  [(db) => db.collection.deleting({ ...due, nowMs: 63_001 }), deleting],
   [
-    (db) => db.collection.deleting({ after: 0, limit: 5, beforeMs: 3_000 }),
-    [
-      { id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" },
-      { id: 3, digest: digest("other"), sizeBytes: 5, storageKey: "key of other" },
-    ],
+    (db) =>
+      db.commands.endJob({
+        ...{ id: "backup", state: "done", counts: {}, findings: [], reason: null, nowMs: 3_000 },
+      }),
+    undefined,
   ],
+  [(db) => db.collection.deleting({ ...due, nowMs: 3_000 }), deleting],
   [(db) => db.collection.waiting(), { blobs: 2, bytes: 10 }],
   [(db) => db.collection.waiting(3_000), { blobs: 2, bytes: 10 }],
   [(db) => db.collection.waiting(2_999), { blobs: 0, bytes: 0 }],
