@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import process from "node:process";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { launch, type Running } from "../cli/support.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 import { createRandom } from "./content.ts";
@@ -11,9 +10,9 @@ import { walkRegistry } from "./invariants.ts";
 import { createLedger } from "./ledger.ts";
 import { load } from "./load.ts";
 import { losses } from "./losses.ts";
+import { startServer } from "./server.ts";
 import { compareStored } from "./stored.ts";
 import { resume } from "./uploader.ts";
-import { createWire, type Wire } from "./wire.ts";
 
 /*
  * BERTH_CRASH_ROUNDS: how often the server is killed. BERTH_CRASH_SEED: repeats the contents, sizes and push methods
@@ -27,7 +26,7 @@ test("kill -9 loses no acknowledged content, and clients can resume open uploads
   const data = path.join(temporaryFolder(), "data");
   const random = createRandom(seed);
   const told = { images: 0, blobs: 0, resumed: 0, lost: [] as string[], slowestStartMs: 0 };
-  let server = await start(data);
+  let server = await startServer(data);
 
   for (let round = 0; round < rounds; round += 1) {
     const ledger = createLedger();
@@ -40,7 +39,7 @@ test("kill -9 loses no acknowledged content, and clients can resume open uploads
     assert.deepEqual((await compareStored(data)).problems, []);
 
     const before = performance.now();
-    server = await start(data);
+    server = await startServer(data);
     told.slowestStartMs = Math.max(told.slowestStartMs, performance.now() - before);
     assert.equal(
       (await compareStored(data)).orphanUploads,
@@ -67,29 +66,3 @@ test("kill -9 loses no acknowledged content, and clients can resume open uploads
   assert.deepEqual([...told.lost, ...walk.problems, ...stored.problems], []);
   assert.ok(told.images > 0 && told.resumed > 0 && walk.manifests >= told.images);
 });
-
-interface Server {
-  readonly wire: Wire;
-  /** Sends SIGKILL, and waits until the process has ended. */
-  readonly kill: () => Promise<void>;
-}
-
-async function start(data: string): Promise<Server> {
-  const running: Running = await launch(
-    ["serve", "--open", "--data", data, "--listen", "127.0.0.1:0"],
-    {
-      BERTH_LOG_LEVEL: "warn",
-    },
-  );
-  after(() => running.child.kill("SIGKILL"));
-  const url = /listens on (http:\/\/\S+)/.exec(await running.until("docker push"))?.[1];
-  assert.ok(url);
-  const wire = createWire(url);
-  const kill = async (): Promise<void> => {
-    assert.equal(running.child.exitCode ?? running.child.signalCode, null, "it had ended before");
-    running.child.kill("SIGKILL");
-    await running.ended;
-    wire.close();
-  };
-  return { wire, kill };
-}
