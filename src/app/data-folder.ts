@@ -82,12 +82,14 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
   if (bucket === undefined) throw new TypeError("storage.s3.bucket is checked with the rest");
   // Loaded only for S3: the SDK is larger than the rest of the program.
   const { createS3Store } = await import("../../storage/s3/store.ts");
-  return createS3Store({
-    ...s3,
-    bucket,
-    prefix: prefix.replace(/^\/+|\/*$/g, "") && `${prefix.replace(/^\/+|\/+$/g, "")}/`,
-  });
+  return createS3Store({ ...s3, bucket, prefix: prefixOf(prefix) });
 }
+
+/** A prefix with one slash at its end and none at its begin; or empty. */
+export const prefixOf = (text: string): string => {
+  const names = text.replaceAll(/^\/+|\/+$/g, "");
+  return names === "" ? "" : `${names}/`;
+};
 
 /**
  * Prepares the data folder before a command opens it. Resolves with true if it has no registry yet and may get one: then

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { createKeyFolder } from "../auth/signing-keys/folder.ts";
-import type { KeyStore } from "../auth/signing-keys/key.ts";
+import type { KeyStore, SigningKey } from "../auth/signing-keys/key.ts";
 import { createClosing } from "../concurrency/closing.ts";
 import type { Config } from "../config/schema.ts";
 import type { Database } from "../database/contract.ts";
@@ -81,7 +81,8 @@ export async function copyDatabase(
   context.onClose(() => to.close());
 
   // Before the rows: an interrupted copy leaves keys, which the next one finds, but no rows.
-  const keys = await copyKeys(await sourceKeys(context, database), to.keys);
+  const ours = (await (await sourceKeys(context, database))?.list()) ?? [];
+  const keys = await addKeys(ours, to.keys);
   const copied = await to.begin();
   options.progress.start(await countRows(from.rows));
   const rows = await copyTables(from.rows, copied, (done) => options.progress.advance(done));
@@ -148,7 +149,8 @@ async function openSource(config: Config): Promise<Source> {
   return { rows, excludeServers: () => excludeReplicas(connection), close };
 }
 
-async function openTarget(config: Config): Promise<Target> {
+/** Opens an empty database that gets the rows of another one. Throws DatabaseCopyError if it has a registry. */
+export async function openTarget(config: Config): Promise<Target> {
   const { url } = config.database;
   if (url === undefined) return await openFolderTarget(config);
   // Creates or migrates the tables.
@@ -213,18 +215,24 @@ async function connectTo(url: string) {
 }
 
 /** The keys of the source. In open mode PostgreSQL has none. */
-async function sourceKeys(context: AppContext, database: Database): Promise<KeyStore | undefined> {
+export async function sourceKeys(
+  context: AppContext,
+  database: Database,
+): Promise<KeyStore | undefined> {
   const { config } = context;
   const hasKeys = config.database.url === undefined || config.auth.keySecret !== undefined;
   return hasKeys ? await openKeyStore(config, database) : undefined;
 }
 
-/** Adds the keys of the source that the target does not have yet, the oldest first. Returns the number of the keys. */
-async function copyKeys(
-  from: KeyStore | undefined,
+/**
+ * Adds the keys that the target does not have yet, the oldest first. Returns the number of the keys; `undefined`: the
+ * target cannot have keys. Throws DatabaseCopyError if it has others.
+ * @param keys the newest first
+ */
+export async function addKeys(
+  keys: readonly SigningKey[],
   to: KeyStore | undefined,
 ): Promise<number | undefined> {
-  const keys = (await from?.list()) ?? [];
   if (to === undefined) return keys.length === 0 ? 0 : undefined;
   const known = new Set((await to.list()).map(({ id }) => id));
   const ours = new Set(keys.map(({ id }) => id));

@@ -27,7 +27,7 @@ export interface OpenWebhooks {
 export async function openWebhooks(context: AppContext): Promise<OpenWebhooks> {
   const { config, clock } = context;
   let made: Promise<WebhookSecrets> | undefined;
-  const secrets = (): Promise<WebhookSecrets> => (made ??= openSecrets(config));
+  const secrets = (): Promise<WebhookSecrets> => (made ??= openWebhookSecrets(config));
   const addresses = receiverAddresses(config.webhooks.allowedNetworks);
   const database = await context.database();
   const teller = tellerOf(config);
@@ -55,7 +55,7 @@ function tellerOf({ publicUrl, listen, tls }: Config): Teller {
  * The secrets of webhooks: with `database.url` encrypted with `auth.keySecret`, otherwise with a file in the data folder.
  * @throws WebhookError without a secret
  */
-async function openSecrets(config: Config): Promise<WebhookSecrets> {
+export async function openWebhookSecrets(config: Config): Promise<WebhookSecrets> {
   if (config.database.url === undefined) {
     const current = await readOrCreateSecret(path.join(keysFolder(config), "webhooks.secret"));
     return createWebhookSecrets({ current, old: undefined });

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { isPrintableLine } from "../observability/printable.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { backupCommand } from "./commands/backup.ts";
 import { checkCommand } from "./commands/check.ts";
 import { configCommand } from "./commands/config.ts";
 import { databaseCommand } from "./commands/database.ts";
@@ -10,6 +11,7 @@ import { mirrorCommand } from "./commands/mirror.ts";
 import { orgCommand } from "./commands/org.ts";
 import { quotaCommand } from "./commands/quota.ts";
 import { repoCommand } from "./commands/repo.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { retentionCommand } from "./commands/retention.ts";
 import { scrubCommand } from "./commands/scrub.ts";
 import { searchCommand } from "./commands/search.ts";
@@ -48,6 +50,8 @@ Examples:
   $ berth gc --dry-run                      list what nothing uses
   $ berth upload list                       list open uploads
   $ berth check                             compare the database with the files
+  $ berth backup create /mnt/backup         add a point to a backup
+  $ berth restore /mnt/backup --data new    make a registry of a backup
   $ berth storage copy --to s3.yaml         copy all blobs to another store
   $ berth database copy --to postgres.yaml  move the database to PostgreSQL
   $ berth config check --config berth.yaml  list all errors of the file
@@ -86,6 +90,8 @@ export function createProgram(): Command {
     gcCommand(),
     checkCommand(),
     scrubCommand(),
+    backupCommand(),
+    restoreCommand(),
     storageCommand(),
     databaseCommand(),
     uploadCommand(),

@@ -93,8 +93,9 @@ export class Jobs {
   }
 
   /**
-   * Runs a job of the command line, which must be recorded, and resolves with the result of its work. Rejects if the work
-   * fails, also when it was canceled, and with a JobError if a job of the same kind and subject runs already.
+   * Runs a job of the command line, which must be recorded, and resolves with the result of its work. The caller excludes
+   * other jobs of the same kind and subject: one that is recorded as running was killed. Rejects if the work fails, also
+   * when it was canceled.
    */
   async runForCommand<T>(
     task: Omit<JobTask, "run">,
@@ -109,7 +110,7 @@ export class Jobs {
         throw error;
       }
     };
-    const begun = await this.#begin(systemActor("berth"), { ...task, run });
+    const begun = await this.#begin(systemActor("berth"), { ...task, run }, 0);
     if (!begun.isNew) throw new JobError(`this ${task.kind} runs already`);
     // The outcome has the error of the work, and that of a canceled job, with which `#run` does not reject.
     await this.#run(begun.id, { ...task, run }).catch(() => undefined);
@@ -173,11 +174,16 @@ export class Jobs {
     await Promise.all(this.#running.values());
   }
 
-  #begin(actor: Actor, { kind, subject = "", account = "berth", isDryRun = false }: JobTask) {
+  /** @param silentMs a job of the same kind and subject without a heartbeat for this time does not run any more */
+  #begin(
+    actor: Actor,
+    { kind, subject = "", account = "berth", isDryRun = false }: JobTask,
+    silentMs = jobDeadAfterMs,
+  ) {
     const { database, clock } = this.#parts;
     const nowMs = clock();
     const job = { id: randomUUID(), kind, subject, account, isDryRun };
-    const aliveSinceMs = nowMs - jobDeadAfterMs;
+    const aliveSinceMs = nowMs - silentMs;
     return database.commands.beginJob({ ...job, actor, nowMs, aliveSinceMs });
   }
 

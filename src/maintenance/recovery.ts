@@ -21,6 +21,17 @@ export async function matchInstance(parts: {
 }): Promise<void> {
   const { store, database } = parts;
   const [row, mark] = await Promise.all([database.instance.get(), store.identity()]);
+  const point = pointInRestoreMark(mark);
+  if (point !== undefined) {
+    throw new MismatchError(
+      `a restore of these blobs has not ended: run "berth restore" with --point ${point} again, which continues it`,
+    );
+  }
+  if (isBackupMark(mark)) {
+    throw new MismatchError(
+      'the store has the blobs of a backup: "berth restore" makes a registry of it in another place',
+    );
+  }
   if (row === undefined) {
     if (mark !== undefined && !(await isUntouched(parts)) && !(await knowsItsBlobs(parts))) {
       throw new MismatchError(
@@ -61,6 +72,27 @@ export async function matchInstance(parts: {
  * whose rows were copied has this id, because its collector would delete the blobs of newer rows.
  */
 export const movedMark = (id: string): string => `moved-away-from ${id}`;
+
+/**
+ * The mark of a store while a point of a backup is restored into it: no server starts on a part of the blobs, and only the
+ * same point continues the restore.
+ */
+export const restoreMark = (instance: string, point: string): string =>
+  `${restoring}${instance} ${point}`;
+
+const restoring = "being-restored ";
+
+/** The point whose restore into the store has not ended. */
+export const pointInRestoreMark = (mark: string | undefined): string | undefined =>
+  mark?.startsWith(restoring) === true ? mark.split(" ").at(-1) : undefined;
+
+/** The mark of the store of a backup: no server starts on it, and a store of a registry does not become a backup. */
+export const backupMark = (instance: string): string => `${backedUp}${instance}`;
+
+const backedUp = "backup-of ";
+
+export const isBackupMark = (mark: string | undefined): boolean =>
+  mark?.startsWith(backedUp) === true;
 
 /** True if database and store are both empty: the first start was interrupted between the mark and the row. */
 async function isUntouched(parts: {

@@ -1,7 +1,7 @@
-import type { BlobStore, ByteSource } from "../../storage/blob-store.ts";
+import type { BlobStore } from "../../storage/blob-store.ts";
 import type { Database } from "../database/contract.ts";
 import type { StoredBlob } from "../database/maintenance/checks.ts";
-import { algorithmOf, createDigester, type Digest } from "../oci/digest.ts";
+import { verified } from "./backup/transfer.ts";
 import { MismatchError, movedMark } from "./recovery.ts";
 
 export interface Copied {
@@ -88,19 +88,4 @@ async function copy(
   } catch (error) {
     return { blob, state: "failed", error };
   }
-}
-
-/**
- * Throws at the end if the bytes have another digest. Copies each borrowed chunk, because the receiver keeps it for a
- * while.
- */
-async function* verified(bytes: AsyncIterable<Uint8Array>, digest: Digest): ByteSource {
-  const digester = createDigester(algorithmOf(digest));
-  for await (const chunk of bytes) {
-    digester.update(chunk);
-    yield Uint8Array.from(chunk);
-  }
-  const found = digester.digest();
-  if (found !== digest)
-    throw new Error(`the digest of the bytes is ${found}, not the one in the database`);
 }

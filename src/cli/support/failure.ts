@@ -69,6 +69,8 @@ const errorsForUsers = new Set([
   "SecretError",
   "DatabaseCopyError",
   "CopyError",
+  "BackupError",
+  "JobError",
 ]);
 
 /** A DatabaseError. Those of SQLite have a code of SQLite. */

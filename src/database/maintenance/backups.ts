@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { isDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import { jobDeadAfterMs } from "./jobs.ts";
 
@@ -7,9 +8,20 @@ export const noBackupRuns = (nowMs: number): RawBuilder<boolean> => sql`NOT EXIS
   SELECT 1 FROM jobs
   WHERE jobs.kind = 'backup' AND jobs.state = 'running' AND jobs.seen_at >= ${nowMs - jobDeadAfterMs})`;
 
-/** What a backup reads from its copy of the database. */
+/** What a backup reads, mostly from its copy of the database. */
 export function createBackupReads(db: Db) {
   return {
+    /** Whether a blob has this key that is not `deleting`. */
+    async keepsBytes(storageKey: string): Promise<boolean> {
+      const row = await db
+        .selectFrom("blobs")
+        .select("id")
+        .where("storage_key", "=", storageKey)
+        .where(sql<boolean>`NOT ${isDeleting}`)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
     /** Whether a repository links the blob that is not in one of these namespaces. */
     async isLinkedOutside(id: number, namespaces: readonly string[]): Promise<boolean> {
       const row = await db

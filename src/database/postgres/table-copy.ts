@@ -1,5 +1,5 @@
 import type { CopyRow, CopySource, CopyTable, CopyTarget } from "../table-copy.ts";
-import { ownColumns } from "../table-copy.ts";
+import { copiedTables, ownColumns } from "../table-copy.ts";
 import type { PooledConnection } from "./connection.ts";
 
 const rowsAtOnce = 2_000;
@@ -47,7 +47,8 @@ export async function beginTarget(
     ...targetOn(connection),
     async finish() {
       await triggers("ENABLE");
-      await connection.query("ANALYZE");
+      // Without names it would lock the tables of all schemas of the database, and two copies would lock each other.
+      await connection.query(`ANALYZE ${copiedTables.join(", ")}`);
       await connection.query("COMMIT");
     },
   };

@@ -22,7 +22,16 @@ const waitMs = 1_000;
  * @throws FolderInUseError if another server has it
  */
 export function lockFolder(folder: string): FolderLock {
-  const connection = new SqliteDatabase(path.join(folder, lockFile), { timeout: waitMs });
+  const lock = tryLock(path.join(folder, lockFile));
+  if (lock !== undefined) return lock;
+  throw new FolderInUseError(
+    `another Berth server runs on the folder ${folder}: stop it first, or give this one a folder of its own with --data`,
+  );
+}
+
+/** Locks a file, which is created if it does not exist; `undefined` if another process has the lock. */
+export function tryLock(file: string): FolderLock | undefined {
+  const connection = new SqliteDatabase(file, { timeout: waitMs });
   try {
     // Nothing is written, not even a journal: the disk may be full.
     connection.pragma("journal_mode = MEMORY");
@@ -31,10 +40,7 @@ export function lockFolder(folder: string): FolderLock {
     connection.close();
     const isBusy = error instanceof SqliteDatabase.SqliteError && error.code === "SQLITE_BUSY";
     if (!isBusy) throw error;
-    throw new FolderInUseError(
-      `another Berth server runs on the folder ${folder}: stop it first, or give this one a folder of its own with --data`,
-      { cause: error },
-    );
+    return undefined;
   }
   return { release: () => void connection.close() };
 }

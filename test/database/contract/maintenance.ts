@@ -45,6 +45,8 @@ export const maintenanceSteps: readonly Step[] = [
   [(db) => db.maintenance.isLinkedOutside(ids.config, ["other", "team"]), false],
   [(db) => db.maintenance.countRepositories(), 1],
   [(db) => db.maintenance.knownKeys(["key of layer", "another"]), new Set(["key of layer"])],
+  [(db) => db.maintenance.keepsBytes("key of layer"), true],
+  [(db) => db.maintenance.keepsBytes("another"), false],
   [
     (db) => db.maintenance.manifests({ after: 0, limit: 5 }),
     [{ id: 1, digest: digest("image"), content: Buffer.from("image"), repository: "team/app" }],
@@ -101,6 +103,7 @@ export const maintenanceSteps: readonly Step[] = [
     { checked: 1, collected: [{ repository: "team/app", digest: digest("other") }] },
   ],
   [(db) => db.collection.deleting({ ...due, nowMs: 3_000 }), deleting],
+  [(db) => db.maintenance.keepsBytes("key of layer"), false],
   // A backup keeps their bytes, until it ends or its process has been silent for a minute.
   [(db) => db.commands.beginJob(backup), { id: "backup", isNew: true }],
   [(db) => db.collection.deleting({ ...due, nowMs: 63_000 }), []],

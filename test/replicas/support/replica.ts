@@ -21,16 +21,18 @@ export interface ReplicaOptions {
   readonly through?: readonly string[];
   /** Another build of the program. */
   readonly version?: string;
+  /** The data folder; the default is an empty one. */
+  readonly data?: string;
 }
 
-/** Starts one process of `berth serve` with an empty data folder. */
+/** Starts one process of `berth serve`. */
 export async function startReplica({
   listen,
   env,
   through = [],
   version = program,
+  data = path.join(createScratch("replica"), "data"),
 }: ReplicaOptions): Promise<Replica> {
-  const data = path.join(createScratch("replica"), "data");
   const serve = [process.execPath, version, "serve", "--data", data, "--listen", listen];
   const [command = "", ...args] = [...through, ...serve];
   const running = await startProgram([command, ...args], {

@@ -1,0 +1,106 @@
+import { openWithPassphrase, sealWithPassphrase } from "../auth/signing-keys/passphrase.ts";
+import type { PassphraseSealed } from "../auth/signing-keys/passphrase.ts";
+import { parseKey, type SigningKey } from "../auth/signing-keys/key.ts";
+import type { Config } from "../config/schema.ts";
+import type { Database } from "../database/contract.ts";
+import { SecretError } from "../events/errors.ts";
+import type { AppContext } from "./context.ts";
+import { sourceKeys } from "./database-copy.ts";
+import { openWebhookSecrets } from "./webhooks.ts";
+
+/*
+ * What the database of a registry does not have, or has encrypted for this registry alone. A backup has it encrypted with a
+ * passphrase, so that a registry with another database and other secrets can be restored.
+ */
+
+export interface RegistrySecrets {
+  /** The keys that sign tokens, the newest first. */
+  readonly keys: readonly SigningKey[];
+  readonly webhooks: readonly WebhookSecret[];
+}
+
+interface WebhookSecret {
+  readonly id: string;
+  readonly secret: string;
+  /** `null`: there was none before. */
+  readonly oldSecret: string | null;
+}
+
+/** @param copy the copy of the database, which names the webhooks */
+export async function readSecrets(
+  context: AppContext,
+  copy: Pick<Database, "webhookSecrets">,
+): Promise<RegistrySecrets> {
+  const keys = (await (await sourceKeys(context, await context.database()))?.list()) ?? [];
+  return { keys, webhooks: await readWebhookSecrets(context.config, copy) };
+}
+
+async function readWebhookSecrets(
+  config: Config,
+  { webhookSecrets }: Pick<Database, "webhookSecrets">,
+): Promise<readonly WebhookSecret[]> {
+  const webhooks = await webhookSecrets.all();
+  if (webhooks.length === 0 || !canDecrypt(config)) return [];
+  const secrets = await openWebhookSecrets(config);
+  const found: WebhookSecret[] = [];
+  for (const webhook of webhooks) {
+    try {
+      const ofAllTimes = { ...webhook, oldSecretUntilMs: Number.MAX_SAFE_INTEGER };
+      const [secret = "", oldSecret = null] = secrets.open(ofAllTimes, 0);
+      found.push({ id: webhook.id, secret, oldSecret });
+    } catch (error) {
+      // Its secret is lost in the registry too.
+      if (!(error instanceof SecretError)) throw error;
+    }
+  }
+  return found;
+}
+
+const canDecrypt = ({ database, auth }: Config): boolean =>
+  database.url === undefined || auth.keySecret !== undefined;
+
+/** @param instance the id of the registry */
+export function sealSecrets(
+  { keys, webhooks }: RegistrySecrets,
+  passphrase: string,
+  instance: string,
+): Promise<PassphraseSealed> {
+  const plain = keys.map(({ id, privateKey }) => ({
+    id,
+    pkcs8: privateKey.export({ type: "pkcs8", format: "der" }).toString("base64"),
+  }));
+  return sealWithPassphrase(JSON.stringify({ keys: plain, webhooks }), passphrase, instance);
+}
+
+/** `undefined`: the passphrase is another one. */
+export async function openSecrets(
+  sealed: PassphraseSealed,
+  passphrase: string,
+  instance: string,
+): Promise<RegistrySecrets | undefined> {
+  const text = await openWithPassphrase(sealed, passphrase, instance);
+  if (text === undefined) return undefined;
+  const { keys, webhooks } = JSON.parse(text) as {
+    readonly keys: readonly { readonly id: string; readonly pkcs8: string }[];
+    readonly webhooks: readonly WebhookSecret[];
+  };
+  const parsed = keys.map(({ id, pkcs8 }) => parseKey(id, Buffer.from(pkcs8, "base64")));
+  return { keys: parsed.filter((key) => key !== undefined), webhooks };
+}
+
+/** Encrypts the secrets of webhooks for a restored registry. Returns the number of the webhooks. */
+export async function writeWebhookSecrets(
+  config: Config,
+  { commands }: Pick<Database, "commands">,
+  webhooks: readonly WebhookSecret[],
+): Promise<number> {
+  if (webhooks.length === 0 || !canDecrypt(config)) return 0;
+  const secrets = await openWebhookSecrets(config);
+  const sealed = webhooks.map(({ id, secret, oldSecret }) => ({
+    id,
+    secret: secrets.seal(id, secret),
+    oldSecret: oldSecret === null ? null : secrets.seal(id, oldSecret),
+  }));
+  await commands.resealWebhooks({ secrets: sealed });
+  return webhooks.length;
+}
