@@ -113,8 +113,7 @@ async function authorizeToken(
   if (!policy.allows({ grant, permission: requires, repository: repositoryFacts })) {
     if (before !== undefined)
       throw new OciError("DENIED", "the permission ended while the body was sent");
-    const shown = found.principal.kind === "anonymous" ? "anonymous" : "valid";
-    throw wwwAuthenticate.challenge(ctx, requires, resolved?.requestedName, shown);
+    throw wwwAuthenticate.challenge(ctx, requires, resolved?.requestedName, found);
   }
   // A stream checks the token's expiry itself, after its last byte (`StreamBody.demandToken`).
   const authorized = body === "stream" ? { ...grant, expiresAtMs: undefined } : grant;

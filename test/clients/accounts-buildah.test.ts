@@ -9,8 +9,10 @@ import { tellLoginStory } from "./support/login-story.ts";
 const says = {
   wrongLogin: /invalid username\/password/,
   pullDenied: /denied: requested access to the resource is denied/,
-  pushDenied: /denied: requested access to the resource is denied/,
-  pushForbidden: /denied: requested access to the resource is denied/,
+  pushDenied:
+    /denied: (?:log in to push: docker login \S+|requested access to the resource is denied)/,
+  pushForbidden:
+    /denied: (?:no permission to push here: push to \S+|requested access to the resource is denied)/,
 };
 const stage = await openAccountsStage("buildah");
 const { berth, folder } = stage;

@@ -6,7 +6,8 @@ import { createScratch } from "./support/scratch.ts";
 const says = {
   wrongLogin: /UNAUTHORIZED: incorrect username or password/,
   pullDenied: /UNAUTHORIZED: authentication required/,
-  pushDenied: /UNAUTHORIZED: authentication required|unexpected status code 401/,
+  pushDenied:
+    /UNAUTHORIZED: (?:log in to push: docker login \S+|authentication required)|unexpected status code 401/,
   pushForbidden: /UNAUTHORIZED: the token does not allow this|unexpected status code 401/,
 };
 const stage = await openAccountsStage("crane");

@@ -9,7 +9,8 @@ import { createScratch } from "./support/scratch.ts";
 const says = {
   wrongLogin: /unauthorized: incorrect username or password/,
   pullDenied: /unauthorized: authentication required/,
-  pushDenied: /unauthorized: authentication required|401: Unauthorized/,
+  pushDenied:
+    /unauthorized: (?:log in to push: docker login \S+|authentication required)|401: Unauthorized/,
   pushForbidden: /unauthorized: the token does not allow this|401: Unauthorized/,
 };
 const stage = await openAccountsStage("helm");

@@ -29,6 +29,8 @@ async function raw(name: string, method: string, path: string, ...lines: string[
   const text = answer
     .replace(/^Date: .*\r\n/im, "")
     .replaceAll(name, "NAME")
+    // A push is told the name with another namespace.
+    .replaceAll(`/${name.split("/").at(-1)}`, "/LAST")
     .replaceAll(encodeURIComponent(name), "NAME");
   return { status, text };
 }

@@ -1,29 +1,25 @@
 import type { Context } from "koa";
 import type { RegistryPermission } from "../../auth/policy.ts";
+import type { Grant } from "../../auth/principal.ts";
 import { formatScope } from "../../auth/tokens/scope.ts";
 import { OciError, orAbsent } from "../../oci/errors.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import { queryValue } from "../links.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
 
-const errors = {
-  nothing: undefined,
-  invalid: "invalid_token",
-  valid: "insufficient_scope",
-  anonymous: "insufficient_scope",
-} as const;
+const errors = { nothing: undefined, invalid: "invalid_token" } as const;
 
 export interface WwwAuthenticate {
   /**
-   * Builds the 401 that asks for a token. `presented`: `nothing` = no credentials; `invalid` = the token was rejected;
-   * `valid` = it lacks the scope; `anonymous` = the client must log in. A missing and a forbidden repository get
-   * identical responses.
+   * Builds the 401 that asks for a token. `presented`: `nothing` = no credentials; `invalid` = the token was rejected; a
+   * grant = it lacks the scope, or its anonymous client must log in. A missing and a forbidden repository get identical
+   * responses.
    */
   challenge(
     ctx: Context,
     permission: RegistryPermission,
     requestedName: string | undefined,
-    presented: keyof typeof errors,
+    presented: "nothing" | "invalid" | Grant,
   ): OciError;
 }
 
@@ -37,17 +33,23 @@ export function createWwwAuthenticate(parts: {
 }): WwwAuthenticate {
   return {
     challenge(ctx, permission, requestedName, presented) {
-      const realm = `${parts.clientInfo.originOf(ctx.req)}/token`;
+      const origin = parts.clientInfo.originOf(ctx.req);
       const wanted = [...scopeOf(permission, requestedName), ...mountScopeOf(permission, ctx)];
-      const error = errors[presented];
+      const grant = typeof presented === "string" ? undefined : presented;
+      const error =
+        grant === undefined ? errors[presented as keyof typeof errors] : "insufficient_scope";
+      const reason = grant && reasonOf(grant, permission, requestedName, new URL(origin).host);
       const parameters = [
-        ["realm", realm],
+        ["realm", `${origin}/token`],
         ["service", parts.service],
         ...(wanted.length === 0 ? [] : [["scope", wanted.map(formatScope).join(" ")]]),
         ...(error === undefined ? [] : [["error", error]]),
+        // docker shows this text in place of "requested access to the resource is denied".
+        ...(reason === undefined ? [] : [["error_description", reason]]),
       ];
       const header = parameters.map(([name, value]) => `${name}="${value}"`).join(",");
-      const message = presented === "valid" ? "the token does not allow this" : undefined;
+      const isKnown = grant !== undefined && grant.principal.kind !== "anonymous";
+      const message = reason ?? (isKnown ? "the token does not allow this" : undefined);
       const detail = wanted.flatMap(({ type: Type, name: Name, actions }) =>
         actions.map((Action) => ({ Type, Class: "", Name, Action })),
       );
@@ -57,6 +59,23 @@ export function createWwwAuthenticate(parts: {
       });
     },
   };
+}
+
+/**
+ * Why a push is refused, and what to do: without commas, quotes and `=`, because some clients split the header there.
+ * `undefined`: the default text says enough.
+ */
+function reasonOf(
+  { principal }: Grant,
+  permission: RegistryPermission,
+  requestedName: string | undefined,
+  host: string,
+): string | undefined {
+  if (permission.kind !== "repository" || !permission.actions.includes("push")) return undefined;
+  if (principal.kind === "anonymous") return `log in to push: docker login ${host}`;
+  const parts = (requestedName ?? "").split("/");
+  if (parts.length > 1 && parts[0] === principal.name) return undefined;
+  return `no permission to push here: push to ${host}/${principal.name}/${parts.at(-1)}`;
 }
 
 interface WantedScope {
