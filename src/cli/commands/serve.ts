@@ -77,6 +77,8 @@ async function start(config: Config, logger: Logger): Promise<Started> {
     // Before a data folder is created: a failed start leaves nothing behind.
     await checkFiles(config);
     await checkAddress(config.listen);
+    // In two steps, because Node opens all files of an import at once, and a process may have only 64 descriptors.
+    await import("../../app/context.ts");
     const { openServerApp, openSharedServices } = await import("../../app/server-app.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");

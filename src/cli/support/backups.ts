@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { openBackupTarget } from "../../app/backup-target.ts";
 import { demandConfig } from "../../config/load.ts";
 import { reasonOf } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
@@ -20,7 +21,6 @@ export async function withTarget<T>(
 ): Promise<T> {
   const settings =
     s3 === undefined ? config : (await demandConfig({ configFile: s3, env: {} })).config;
-  const { openBackupTarget } = await import("../../app/backup-target.ts");
   try {
     const target = await openBackupTarget({ location, s3: settings.storage.s3, isNewAllowed });
     try {
