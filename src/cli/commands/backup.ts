@@ -56,8 +56,7 @@ export function backupCommand(): Command {
 }
 
 /** Loaded when a command runs, in one piece: many small files would slow the start of the server. */
-export const actions = (): Promise<typeof import("../support/backup-actions.ts")> =>
-  import("../support/backup-actions.ts");
+export const actions = () => import("../support/backup-actions.ts");
 
 /** Adds the arguments and options that name a backup. */
 export const withPlace = (command: Command): Command =>
