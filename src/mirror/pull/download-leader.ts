@@ -100,9 +100,8 @@ export class DownloadLeader {
           : undefined);
       if (blob === undefined) {
         const start = { upload, before: begun.before?.storageReference, asked };
-        const download = await this.#lead(mirrorRepository, digest, start);
-        const ending = () =>
-          download.hasFailed && !this.#isClosing ? this.#running.get(download) : undefined;
+        const { download, ended } = await this.#lead(mirrorRepository, digest, start);
+        const ending = () => (download.hasFailed && !this.#isClosing ? ended : undefined);
         return { kind: "leader", download, ending };
       }
       asked?.discard();
@@ -153,7 +152,7 @@ export class DownloadLeader {
     mirrorRepository: MirrorRepository,
     digest: Digest,
     { upload, before, asked }: LeaderStart,
-  ): Promise<BlobDownload> {
+  ): Promise<{ readonly download: BlobDownload; readonly ended: Promise<void> }> {
     const { store, storedBlobs, sources, fetchOwners, eviction, counters } = this.#parts;
     const { database, writeBehind } = this.#parts;
     const { repository } = mirrorRepository;
@@ -204,7 +203,7 @@ export class DownloadLeader {
       this.#running.delete(download);
     });
     this.#running.set(download, ended);
-    return download;
+    return { download, ended };
   }
 
   /**

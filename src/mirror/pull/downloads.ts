@@ -69,7 +69,7 @@ export class Downloads {
     };
     const download: Promise<Download> = this.#start(mirrorRepository, digest, forget);
     this.#running.set(key, download);
-    download.then(whenDone).then(forget, forget);
+    download.then(whenEnded).then(forget, forget);
     return await download;
   }
 
@@ -79,8 +79,8 @@ export class Downloads {
     digest: Digest,
   ): Promise<number | undefined> {
     const download = await this.#running.get(`${repository}@${digest}`);
-    if (download === undefined) return undefined;
-    return download.kind === "stored" ? download.blob.sizeBytes : await download.sized();
+    if (download?.kind === "stored") return download.blob.sizeBytes;
+    return download?.ending() === undefined ? await download?.sized() : undefined;
   }
 
   async close(): Promise<void> {
@@ -161,8 +161,18 @@ export class Downloads {
 
 const ignore = (): void => undefined;
 
-const whenDone = async (download: Download): Promise<unknown> =>
-  download.kind === "running" ? await download.done() : undefined;
+/**
+ * Resolves when a download is stored, or has failed and its row is deleted. A download that this process began before
+ * that would take over the row, and lose it to this deletion.
+ */
+async function whenEnded(download: Download): Promise<void> {
+  if (download.kind === "stored") return;
+  try {
+    await download.done();
+  } catch {
+    await download.ending();
+  }
+}
 
 /** Presents a stored blob as a complete partial blob. */
 function completeBlob({ storageKey, sizeBytes }: LinkedBlob): PartialBlob {
