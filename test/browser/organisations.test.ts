@@ -148,9 +148,10 @@ describe("an organisation", () => {
     await check();
 
     await open("/u/ops/-/settings");
-    await page.getByLabel("Full name").fill("Operations and more");
-    await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Saved").waitFor();
+    const details = page.getByRole("region", { name: "Organisation" });
+    await details.getByLabel("Full name").fill("Operations and more");
+    await details.getByRole("button", { name: "Save" }).click();
+    await details.getByText("Saved").waitFor();
     await page.getByText("Operations and more").waitFor();
     await page.getByText("ops/app").waitFor();
     await check();
