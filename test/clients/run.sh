@@ -12,13 +12,14 @@ if [[ $(id -u) -ne 0 ]]; then
   exit 1
 fi
 require_tools '.*'
+require_tools strace test/faults/tools.txt
 require_build
 
 files=()
 for name in "$@"; do files+=("test/clients/$name.test.ts"); done
 if [[ $# -eq 0 && -n ${BERTH_CLIENTS_REPLICAS:-} ]]; then
-  # docker-compose.yml starts its own server.
-  files=(test/clients/!(compose).test.ts)
+  # These start servers of their own.
+  files=(test/clients/!(compose|docs|package|systemd).test.ts)
 elif [[ $# -eq 0 ]]; then
   files=(test/clients/*.test.ts)
 fi
