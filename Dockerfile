@@ -37,5 +37,12 @@ EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.BERTH_LISTEN.split(':').pop()) + '/healthz').then((a) => process.exit(a.ok ? 0 : 1), () => process.exit(1))"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title=Berth \
+      org.opencontainers.image.description="An OCI image registry" \
+      org.opencontainers.image.licenses=Apache-2.0 \
+      org.opencontainers.image.version=${VERSION} \
+      org.opencontainers.image.revision=${REVISION}
 ENTRYPOINT ["node", "/berth/dist/main.js"]
 CMD ["serve"]
