@@ -2,104 +2,25 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { attempt, run } from "../clients/support/command.ts";
-import { createScratch } from "../clients/support/scratch.ts";
+import {
+  chart,
+  documents,
+  everyValue,
+  find,
+  folder,
+  isSubset,
+  type Manifest,
+  namespaceOf,
+  plainFile,
+  plainValues,
+  render,
+  root,
+  validate,
+  writeValues,
+} from "./support/chart.ts";
 import { runBerth } from "./support/replica.ts";
-
-const root = path.join(import.meta.dirname, "../..");
-const chart = path.join(root, "deploy/helm/berth");
-const plainFile = path.join(root, "deploy/kubernetes/berth.yaml");
-const folder = createScratch("deploy");
-
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly labels?: Record<string, string> };
-  readonly spec?: { readonly template?: { readonly metadata: Record<string, unknown> } };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly stringData?: Readonly<Record<string, string>>;
-}
-
-/** The values for which the chart creates the objects of `deploy/kubernetes/berth.yaml`. */
-const plainValues = {
-  publicUrl: "https://registry.example.com",
-  secrets: {
-    databaseUrl: "postgres://berth:change-me@postgres.example:5432/berth",
-    authKeySecret: "change-me-to-at-least-32-characters",
-  },
-  storage: { s3: { bucket: "registry" } },
-  ingress: {
-    enabled: true,
-    className: "nginx",
-    tlsSecret: "registry-tls",
-    annotations: Object.fromEntries(
-      [
-        ["proxy-body-size", "0"],
-        ["proxy-request-buffering", "off"],
-        ["proxy-buffering", "off"],
-        ["proxy-read-timeout", "300"],
-        ["proxy-send-timeout", "300"],
-      ].map(([name, value]) => [`nginx.ingress.kubernetes.io/${name}`, value]),
-    ),
-  },
-};
-
-const everyValue = {
-  ...plainValues,
-  imagePullSecrets: [{ name: "pull" }],
-  secrets: {
-    ...plainValues.secrets,
-    authAdminPassword: "a long password",
-    s3AccessKeyId: "key",
-    s3SecretAccessKey: "secret",
-  },
-  storage: {
-    s3: {
-      ...{ bucket: "registry", region: "eu-central-1", endpoint: "https://s3.example" },
-      ...{ forcePathStyle: true, prefix: "berth/" },
-    },
-  },
-  trustedProxies: ["10.0.0.0/8"],
-  config: { gc: { interval: "6h" }, auth: { algorithm: "RS256" }, limits: { pageSize: 500 } },
-  nodeSelector: { "kubernetes.io/os": "linux" },
-  tolerations: [{ key: "registry", operator: "Exists" }],
-  podAnnotations: { note: "yes" },
-  serviceAccount: { annotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/berth" } },
-};
-
-let files = 0;
-
-function writeValues(values: object): string {
-  files += 1;
-  const file = path.join(folder, `values-${files}.json`);
-  writeFileSync(file, JSON.stringify(values));
-  return file;
-}
-
-/** Renders the chart. The Kubernetes version is given, because a Helm that `go install` built has an old default. */
-async function render(
-  values: object,
-): Promise<{ readonly file: string; readonly all: Manifest[] }> {
-  const args = ["template", "berth", chart, "--kube-version", "1.31.0"];
-  const { stdout } = await run("helm", [...args, "--values", writeValues(values)]);
-  const file = path.join(folder, `rendered-${files}.yaml`);
-  writeFileSync(file, stdout);
-  return { file, all: documents(stdout) };
-}
-
-const documents = (text: string): Manifest[] =>
-  parseAllDocuments(text).flatMap((document) => {
-    const value: unknown = document.toJS();
-    return value === null ? [] : [value as Manifest];
-  });
-
-async function validate(file: string): Promise<void> {
-  for (const version of ["1.27", "1.31", "1.34"])
-    await run("kubernetes-validate", ["--strict", "--kubernetes-version", version, file]);
-}
-
-const find = (all: readonly Manifest[], kind: string): Manifest =>
-  all.find((one) => one.kind === kind) ?? assert.fail(`there is no ${kind}`);
 
 /** Checks the configuration file of the ConfigMap with `berth config check`. */
 async function checkConfig(all: readonly Manifest[]): Promise<void> {
@@ -125,6 +46,44 @@ describe("the Helm chart", () => {
       await validate(file);
       await checkConfig(all);
     });
+
+  test("with a ServiceMonitor has a Service that selects the pods, and that the monitor selects", async () => {
+    const { all } = await render(everyValue);
+    const pods = find(all, "Deployment").spec?.template?.metadata["labels"];
+    const monitor = find(all, "ServiceMonitor");
+    assert.equal(monitor.metadata.labels?.["release"], "prometheus");
+    const spec = monitor.spec as {
+      readonly selector: { readonly matchLabels: Record<string, string> };
+      readonly endpoints: readonly object[];
+    };
+    assert.deepEqual(spec.endpoints, [{ port: "metrics", interval: "15s" }]);
+    const isSelected = ({ metadata }: Manifest): boolean =>
+      isSubset(spec.selector.matchLabels, metadata.labels);
+    const services = all.filter((one) => one.kind === "Service" && isSelected(one));
+    const chosen = services.map((one) => one.spec) as unknown as {
+      readonly selector: Record<string, string>;
+      readonly ports: readonly object[];
+    }[];
+    assert.equal(chosen.length, 1);
+    assert.ok(isSubset(chosen[0]?.selector ?? {}, pods as Record<string, string>));
+    assert.deepEqual(chosen[0]?.ports, [{ name: "metrics", port: 9100, targetPort: "metrics" }]);
+  });
+
+  test("with a NetworkPolicy lets only the given namespaces reach the registry and the metrics", async () => {
+    const { all } = await render(everyValue);
+    const { ingress, policyTypes } = find(all, "NetworkPolicy").spec as unknown as {
+      readonly ingress: object;
+      readonly policyTypes: readonly string[];
+    };
+    assert.deepEqual(policyTypes, ["Ingress", "Egress"]);
+    assert.deepEqual(ingress, [
+      { ports: [{ port: "http" }], from: [namespaceOf("ingress-nginx")] },
+      { ports: [{ port: "metrics" }], from: [namespaceOf("monitoring")] },
+    ]);
+    const open = await render({ ...plainValues, networkPolicy: { enabled: true } });
+    const { spec } = find(open.all, "NetworkPolicy") as { readonly spec?: object };
+    assert.deepEqual((spec as { ingress?: object }).ingress, [{ ports: [{ port: "http" }] }]);
+  });
 
   test("uses an existing Secret instead of its own", async () => {
     const { all } = await render({ ...plainValues, secrets: { existing: "mine" } });
