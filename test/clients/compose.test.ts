@@ -163,3 +163,23 @@ for (const [driver, profile] of [
     }
   });
 }
+
+test("the image has berth on the PATH, a user that is not root, and labels of OCI", async () => {
+  const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  const printed = await docker(
+    ...["run", "--rm", "--network", "none", "--entrypoint", "berth", "berth", "--version"],
+  );
+  assert.equal(printed.stdout, `${version}\n`);
+  const { stdout } = await docker("inspect", "berth");
+  const [image] = JSON.parse(stdout) as {
+    readonly Config: { readonly User: string; readonly Labels: Record<string, string> };
+  }[];
+  assert.equal(image?.Config.User, "1000:1000");
+  const names = ["title", "description", "licenses", "version", "revision"];
+  assert.deepEqual(
+    Object.keys(image.Config.Labels).toSorted(),
+    names.map((name) => `org.opencontainers.image.${name}`).toSorted(),
+  );
+});

@@ -148,8 +148,8 @@ for (const [name, configure] of Object.entries(proxies)) {
       assert.match(String(headers["www-authenticate"]), new RegExp(`realm="${publicUrl}/token"`));
     });
 
-    test("takes and serves a blob of 64 MB", async () => {
-      const content = randomBytes(64_000_000);
+    test("takes and serves a blob of 100 MB", async () => {
+      const content = randomBytes(100_000_000);
       const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
       const headers = basic(adminPassword);
       const begun = await ask(port, "POST", "/v2/admin/app/blobs/uploads/", { headers });
@@ -163,6 +163,20 @@ for (const [name, configure] of Object.entries(proxies)) {
       const read = await ask(port, "GET", `/v2/admin/app/blobs/${digest}`, { headers });
       assert.equal(read.status, 200);
       assert.ok(Buffer.from(read.body, "latin1").equals(content));
+    });
+
+    test("serves the pages, and a browser signs in with a cookie for https only", async () => {
+      const page = await ask(port, "GET", "/");
+      assert.equal(page.status, 200);
+      assert.match(String(page.headers["content-type"]), /^text\/html/);
+      const script = /"(\/assets\/[^"]+\.js)"/.exec(page.body)?.[1] ?? assert.fail(page.body);
+      assert.equal((await ask(port, "GET", script)).status, 200);
+      const signedIn = await ask(port, "POST", "/api/berth/v1/session", {
+        headers: { origin: publicUrl, "content-type": "application/json" },
+        body: Buffer.from(JSON.stringify({ username: "admin", password: adminPassword })),
+      });
+      assert.equal(signedIn.status, 204, signedIn.body);
+      assert.match(String(signedIn.headers["set-cookie"]), /^__Host-berth=.*; Secure$/);
     });
 
     test("locks out only the client that sends wrong passwords, and logs the client's address", async () => {
