@@ -5,7 +5,7 @@ import { createYieldingWork } from "../concurrency/yielding-work.ts";
 import { isLoopback } from "../config/addresses.ts";
 import { packageVersion } from "../config/package-version.ts";
 import type { Config } from "../config/schema.ts";
-import { JobError, type JobTask } from "../coordination/jobs.ts";
+import { JobError, type JobTask } from "../coordination/job-run.ts";
 import { allRepositories, dayOf } from "../database/catalog/pull-counters.ts";
 import type { Administration, ServerFacts } from "../http/api/admin/administration.ts";
 import type { Readiness } from "../http/ops/health.ts";

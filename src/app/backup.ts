@@ -4,7 +4,7 @@ import path from "node:path";
 import { createBlobLinks } from "../../storage/filesystem/links.ts";
 import type { PassphraseSealed } from "../auth/signing-keys/passphrase.ts";
 import { packageVersion } from "../config/package-version.ts";
-import type { RunningJob } from "../coordination/jobs.ts";
+import type { RunningJob } from "../coordination/job-run.ts";
 import type { Database } from "../database/contract.ts";
 import { snapshotSqlite } from "../database/sqlite/open.ts";
 import { openReads } from "../database/sqlite/reads.ts";

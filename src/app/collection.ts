@@ -5,7 +5,7 @@ import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { BlobStore } from "../../storage/blob-store.ts";
 import { createYieldingWork } from "../concurrency/yielding-work.ts";
-import { JobError, type JobTask, type RunningJob } from "../coordination/jobs.ts";
+import { JobError, type JobTask, type RunningJob } from "../coordination/job-run.ts";
 import type { Database } from "../database/contract.ts";
 import {
   collect,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { JobError, stopped, type Jobs, type RunningJob } from "../coordination/jobs.ts";
+import { JobError, stopped, type RunningJob } from "../coordination/job-run.ts";
+import type { Jobs } from "../coordination/jobs.ts";
 import type { JobKind } from "../database/schema.ts";
 import type { Clock } from "../registry/leases.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { RunningJob } from "../coordination/jobs.ts";
+import type { RunningJob } from "../coordination/job-run.ts";
 import type { Database } from "../database/contract.ts";
 import type { Clock } from "../registry/leases.ts";
 import {

@@ -1,5 +1,6 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { Jobs, RunningJob } from "../coordination/jobs.ts";
+import type { RunningJob } from "../coordination/job-run.ts";
+import type { Jobs } from "../coordination/jobs.ts";
 import type { Database } from "../database/contract.ts";
 import { restoreMissing } from "../registry/blob-verification.ts";
 import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";

@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
-import type { JobTask } from "../coordination/jobs.ts";
+import type { JobTask } from "../coordination/job-run.ts";
 import type { Database } from "../database/contract.ts";
 import type { Job } from "../database/maintenance/jobs.ts";
 import type { Actor } from "../database/permissions/authority.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findingsAtMost } from "../../src/api/limits.ts";
-import { JobError, Jobs, type JobTask } from "../../src/coordination/jobs.ts";
+import { JobError, type JobTask } from "../../src/coordination/job-run.ts";
+import { Jobs } from "../../src/coordination/jobs.ts";
 import { systemActor } from "../../src/database/permissions/authority.ts";
 import { openTestDatabase } from "../support/database.ts";
 

@@ -3,10 +3,10 @@ import type { YieldingWork } from "../../concurrency/yielding-work.ts";
 import {
   JobError,
   type Finding,
-  type Jobs,
   type JobTask,
   type RunningJob,
-} from "../../coordination/jobs.ts";
+} from "../../coordination/job-run.ts";
+import type { Jobs } from "../../coordination/jobs.ts";
 import type {
   RetentionPolicy,
   StoredRetentionPolicy,

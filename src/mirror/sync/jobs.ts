@@ -1,4 +1,4 @@
-import { JobError, type JobTask, type RunningJob } from "../../coordination/jobs.ts";
+import { JobError, type JobTask, type RunningJob } from "../../coordination/job-run.ts";
 import type { SyncStep } from "./pull.ts";
 
 /** What a copy has done, or would do. */

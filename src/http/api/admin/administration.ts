@@ -1,5 +1,6 @@
 import type { KeyRing } from "../../../auth/signing-keys/keys.ts";
-import type { Jobs, JobTask } from "../../../coordination/jobs.ts";
+import type { JobTask } from "../../../coordination/job-run.ts";
+import type { Jobs } from "../../../coordination/jobs.ts";
 import type { WaitingCandidates } from "../../../database/maintenance/collection.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";

@@ -9,7 +9,7 @@ import {
   type JobAnswer,
   type JobItemAnswer,
 } from "../../../api/jobs.ts";
-import type { JobTask } from "../../../coordination/jobs.ts";
+import type { JobTask } from "../../../coordination/job-run.ts";
 import type { Job, JobWithFindings } from "../../../database/maintenance/jobs.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import { HubError } from "../../hub/errors.ts";
