@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { namespaceOf, parseRepositoryName, reservedNamespaces } from "../../src/oci/name.ts";
 import { accepts, errorOf, isLower, isNumeral, nearly, textOver } from "./oracle.ts";
+import { cpuMsOf } from "../support/cpu-time.ts";
 
 /** Checks one path component character by character: runs of a-z0-9 joined by `.`, `_`, `__` or dashes. */
 function isComponent(text: string): boolean {
@@ -140,12 +141,13 @@ describe("a repository name", () => {
     }
   });
 
-  test("of many repeated separators is rejected in linear time (< 500 ms)", () => {
-    const started = performance.now();
-    for (const piece of ["a-", "a", "-", "a__", "a/", "a.a-", "_"]) {
-      errorOf("NAME_INVALID", () => parseRepositoryName(`${piece.repeat(500_000)}!`));
-      errorOf("NAME_INVALID", () => parseRepositoryName(`${piece.repeat(254 / piece.length)}!`));
-    }
-    assert.ok(performance.now() - started < 500);
+  test("of many repeated separators is rejected in linear time (< 500 ms of processor time)", () => {
+    const allMs = cpuMsOf(() => {
+      for (const piece of ["a-", "a", "-", "a__", "a/", "a.a-", "_"]) {
+        errorOf("NAME_INVALID", () => parseRepositoryName(`${piece.repeat(500_000)}!`));
+        errorOf("NAME_INVALID", () => parseRepositoryName(`${piece.repeat(254 / piece.length)}!`));
+      }
+    });
+    assert.ok(allMs < 500);
   });
 });

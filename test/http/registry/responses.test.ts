@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { matchesIfNoneMatch } from "../../../src/http/registry/responses.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { cpuMsOf } from "../../support/cpu-time.ts";
 
 const digest = digestOf(new Uint8Array([1]));
 const others = [digestOf(new Uint8Array([2])), digestOf(new Uint8Array([1]), "sha512"), "x", "*"];
@@ -42,11 +43,12 @@ describe("If-None-Match", () => {
     assert.equal(matchesIfNoneMatch(digest.slice(0, -1), digest), false);
   });
 
-  test("of 100,000 repeated pieces is parsed in linear time (< 500 ms)", () => {
-    const started = performance.now();
-    for (const piece of ['"', "W/", 'W/"', ",", " ", "a"]) {
-      matchesIfNoneMatch(piece.repeat(100_000), digest);
-    }
-    assert.ok(performance.now() - started < 500);
+  test("of 100,000 repeated pieces is parsed in linear time (< 500 ms of processor time)", () => {
+    const allMs = cpuMsOf(() => {
+      for (const piece of ['"', "W/", 'W/"', ",", " ", "a"]) {
+        matchesIfNoneMatch(piece.repeat(100_000), digest);
+      }
+    });
+    assert.ok(allMs < 500);
   });
 });

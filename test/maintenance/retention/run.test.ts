@@ -1,101 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Jobs } from "../../../src/coordination/jobs.ts";
-import type {
-  RetentionPolicy,
-  RetentionRule,
-} from "../../../src/database/maintenance/retention-policies.ts";
-import { systemActor } from "../../../src/database/permissions/authority.ts";
-import {
-  createRetention,
-  findingsOf,
-  scheduleRetention,
-} from "../../../src/maintenance/retention/retention.ts";
-import { digestOf } from "../../../src/oci/digest.ts";
-import { parseRepositoryName, type RepositoryName } from "../../../src/oci/name.ts";
-import { fallbackTagOf, parseTag } from "../../../src/oci/reference.ts";
-import { createLeasePolicy } from "../../../src/registry/leases.ts";
+import { scheduleRetention } from "../../../src/maintenance/retention/retention.ts";
+import { parseRepositoryName } from "../../../src/oci/name.ts";
+import { parseTag } from "../../../src/oci/reference.ts";
 import { silent } from "../../support/pushes.ts";
 import { waitUntil } from "../../support/wait.ts";
-import {
-  drain,
-  elsewhere,
-  graceMs,
-  here,
-  inWorld,
-  leaseMs,
-  manifestOf,
-  pushBlob,
-  pushImage,
-  putManifest,
-  text,
-  type World,
-} from "../support.ts";
+import { elsewhere, here, inWorld, manifestOf, pushBlob, putManifest } from "../support.ts";
+import { actor, newest, pushTags, retentionOf, rule, tagsOf } from "./support.ts";
 
 const all = { skip: 0, limit: 100 };
-const dayMs = 24 * 3_600_000;
-const actor = systemActor("berth");
-
-const rule = (given: Partial<RetentionRule>): RetentionRule => ({
-  ...{ tags: null, except: null, semver: null, keepSigned: false },
-  ...{ keepAll: false, keepNewest: null, keepPushedDays: null, keepPulledDays: null },
-  ...given,
-});
-const newest = (keepNewest: number, untaggedDays: number | null = null): RetentionPolicy => ({
-  rules: [rule({ keepNewest })],
-  untaggedDays,
-});
-
-interface Made {
-  readonly mirrored?: readonly string[];
-  /** Runs between a plan and the transaction that deletes its first tags. */
-  readonly afterPlan?: () => Promise<void>;
-}
-
-function retentionOf(
-  world: World,
-  { mirrored = [], afterPlan = async () => undefined }: Made = {},
-) {
-  const { database } = world;
-  const clock = (): number => world.nowMs();
-  const retention = createRetention({
-    ...{ actor, database, clock, graceMs, deletesUntagged: false, mirrored: new Set(mirrored) },
-    leasePolicy: createLeasePolicy(clock, { leaseMs, graceMs, deleteDelayMs: 0 }),
-    pulls: {
-      scanTags: async () => [],
-      knownSinceMs: async () => 0,
-      ofTags: async () => {
-        await afterPlan();
-        return new Map();
-      },
-    },
-    frees: async () => 0,
-  });
-  const stepsOf = async (scope: string, isDryRun: boolean): Promise<readonly string[]> => {
-    const found: string[] = [];
-    for await (const step of retention.run(scope, { isDryRun, isOver: () => false }))
-      for (const { kind, subject, digest, message } of findingsOf(step))
-        found.push([kind, subject, digest ?? message].join(" "));
-    return found;
-  };
-  return {
-    ...retention,
-    dryRun: (scope: string) => stepsOf(scope, true),
-    do: (scope: string) => stepsOf(scope, false),
-  };
-}
-
-async function tagsOf({ registry }: World, repository: RepositoryName = here): Promise<string> {
-  return (await registry.tags.list(repository, { last: undefined, limit: 1_000 })).items.join(" ");
-}
-
-/** Pushes images with these tags, one second after another. */
-async function pushTags(world: World, ...tags: readonly string[]): Promise<void> {
-  for (const tag of tags) {
-    world.wait(1_000);
-    await pushImage(world, `layer of ${tag}`, tag);
-  }
-}
 
 describe("a run of retention", () => {
   test(
@@ -242,56 +156,6 @@ describe("a run of retention", () => {
   );
 
   test(
-    "keeps signed images if a rule says so, with a referrer or with a tag of cosign",
-    inWorld(async (world) => {
-      await pushTags(world, "by-referrer", "by-tag", "other", "last");
-      const subject = manifestOf("layer of by-referrer");
-      const referrer = {
-        ...(JSON.parse(manifestOf("signature").toString()) as object),
-        artifactType: "application/vnd.dev.sigstore.bundle.v0.3+json",
-        subject: {
-          mediaType: "application/vnd.oci.image.manifest.v1+json",
-          digest: digestOf(subject),
-          size: subject.length,
-        },
-      };
-      await pushBlob(world, "signature");
-      const signature = text(JSON.stringify(referrer));
-      await putManifest(world, digestOf(signature), signature);
-      const tagged = fallbackTagOf(digestOf(manifestOf("layer of by-tag")));
-      await putManifest(world, `${tagged}.sig`, manifestOf("signature"));
-      const retention = retentionOf(world);
-      const rules = [rule({ keepNewest: 1, keepSigned: true })];
-      await retention.set(actor, here, { rules, untaggedDays: null });
-      assert.deepEqual(await retention.do(here), ["tag team/app:other rule 1"]);
-      await retention.set(actor, here, newest(1));
-      assert.equal((await retention.do(here)).length, 2);
-      assert.equal(await tagsOf(world), `last ${tagged}.sig`);
-    }),
-  );
-
-  test(
-    "deletes the signature of an image that the repository had, and no signature of other repositories",
-    inWorld(async (world) => {
-      const image = await pushImage(world, "app", "1");
-      const signature = `${fallbackTagOf(image)}.sig`;
-      await pushBlob(world, "signature");
-      await putManifest(world, signature, manifestOf("signature"));
-      for (const blob of ["{}", "signature"]) await pushBlob(world, blob, elsewhere);
-      await putManifest(world, signature, manifestOf("signature"), elsewhere);
-      const retention = retentionOf(world);
-      await retention.set(actor, "team", { rules: [], untaggedDays: 7 });
-      await world.registry.tags.delete(actor, here, [parseTag("1")]);
-      world.wait(7 * dayMs);
-      assert.deepEqual(await retention.do("team"), [`manifest team/app ${image}`]);
-      const planned = [`tag team/app:${signature} its image is gone`];
-      assert.deepEqual(await retention.dryRun("team"), planned);
-      assert.deepEqual(await retention.do("team"), planned);
-      assert.equal(await tagsOf(world, elsewhere), signature);
-    }),
-  );
-
-  test(
     "is started by a timer as a job, which the list of jobs shows",
     inWorld(async (world) => {
       await pushTags(world, "a", "b");
@@ -327,91 +191,6 @@ describe("a run of retention", () => {
         await assert.rejects(retention.set(actor, "team", { rules, untaggedDays: null }), message);
       }
       await assert.rejects(retention.set(actor, here, newest(1)), /NAME_UNKNOWN|repository/);
-    }),
-  );
-});
-
-describe("retention of manifests without a tag", () => {
-  const index = (...children: readonly Buffer[]): Buffer =>
-    text(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: "application/vnd.oci.image.index.v1+json",
-        manifests: children.map((bytes) => ({
-          mediaType: "application/vnd.oci.image.manifest.v1+json",
-          digest: digestOf(bytes),
-          size: bytes.length,
-        })),
-      }),
-    );
-
-  test(
-    "deletes them with what only they keep, as the dry run lists it",
-    inWorld(async (world) => {
-      const child = await pushImage(world, "child", "child");
-      const referrer = {
-        ...(JSON.parse(manifestOf("signature").toString()) as object),
-        subject: {
-          mediaType: "application/vnd.oci.image.manifest.v1+json",
-          digest: child,
-          size: manifestOf("child").length,
-        },
-      };
-      await pushBlob(world, "signature");
-      const signature = text(JSON.stringify(referrer));
-      await putManifest(world, digestOf(signature), signature);
-      const both = index(manifestOf("child"));
-      await putManifest(world, "both", both);
-      const { tags } = world.registry;
-      await tags.delete(actor, here, [parseTag("child")]);
-      const retention = retentionOf(world);
-      await retention.set(actor, here, { rules: [], untaggedDays: 7 });
-      world.wait(30 * dayMs);
-      assert.deepEqual(await retention.dryRun(here), []);
-
-      await tags.delete(actor, here, [parseTag("both")]);
-      world.wait(7 * dayMs - 1);
-      assert.deepEqual(await retention.dryRun(here), []);
-      world.wait(1);
-      const planned = await retention.dryRun(here);
-      const expected = [both, manifestOf("child"), signature].map(
-        (bytes) => `manifest team/app ${digestOf(bytes)}`,
-      );
-      assert.deepEqual(planned.toSorted(), expected.toSorted());
-      assert.deepEqual((await retention.do(here)).toSorted(), expected.toSorted());
-      assert.deepEqual(await retention.do(here), []);
-      world.wait(graceMs);
-      const freed = (await drain(world.collect())).filter(({ kind }) => kind === "bytes");
-      assert.equal(freed.length, 3, "the two layers and the config");
-    }),
-  );
-
-  test(
-    "keeps a child that was pushed again since, and what a lease protects",
-    inWorld(async (world) => {
-      await pushImage(world, "child", "child");
-      const both = index(manifestOf("child"));
-      await putManifest(world, "both", both);
-      const { tags } = world.registry;
-      await tags.delete(actor, here, [parseTag("both"), parseTag("child")]);
-      const retention = retentionOf(world);
-      await retention.set(actor, here, { rules: [], untaggedDays: 7 });
-      world.wait(6 * dayMs);
-      // A tag for a moment: the time without a tag begins again.
-      await putManifest(world, "again", manifestOf("child"));
-      await tags.delete(actor, here, [parseTag("again")]);
-      world.wait(dayMs);
-      const only = [`manifest team/app ${digestOf(both)}`];
-      assert.deepEqual(await retention.dryRun(here), only);
-      assert.deepEqual(await retention.do(here), only);
-      world.wait(6 * dayMs);
-      const repository = here;
-      const digest = digestOf(manifestOf("child"));
-      const leasedUntilMs = world.nowMs() + 1_000;
-      await world.database.commands.leaseManifest({ repository, digest, leasedUntilMs });
-      assert.deepEqual(await retention.do(here), []);
-      world.wait(1_000);
-      assert.deepEqual(await retention.do(here), [`manifest team/app ${digest}`]);
     }),
   );
 });

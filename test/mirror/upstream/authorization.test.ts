@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { describe, test } from "node:test";
 import { createCredential, parseChallenge } from "../../../src/mirror/upstream/authorization.ts";
 import { startMirrorOf, startScriptedUpstream } from "../support.ts";
+import { cpuMsOf } from "../../support/cpu-time.ts";
 
 const account = { username: "mia", password: "secret" };
 const basic = `Basic ${Buffer.from("mia:secret").toString("base64")}`;
@@ -110,12 +111,14 @@ test("a mirror uses the new realm of a challenge after the old token service ans
   assert.ok(upstream.seen.some((line) => line.startsWith("GET /new-token")));
 });
 
-test("the parser reads a challenge of 15 kB in less than 100 ms", () => {
+test("the parser reads a challenge of 15 kB in less than 100 ms of processor time", () => {
   for (const part of ["a,", 'a="', "Bearer,", '\\"', " =", "a=b"]) {
     const header = `Bearer ${part.repeat(15_000 / part.length)}`;
-    const start = performance.now();
     assert.equal(parseChallenge(header), undefined);
-    parseChallenge(header.slice(0, 4_096));
-    assert.ok(performance.now() - start < 100, part);
+    const bothMs = cpuMsOf(() => {
+      parseChallenge(header);
+      parseChallenge(header.slice(0, 4_096));
+    });
+    assert.ok(bothMs < 100, part);
   }
 });
