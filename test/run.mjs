@@ -5,7 +5,7 @@
  * `node test/run.mjs --files FILE…` runs these files, of whatever suite; `--concurrency N` runs N files at once.
  * A file that runs for more than 10 minutes is stopped and fails; `--minutes N` sets another limit.
  * With BERTH_TEST_DATABASE=postgres the tests use the PostgreSQL server that BERTH_TEST_DATABASE_URL names, in a database
- * of this run, and not those in `test/sqlite-only.json`.
+ * of this run: not those in `test/sqlite-only.json`, and not the files that open no database.
  *
  * esbuild compiles the files first, with what they import, packages included, in shared chunks: a loader that compiles
  * each module when it is imported takes 4 s of a processor for a file that imports all of Berth, and the chunks 0.6 s.
@@ -60,7 +60,6 @@ function testFiles(wanted) {
   return readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.ts"))
     .filter((file) => !elsewhere.includes(file.split(path.sep)[0] ?? ""))
-
     .filter((file) => !usesPostgres || !sqliteOnly.some((start) => file.startsWith(start)))
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .map((file) => path.join("test", file))
@@ -107,22 +106,33 @@ const compiled = {
   outdir: folder,
   plugins: [importMeta],
 };
-await build({
+const { metafile } = await build({
   ...compiled,
   entryNames: "[dir]/[name]",
   entryPoints: files,
   outbase: ".",
   splitting: true,
+  metafile: true,
 });
 await build({ ...compiled, entryPoints: [worker, ...threads] });
 symlinkSync(path.join(root, "dist/web"), path.join(folder, "web"));
+
+/** Whether a source file imports, directly or not, one of the two that open the database of a test. */
+function opensDatabase(file, seen = new Set()) {
+  if (/^test\/support\/(database|postgres)\.ts$/.test(file)) return true;
+  if (seen.has(file)) return false;
+  seen.add(file);
+  return (metafile.inputs[file]?.imports ?? []).some((next) => opensDatabase(next.path, seen));
+}
 
 const server = process.env["BERTH_TEST_DATABASE_URL"];
 const database = usesPostgres ? await createRunDatabase(server) : undefined;
 if (database !== undefined) process.env["BERTH_TEST_DATABASE_URL"] = database.url;
 
 const tests = run({
-  files: files.map((file) => path.join(folder, file.replace(/\.ts$/, ".js"))),
+  files: (usesPostgres && !values.files ? files.filter((file) => opensDatabase(file)) : files).map(
+    (file) => path.join(folder, file.replace(/\.ts$/, ".js")),
+  ),
   concurrency: Number(values.concurrency),
   timeout: Number(values.minutes) * 60_000,
   signal: stopped.signal,
