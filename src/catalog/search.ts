@@ -160,12 +160,13 @@ function matchedIn(
 ): SearchResult["matched"] {
   if (words.length === 0) return undefined;
   const wanted = words.map(fold);
-  const areAllIn = (text: string): boolean => {
-    const held = split(text).map(fold);
-    return wanted.every((word) => held.some((one) => one.startsWith(word)));
-  };
-  if (areAllIn(name)) return "name";
-  return areAllIn(`${name} ${description}`) ? "description" : "readme";
+  const ofName = split(name).map(fold);
+  const ofBoth = [...ofName, ...split(description).map(fold)];
+  const isInName = (word: string): boolean => ofName.some((one) => one.includes(word));
+  if (wanted.every(isInName)) return "name";
+  return wanted.every((word) => isInName(word) || ofBoth.some((one) => one.startsWith(word)))
+    ? "description"
+    : "readme";
 }
 
 function nameIn(text: string): RepositoryName | undefined {

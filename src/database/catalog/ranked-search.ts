@@ -3,7 +3,13 @@ import { createVersionedCache, type ByteCache } from "../../concurrency/bounded-
 import type { RepositoryName } from "../../oci/name.ts";
 import { bigint } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
-import type { SearchFilter, SearchIndex, SearchMatches, SearchQuery } from "./search-index.ts";
+import {
+  isPartOfName,
+  type SearchFilter,
+  type SearchIndex,
+  type SearchMatches,
+  type SearchQuery,
+} from "./search-index.ts";
 import type { VisibilityFilter } from "./visibility-filter.ts";
 
 /** Cache of counts, 1 MiB: the least recently used is dropped first; a commit of any connection clears it. */
@@ -18,6 +24,12 @@ export interface Match {
   readonly visibility: VisibilityFilter;
 }
 
+/**
+ * Which repositories match the words of a search: `beginnings` = each word begins a word of the name, the description or
+ * the README; `parts` = the others in which each word does so or is a part of the name; `both`.
+ */
+export type Matching = "beginnings" | "parts" | "both";
+
 export interface PageOfMatches {
   readonly match: Match;
   /** Another condition, which begins with AND. */
@@ -30,7 +42,7 @@ export interface PageOfMatches {
 
 /**
  * A full-text index whose documents have the ranks of the repositories. The order of the ranks is the order of the
- * results. A subclass writes the condition in the query language of its database.
+ * results, and matches by a part of the name come after all others. A subclass writes the condition in the query language of its database.
  */
 export abstract class RankedSearchIndex implements SearchIndex {
   protected readonly db: Db;
@@ -51,21 +63,46 @@ export abstract class RankedSearchIndex implements SearchIndex {
   protected abstract readonly table: RawBuilder<unknown>;
   protected abstract readonly rank: RawBuilder<number>;
   /** The query in the language of the index. */
-  protected abstract expressionOf(filter: SearchFilter, access: Access | undefined): string;
+  protected abstract expressionOf(
+    filter: SearchFilter,
+    access: Access | undefined,
+    matching: Matching,
+  ): string;
   /** The condition on a row of the index. */
   protected abstract conditionOf(match: Match): RawBuilder<unknown>;
 
   async find(query: SearchQuery): Promise<SearchMatches> {
-    const { exact, countAtMost, offset, limit } = query;
+    const { countAtMost, offset, limit } = query;
     if (query.namespaces?.length === 0) return { ids: [], total: 0 };
-    const match = await this.#matchOf(query);
-    const total = await this.#count(match, countAtMost);
-    if (total === 0) return { ids: [], total };
+    const access = await accessOf(this.db, query.visibility);
+    const begun = this.#matchOf(query, access, "beginnings");
+    const total = await this.#count(begun, countAtMost);
+    const ids = await this.#firstPage(query, begun, total);
+    if (total === countAtMost || !query.words.some(isPartOfName)) return { ids, total };
+    const match = this.#matchOf(query, access, "parts");
+    const others = await this.#count(match, countAtMost);
+    const ranks =
+      others === 0 || ids.length === limit
+        ? []
+        : await this.page({
+            ...{ match, others: sql``, areMore: others === countAtMost },
+            ...{ limit: limit - ids.length, offset: Math.max(0, offset - total) },
+          });
+    return { ids: [...ids, ...ranks.map(idOf)], total: Math.min(total + others, countAtMost) };
+  }
+
+  /** The ids on a page of the matches. The repository with the exact name comes first. */
+  async #firstPage(
+    { exact, offset, limit, countAtMost }: SearchQuery,
+    match: Match,
+    total: number,
+  ): Promise<readonly number[]> {
+    if (total === 0) return [];
     const first = exact === undefined ? undefined : await this.#rankOf(exact, match);
     const areMore = total === countAtMost;
     if (first === undefined) {
       const ranks = await this.page({ match, others: sql``, areMore, limit, offset });
-      return { ids: ranks.map(idOf), total };
+      return ranks.map(idOf);
     }
     const start = offset === 0 && limit > 0 ? [first] : [];
     const ranks = await this.page({
@@ -75,12 +112,12 @@ export abstract class RankedSearchIndex implements SearchIndex {
       limit: limit - start.length,
       offset: Math.max(0, offset - 1),
     });
-    return { ids: [...start, ...ranks].map(idOf), total };
+    return [...start, ...ranks].map(idOf);
   }
 
   async all(filter: SearchFilter, atMost: number): Promise<readonly number[] | undefined> {
     if (filter.namespaces?.length === 0) return [];
-    const match = await this.#matchOf(filter);
+    const match = this.#matchOf(filter, await accessOf(this.db, filter.visibility), "both");
     const { rows } = await sql<{ readonly rank: number }>`
       SELECT ${this.rank} AS rank FROM ${this.table} WHERE ${this.conditionOf(match)} LIMIT ${atMost}`.execute(
       this.db,
@@ -88,11 +125,10 @@ export abstract class RankedSearchIndex implements SearchIndex {
     return rows.length < atMost ? rows.map(({ rank }) => idOf(rank)) : undefined;
   }
 
-  async #matchOf(filter: SearchFilter): Promise<Match> {
-    const { visibility } = filter;
+  #matchOf(filter: SearchFilter, access: Access | undefined, matching: Matching): Match {
     return {
-      expression: this.expressionOf(filter, await accessOf(this.db, visibility)),
-      visibility,
+      expression: this.expressionOf(filter, access, matching),
+      visibility: filter.visibility,
     };
   }
 

@@ -11,8 +11,8 @@ export type Facet = (typeof facets)[number];
 export interface SearchFilter {
   readonly visibility: VisibilityFilter;
   /**
-   * Lower-case words. Each must be the prefix of a word in the name, the description or the README. An empty list
-   * matches everything.
+   * Lower-case words. Each must be the prefix of a word in the name, the description or the README, or a part of the
+   * name (see `isPartOfName`). An empty list matches everything.
    */
   readonly words: readonly string[];
   /** For each facet, one of the values must match. An `os_version` with a `*` at its end matches by prefix. */
@@ -45,6 +45,12 @@ export interface SearchMatches {
 export function prefixIn(facet: string, value: string): string | undefined {
   return facet === "os_version" && value.endsWith("*") ? value.slice(0, -1) : undefined;
 }
+
+/**
+ * The word may be found inside a word of a name. The index has at most 16 characters of each part, and one character is
+ * in almost every name.
+ */
+export const isPartOfName = (word: string): boolean => /^[a-z0-9]{2,16}$/.test(word);
 
 /** The full-text index of repositories. */
 export interface SearchIndex {

@@ -3,9 +3,10 @@ import {
   RankedSearchIndex,
   type Access,
   type Match,
+  type Matching,
   type PageOfMatches,
 } from "../catalog/ranked-search.ts";
-import { prefixIn, type SearchFilter } from "../catalog/search-index.ts";
+import { isPartOfName, prefixIn, type SearchFilter } from "../catalog/search-index.ts";
 import type { VisibilityFilter } from "../catalog/visibility-filter.ts";
 import { isNamedBy } from "../query-parts.ts";
 
@@ -41,9 +42,13 @@ export class PostgresSearchIndex extends RankedSearchIndex {
   }
 
   /** A tsquery (https://www.postgresql.org/docs/15/datatype-textsearch.html). */
-  protected expressionOf(filter: SearchFilter, access: Access | undefined): string {
+  protected expressionOf(
+    filter: SearchFilter,
+    access: Access | undefined,
+    matching: Matching,
+  ): string {
     const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = filter;
-    const parts = words.map((word) => `${lexeme(foldWord(word))}:*`);
+    const parts = wordParts(words, matching);
     for (const [facet, values] of Object.entries(facets))
       if (values.length > 0) parts.push(anyOf(values.map((value) => facetLexeme(facet, value))));
     if (access !== undefined) parts.push(anyOf(accessLexemes(access)));
@@ -55,6 +60,15 @@ export class PostgresSearchIndex extends RankedSearchIndex {
       parts.push(`!${anyOf(withoutNamespaces.map(namespaceLexeme))}`);
     return parts.join(" & ");
   }
+}
+
+function wordParts(words: readonly string[], matching: Matching): string[] {
+  const begun = words.map((word) => `${lexeme(foldWord(word))}:*`);
+  if (matching === "beginnings") return begun;
+  const both = words.map((word, at) =>
+    isPartOfName(word) ? `(${begun[at]} | ${lexeme(`@p:${word}`)}:*)` : `${begun[at]}`,
+  );
+  return matching === "both" ? both : [...both, `!(${begun.join(" & ")})`];
 }
 
 /** Restricts the matches to the token's paths in its namespace. It runs once per matching row, only for such tokens. */

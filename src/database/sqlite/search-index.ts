@@ -1,6 +1,11 @@
 import { sql, type RawBuilder } from "kysely";
-import { RankedSearchIndex, type Access, type Match } from "../catalog/ranked-search.ts";
-import { prefixIn, type SearchFilter } from "../catalog/search-index.ts";
+import {
+  RankedSearchIndex,
+  type Access,
+  type Match,
+  type Matching,
+} from "../catalog/ranked-search.ts";
+import { isPartOfName, prefixIn, type SearchFilter } from "../catalog/search-index.ts";
 import { isNamedBy } from "../query-parts.ts";
 
 /**
@@ -20,12 +25,14 @@ export class SqliteSearchIndex extends RankedSearchIndex {
   }
 
   /** A query in the syntax of FTS5 (https://sqlite.org/fts5.html, "Full-text Query Syntax"). */
-  protected expressionOf(filter: SearchFilter, access: Access | undefined): string {
+  protected expressionOf(
+    filter: SearchFilter,
+    access: Access | undefined,
+    matching: Matching,
+  ): string {
     const { words, facets = {}, isOfficial, namespaces, withoutNamespaces = [] } = filter;
     const parts = [
-      ...(words.length === 0
-        ? []
-        : [`{name description readme} : (${words.map((word) => `"${word}" *`).join(" AND ")})`]),
+      ...(words.length === 0 ? [] : [wordsExpression(words, matching)]),
       ...Object.entries(facets).flatMap(([facet, values]) => {
         const tokens = values.map((value) => facetToken(facet, value));
         return tokens.length === 0 ? [] : [`facet : (${tokens.join(" OR ")})`];
@@ -41,6 +48,15 @@ export class SqliteSearchIndex extends RankedSearchIndex {
       ? all
       : `(${all}) NOT (${namespaceExpression(withoutNamespaces)})`;
   }
+}
+
+function wordsExpression(words: readonly string[], matching: Matching): string {
+  const begun = `{name description readme} : (${words.map((word) => `"${word}" *`).join(" AND ")})`;
+  if (matching === "beginnings") return begun;
+  const both = words
+    .map((word) => `{name description readme${isPartOfName(word) ? " parts" : ""}} : "${word}" *`)
+    .join(" AND ");
+  return matching === "both" ? both : `(${both}) NOT (${begun})`;
 }
 
 const hex = (text: string): string => Buffer.from(text).toString("hex");

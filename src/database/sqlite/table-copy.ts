@@ -61,8 +61,8 @@ export function openSqliteTarget(
   return {
     ...targetOn(connection),
     finish() {
-      connection.exec(`INSERT INTO search_index (rowid, name, description, readme, access, facet)
-        SELECT rank, name, description, readme, access, facet
+      connection.exec(`INSERT INTO search_index (rowid, name, description, readme, parts, access, facet)
+        SELECT rank, name, description, readme, parts, access, facet
         FROM search_documents JOIN search_texts USING (repository_id)`);
       for (const { sql } of triggers) connection.exec(sql);
       const broken = connection.pragma("foreign_key_check") as { readonly table: string }[];

@@ -95,6 +95,7 @@ const searched = [
     "it's",
   ],
   ...["web:* | app", "!web", "& ( ) <->", "team/app13", "library/nginx-proxy8", "nothing"],
+  ...["pp", "eb1", "inx", "roxy web", "bra", "ib pp1", "PP1", "inx-pro", "é p", "x1 web server"],
 ];
 const filters = [
   { facets: { os: ["linux"] } },
