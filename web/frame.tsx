@@ -197,7 +197,7 @@ function Footer({ onKeys }: { readonly onKeys: () => void }) {
 /** What is around every page. */
 export function Frame({ children }: { readonly children: ComponentChildren }) {
   const [showsKeys, setShowsKeys] = useState(false);
-  const { is_open: isOpen } = useSession();
+  const { is_open: isOpen, read_only: readOnly } = useSession();
   const sinceMs = offlineSince();
   useEffect(() => startKeys(() => setShowsKeys(true)), []);
   return (
@@ -209,6 +209,13 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
       {isOpen && (
         <aside class="offline" aria-label={frame.notice}>
           <div class="wrap">{frame.open}</div>
+        </aside>
+      )}
+      {readOnly && (
+        <aside class="offline" aria-label={frame.notice}>
+          <div class="wrap">
+            {frame.readOnly} {readOnly.reason}
+          </div>
         </aside>
       )}
       {sinceMs !== undefined && (

@@ -13,6 +13,7 @@ export const unknownSession: SessionAnswer = {
   namespaces: [],
   has_mirrors: false,
   create_on_push: true,
+  read_only: null,
   invites: 0,
 };
 

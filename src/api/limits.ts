@@ -71,3 +71,6 @@ export const deliveryBodyAtMost = 16_384;
 export const retentionRulesAtMost = 20;
 /** Tags and manifests in the plan of a retention policy. */
 export const plannedAtMost = 1_000;
+
+/** Characters of the reason of read-only mode. */
+export const readOnlyReasonAtMost = 200;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { pageFields, time } from "./fields.ts";
 import { jobItemSchema } from "./jobs.ts";
-import { largestRepositoriesAtMost } from "./limits.ts";
+import { largestRepositoriesAtMost, readOnlyReasonAtMost } from "./limits.ts";
 
 /* A server as a whole: its parts, its maintenance, its signing keys and its open uploads. */
 
@@ -125,3 +125,15 @@ export const openUploadSchema = z.object({
   touched_at: time,
 });
 export type OpenUploadAnswer = z.output<typeof openUploadSchema>;
+
+export const readOnlyBody = z.object({
+  read_only: z.boolean(),
+  reason: z.string().max(readOnlyReasonAtMost).default("").describe("For people, in each 503."),
+});
+export const readOnlySchema = z.object({
+  read_only: z.boolean(),
+  reason: z.string(),
+  since: time.nullable(),
+  changed_by: z.string().nullable().describe("`berth`: the command line."),
+});
+export type ReadOnlyAnswer = z.output<typeof readOnlySchema>;

@@ -23,6 +23,8 @@ export const sessionSchema = z.object({
   has_mirrors: z.boolean(),
   /** A push creates a missing repository. */
   create_on_push: z.boolean(),
+  /** The registry rejects pushes and deletions; `null`: it accepts them. */
+  read_only: z.object({ reason: z.string() }).nullable(),
   /** The number of the user's invites to organisations. */
   invites: z.int(),
 });

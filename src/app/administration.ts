@@ -39,6 +39,7 @@ export async function openAdministration(
     jobs,
     mirrors: mirrors && (await (await import("./mirrors.ts")).openMirrorAdministration(context)),
     keyRing: config.auth.open ? undefined : await context.keyRing(),
+    readOnly: await context.readOnly(),
     uploads: createOpenUploads({ store, database }),
     collectionJob: (options) => collectionJob(context, options),
     scrubJob: (bytesPerSecond) => scrubJob(context, bytesPerSecond),

@@ -143,6 +143,11 @@ export class AppContext {
     return new Jobs({ database: await this.database(), clock: this.clock, report });
   });
 
+  readonly readOnly = once(async () => {
+    const { ReadOnly } = await import("../maintenance/read-only.ts");
+    return new ReadOnly({ database: await this.database(), clock: this.clock });
+  });
+
   readonly webhooks = once(async () => (await import("./webhooks.ts")).openWebhooks(this));
 
   // Accounts and keys

@@ -89,6 +89,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     responseCache: createResponseCache(async () =>
       JSON.stringify([await database.version(), await counting.version()]),
     ),
+    readOnly: await context.readOnly(),
     facts: database.facts,
     mirrors,
     health: { ...health, isOperator: isElsewhere ? () => false : isOperator },

@@ -1,6 +1,7 @@
 import type { Config } from "../config/schema.ts";
 import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
 import { startLeaderMaintenance, startMaintenance } from "../maintenance/scheduler.ts";
+import type { Retention } from "../maintenance/retention/retention.ts";
 import type { Logger } from "../observability/logger.ts";
 import { AppContext, type SharedServices } from "./context.ts";
 import { databaseFile, lockDataFolder } from "./data-folder.ts";
@@ -126,7 +127,7 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     report: logger,
     gc: config.gc,
     scrub: config.scrub,
-    retention: { interval: config.retention.interval, run: (await context.retention()).run },
+    retention: { interval: config.retention.interval, run: await retentionRun(context) },
     uploadIdleMs: config.limits.uploadExpiry,
     // A session that is older than its lifetime ends too, and was used less than that time ago.
     sessionIdleMs: Math.min(config.web.sessionIdle, config.web.sessionLifetime),
@@ -141,6 +142,14 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
   const maintenance = await startMaintenance(parts);
   context.onClose(() => maintenance.close());
   context.onClose(keepReserve(config, logger));
+}
+
+/** The scheduled run of retention, which deletes nothing in read-only mode. */
+async function retentionRun(context: AppContext): Promise<Retention["run"]> {
+  const [{ run }, readOnly] = [await context.retention(), await context.readOnly()];
+  return async function* (...given) {
+    if ((await readOnly.current()) === undefined) yield* run(...given);
+  };
 }
 
 /** The first reserve file is created after this time; a deleted one is created again when there is free space. */

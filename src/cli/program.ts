@@ -10,6 +10,7 @@ import { keysCommand } from "./commands/keys.ts";
 import { mirrorCommand } from "./commands/mirror.ts";
 import { orgCommand } from "./commands/org.ts";
 import { quotaCommand } from "./commands/quota.ts";
+import { readOnlyCommand } from "./commands/read-only.ts";
 import { repoCommand } from "./commands/repo.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { retentionCommand } from "./commands/retention.ts";
@@ -43,6 +44,7 @@ Examples:
   $ berth tag rollback team/app:1.4         move a tag to its previous digest
   $ berth repo delete team/app --yes        delete a repository
   $ berth quota set team 50GB               limit the bytes of a namespace
+  $ berth read-only on --reason TEXT        reject pushes and deletions for a time
   $ berth webhook create https://ci.example.com/hook --of team/app
                                             tell a program of pushes and more
   $ berth keys rotate                       create a new key to sign tokens
@@ -83,6 +85,7 @@ export function createProgram(): Command {
     searchCommand(),
     mirrorCommand(),
     quotaCommand(),
+    readOnlyCommand(),
     webhookCommand(),
     auditCommand(),
     keysCommand(),

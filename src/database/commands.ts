@@ -22,6 +22,7 @@ import * as collection from "./maintenance/collection.ts";
 import * as instance from "./maintenance/instance.ts";
 import * as jobPlans from "./maintenance/job-plans.ts";
 import * as jobs from "./maintenance/jobs.ts";
+import * as readOnlyMode from "./maintenance/read-only-mode.ts";
 import * as retention from "./maintenance/retention.ts";
 import * as retentionPolicies from "./maintenance/retention-policies.ts";
 import * as mirrorEviction from "./mirror/eviction.ts";
@@ -131,6 +132,7 @@ export const commands = {
   ...pick(collection, "collectManifests", "collectBlobs", "dropBlob"),
   ...pick(jobs, "beginJob", "touchJob", "endJob", "cancelJob"),
   ...pick(jobPlans, "planJob"),
+  ...pick(readOnlyMode, "startReadOnlyMode", "endReadOnlyMode"),
   ...pick(retention, "expireTags", "expireManifests"),
   ...pick(retentionPolicies, "setRetention", "removeRetention"),
   ...pick(instance, "claimInstance", "renameInstance", "beginServing", "checkpoint"),

@@ -34,6 +34,7 @@ import { createJobPlanReads } from "./maintenance/job-plans.ts";
 import { createJobReads } from "./maintenance/jobs.ts";
 import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
 import { createRetentionPolicyReads } from "./maintenance/retention-policies.ts";
+import { createReadOnlyModeReads } from "./maintenance/read-only-mode.ts";
 import { createRetentionReads } from "./maintenance/retention-reads.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
@@ -120,6 +121,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     instance: createInstanceReads(db),
     jobs: createJobReads(db),
     jobPlans: createJobPlanReads(db),
+    readOnlyMode: createReadOnlyModeReads(db),
     retention: createRetentionReads(db),
     retentionPolicies: createRetentionPolicyReads(db),
     maintenance: createMaintenanceReads(db),

@@ -20,6 +20,7 @@ export interface Schema
   jobs: JobsTable;
   job_plans: JobPlansTable;
   retention_policies: RetentionPoliciesTable;
+  read_only_mode: ReadOnlyModeTable;
 }
 
 /** A connection, or a transaction on one. */
@@ -112,6 +113,13 @@ interface RetentionPoliciesTable {
   repository_id: number | null;
   rules: string;
   untagged_days: number | null;
+  changed_at: number;
+  changed_by: string;
+}
+
+interface ReadOnlyModeTable {
+  only_row: 1;
+  reason: string;
   changed_at: number;
   changed_by: string;
 }

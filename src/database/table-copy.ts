@@ -13,7 +13,7 @@ export const copiedTables = [
   ...["team_members", "team_permissions", "collaborators", "access_tokens", "invites"],
   "browser_sessions",
   ...["webhooks", "webhook_events", "events", "webhook_deliveries"],
-  ...["browser_sessions", "retention_policies"],
+  ...["browser_sessions", "retention_policies", "read_only_mode"],
   ...["audit_log", "repository_descriptions", "stars", "namespace_counts"],
   ...["mirror_fetches", "mirror_tags", "mirror_uses", "mirror_pins", "mirror_counters"],
   ...["mirror_states", "schedules", "search_star_changes", "repository_facets"],

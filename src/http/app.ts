@@ -7,6 +7,7 @@ import type { PullEvents } from "../events/pulls.ts";
 import type { PullCounters } from "../catalog/pull-counters.ts";
 import type { Facts } from "../database/facts.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { ReadOnly } from "../maintenance/read-only.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RequestAuthenticator } from "./middleware/authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
@@ -53,6 +54,7 @@ export interface AppParts {
   readonly mirrors: Mirrors | undefined;
   readonly health: HealthParts;
   readonly responseCache: ResponseCache;
+  readonly readOnly: Pick<ReadOnly, "current">;
   readonly logger: Logger;
   /** `auth.open`: requests need no credentials. */
   readonly isOpen: boolean;

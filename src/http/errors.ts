@@ -63,6 +63,7 @@ function render(ctx: Context, error: OciError): void {
   ctx.status = error.status;
   // A cache may store a 404 without such a header, and the next client may have a session that sees the content.
   if (ctx.path === "/token" || errorFormatOf(ctx) === "hub") ctx.set("Cache-Control", "no-store");
+  if (error.reasonPhrase !== undefined) ctx.message = error.reasonPhrase;
   if (error.headers !== undefined) ctx.set({ ...error.headers });
   ctx.type = "application/json";
   const body = JSON.stringify(bodyOf(ctx, error));

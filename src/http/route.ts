@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { Context } from "koa";
 import type * as z from "zod";
 import type { HubPermission } from "../auth/hub-policy.ts";
+import type { RepositoryPermission } from "../database/permissions/hub-permissions.ts";
 import type { RegistryPermission } from "../auth/policy.ts";
 import type { Session } from "../auth/sessions.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
@@ -48,6 +49,8 @@ interface RouteOf<Requires, Body> {
   readonly cacheable: boolean;
   /** Clients ask it again and again: its response has an `ETag`, as that of a `cacheable` route. */
   readonly revalidates: boolean;
+  /** In read-only mode the route is 503: it changes what a repository has, or creates or deletes one. */
+  readonly changesContent: boolean;
   /** The request header in lower case on which a cached response depends; `undefined`: on none. */
   readonly varies: string | undefined;
   readonly handle: (request: RouteRequest) => unknown;
@@ -143,6 +146,8 @@ export interface RouteDefinition<R, Q, B, A> {
   readonly status?: number;
   readonly cacheable?: boolean;
   readonly revalidates?: boolean;
+  /** Default: {@link changesContent}. */
+  readonly changesContent?: boolean;
   readonly varies?: string;
   readonly handle: (
     request: RequestOf<R, Parsed<Q>, BodyOf<B>>,
@@ -169,9 +174,25 @@ export function route<
     status: given.status ?? (given.answer === undefined ? undefined : 200),
     cacheable: given.cacheable ?? false,
     revalidates: given.revalidates ?? false,
+    changesContent: given.changesContent ?? changesContent(given.method, given.requires),
     varies: given.varies,
     handle: given.handle as Route["handle"],
   } as Route;
+}
+
+/** The permissions of the Hub-shaped API for what a repository has. Access, stars and webhooks are no content. */
+const contentPermissions: ReadonlySet<string> = new Set<RepositoryPermission>([
+  ...(["describe", "remove", "move tags", "delete tags", "fix tags", "set retention"] as const),
+]);
+
+function changesContent(
+  method: Route["method"],
+  requires: RegistryPermission | HubPermission,
+): boolean {
+  if (method === "get") return false;
+  if (!("of" in requires)) return requires.kind === "repository";
+  if (requires.of === "repository") return contentPermissions.has(requires.permission);
+  return requires.of === "namespace";
 }
 
 export const isHubRoute = (route: Route): route is HubRoute => "of" in route.requires;

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from "koa";
 import { NotAuthorizedError } from "../auth/policy.ts";
 import { createYieldingWork } from "../concurrency/yielding-work.ts";
+import type { ReadOnly } from "../maintenance/read-only.ts";
 import { OciError } from "../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/name.ts";
 import {
@@ -15,6 +16,7 @@ import { parseBody, parseQuery } from "./hub/requests.ts";
 import { streamOf, type BodyReader, type StreamToken } from "./middleware/body.ts";
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
 import { whenClosed } from "./middleware/early-end.ts";
+import { demandWritable } from "./middleware/read-only.ts";
 import { setErrorFormat } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import {
@@ -32,6 +34,7 @@ export interface RouterParts extends AuthorizerParts {
   readonly responseCache: ResponseCache;
   readonly bodies: BodyReader;
   readonly budgets: Budgets;
+  readonly readOnly: Pick<ReadOnly, "current">;
 }
 
 type Params = Readonly<Record<string, string>>;
@@ -93,6 +96,7 @@ async function answer(
       "UNSUPPORTED",
       "this repository mirrors another registry: it accepts no push and no delete",
     );
+  await demandWritable(route, parts.readOnly);
   const budget = parts.budgets.enter(ctx, route, client.accountId);
   const admitMiss = (): void => parts.budgets.admitMiss(budget);
   const parsedQuery = () =>

@@ -67,6 +67,8 @@ export interface OciErrorOptions {
   readonly status?: number;
   /** Response headers of the error, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The text after the status in the status line; `undefined`: the usual one. */
+  readonly reasonPhrase?: string;
   readonly cause?: unknown;
   /** Further entries of the same response, after this one. */
   readonly others?: readonly OciErrorEntry[];
@@ -80,6 +82,7 @@ export class OciError extends Error {
   readonly detail?: unknown;
   readonly errors: readonly OciErrorEntry[];
   readonly headers?: Readonly<Record<string, string>>;
+  readonly reasonPhrase?: string;
 
   constructor(code: OciErrorCode, message?: string, options: OciErrorOptions = {}) {
     const text = message ?? errorTable[code].message;
@@ -89,6 +92,7 @@ export class OciError extends Error {
     this.detail = options.detail;
     this.errors = [entryOf(code, text, options.detail), ...(options.others ?? [])];
     if (options.headers !== undefined) this.headers = options.headers;
+    if (options.reasonPhrase !== undefined) this.reasonPhrase = options.reasonPhrase;
   }
 
   /**

@@ -20,7 +20,8 @@ const same = (text: string): string =>
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d/g, "TIME")
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "ID")
     .replaceAll(/berth_[a-z]{3}_\w{38}|whsec_[\w-]{43}/g, "SECRET")
-    .replaceAll(/"actor":"(?:berth|root)"/g, '"actor":"WHO"')
+    .replaceAll(/"(actor|changed_by)":"(?:berth|root)"/g, '"$1":"WHO"')
+    .replaceAll(/(since TIME, by) (?:berth|root)/g, "$1 WHO")
     .replaceAll(/"peer":"[^"]*"/g, '"peer":"WHERE"')
     .replaceAll(/(TIME) (?:berth|root from \S+): /g, "$1 WHO: ")
     // As CSV the address is the last cell.

@@ -1,5 +1,7 @@
-import { openAccountsStage, tag } from "./support/accounts.ts";
-import { tool } from "./support/command.ts";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { names, openAccountsStage, tag } from "./support/accounts.ts";
+import { refusal, tool } from "./support/command.ts";
 import { tellLoginStory } from "./support/login-story.ts";
 import { createScratch } from "./support/scratch.ts";
 
@@ -28,3 +30,15 @@ tellLoginStory(
   },
   stage,
 );
+
+test("crane shows the reason of read-only mode, and pulls go on", async () => {
+  const { name, secret } = stage.mia;
+  await crane.reading(secret)("auth", "login", "-u", name, "--password-stdin", berth.host);
+  await crane("push", newLayout(), at(names.private));
+  await berth.administer(["read-only", "on", "--reason", "we move to new disks"]);
+  const pushed = crane("push", newLayout(), at(names.private));
+  assert.match(await refusal(pushed), /UNAVAILABLE: the registry is read-only.*: we move to new/);
+  await crane("pull", "--format", "oci", at(names.private), createScratch("pulled"));
+  await berth.administer(["read-only", "off"]);
+  await crane("push", newLayout(), at(names.private));
+});

@@ -235,6 +235,8 @@ export const hubTable: Readonly<Record<string, HubNeedWord>> = {
   [`POST ${berth}/admin/scrub`]: "administrator",
   [`GET ${berth}/admin/uploads`]: "administrator",
   [`DELETE ${berth}/admin/uploads/:id`]: "administrator",
+  [`GET ${berth}/admin/read-only`]: "administrator",
+  [`PUT ${berth}/admin/read-only`]: "administrator",
   [`GET ${berth}/admin/keys`]: "administrator",
   [`POST ${berth}/admin/keys`]: "administrator",
   [`DELETE ${berth}/admin/keys/:id`]: "administrator",

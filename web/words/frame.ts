@@ -26,6 +26,7 @@ export const frame = {
   notReady: "Not ready",
   notice: "Notice",
   open: "Open registry: everybody who reaches this address may do everything.",
+  readOnly: "The registry is read-only at the moment: pulls work, pushes and deletions do not.",
   offline: (time: string) =>
     `The registry does not answer. You see data from ${time}. The page asks again by itself.`,
   signedOutTitle: "Your session has ended",

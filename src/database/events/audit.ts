@@ -70,6 +70,8 @@ export const auditActions = [
   "server.key.create",
   "server.key.delete",
   "server.upload.delete",
+  "server.read_only.start",
+  "server.read_only.end",
   "server.webhook.create",
   "server.webhook.update",
   "server.webhook.delete",

@@ -43,6 +43,7 @@ export function retentionRoutes(parts: Parts): readonly Route[] {
       summary: "What the policy, or the rules of the body, delete in the repository now",
       body: planRetentionBody,
       answer: retentionPlanSchema,
+      changesContent: false,
       handle: (request) => plan(parts, request),
     }),
     ...policyRoutes(parts, repositoryPath, ofRepository, repositoryOf),
@@ -81,8 +82,7 @@ function policyRoutes(
     }),
     route({
       method: "put",
-      path,
-      requires,
+      ...{ path, requires, changesContent: true },
       summary: "Sets the retention policy",
       body: setRetentionBody,
       answer: retentionSchema,
@@ -94,8 +94,7 @@ function policyRoutes(
     }),
     route({
       method: "delete",
-      path,
-      requires,
+      ...{ path, requires, changesContent: true },
       summary: "Removes the retention policy; for a repository that of its namespace applies",
       status: 204,
       handle: async (request) => {
@@ -107,7 +106,7 @@ function policyRoutes(
     route({
       method: "post",
       path: `${path}/runs`,
-      requires,
+      ...{ requires, changesContent: true },
       summary: "Deletes what the policy does not keep, or lists it (dry_run), as a job",
       body: runRetentionBody,
       answer: jobSchema,

@@ -23,6 +23,7 @@ import { isFromOwnPage, notFromOwnPage } from "../middleware/csrf.ts";
 import type { SessionCookie } from "../middleware/session-cookie.ts";
 import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
 import { route, type HubRequest, type Route } from "../route.ts";
+import type { Administration } from "./admin/administration.ts";
 import { root } from "./repositories.ts";
 
 /** Settings of the registry that clients need to know. */
@@ -40,6 +41,7 @@ interface Parts {
   readonly sessionCookie: SessionCookie;
   readonly clientInfo: ClientInfo;
   readonly sessionFacts: SessionFacts;
+  readonly administration: Pick<Administration, "readOnly">;
 }
 
 const anyone = { of: "anyone" } as const;
@@ -117,17 +119,19 @@ function demandSessions({ browserSessions }: Parts): BrowserSessions {
 }
 
 async function describe(
-  { hub: { accounts, invites }, clientInfo, sessionFacts }: Parts,
+  { hub: { accounts, invites }, clientInfo, sessionFacts, administration }: Parts,
   version: string,
   { ctx, session }: HubRequest,
 ): Promise<SessionAnswer> {
   const { isOpen, hasMirrors, createOnPush } = sessionFacts;
+  const readOnly = await administration.readOnly.current();
   const common = {
     is_open: isOpen,
     host: new URL(clientInfo.originOf(ctx.req)).host,
     version,
     has_mirrors: hasMirrors,
     create_on_push: createOnPush,
+    read_only: readOnly === undefined ? null : { reason: readOnly.reason },
   };
   ctx.set("Cache-Control", "private, no-cache");
   if (session?.principal.kind !== "user")

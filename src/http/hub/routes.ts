@@ -23,6 +23,7 @@ import { adminTokenRoutes } from "../api/admin/tokens.ts";
 import { adminUserRoutes } from "../api/admin/users.ts";
 import { keyRoutes } from "../api/admin/keys.ts";
 import { maintenanceRoutes } from "../api/admin/maintenance.ts";
+import { readOnlyRoutes } from "../api/admin/read-only.ts";
 import { jobRoutes } from "../api/admin/jobs.ts";
 import { mirrorRoutes } from "../api/mirrors.ts";
 import { berthRepositoryRoutes } from "../api/repositories.ts";
@@ -110,6 +111,7 @@ export function hubRoutes(
     ...webhookRoutes(parts),
     ...adminAuditRoutes(parts),
     ...maintenanceRoutes(parts),
+    ...readOnlyRoutes(parts),
     ...keyRoutes(parts),
     ...jobRoutes(parts),
     ...mirrorRoutes(parts),

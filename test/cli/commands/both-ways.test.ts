@@ -48,6 +48,23 @@ describe("commands on a data folder and on a running server", async () => {
     );
   });
 
+  test("read-only mode is the same", () =>
+    compare(
+      [
+        ["read-only show", /^0\nthe registry accepts pushes and deletions\n/],
+        [
+          "read-only on --reason disks",
+          /^0\nthe registry is read-only since TIME, by WHO: disks\n/,
+        ],
+        ["read-only show --json", /"read_only":true,"reason":"disks"/],
+        ["read-only on", /^0\nthe registry is read-only since TIME, by WHO\n/],
+        ["read-only off", /^0\nthe registry accepts pushes and deletions\n/],
+        ["read-only off", /^0\nthe registry accepts pushes and deletions\n/],
+        [`read-only on --reason ${"x".repeat(201)}`, /^2\n\n.*at most 200 characters/],
+      ],
+      ways,
+    ));
+
   test("users are the same, also where a change is refused", () =>
     compare(
       [

@@ -11,6 +11,8 @@ const backup = {
   ...({ kind: "backup", nowMs: 3_000, aliveSinceMs: 0 } as const),
 };
 
+const readOnly = (reason: string) => ({ reason, changedAtMs: 1_000, changedBy: "admin" });
+
 /** The collector, the scrubber, the checks and the instance. */
 export const maintenanceSteps: readonly Step[] = [
   [(db) => db.instance.get(), undefined],
@@ -18,6 +20,12 @@ export const maintenanceSteps: readonly Step[] = [
   [(db) => db.commands.beginServing(), undefined],
   [(db) => db.instance.get(), { id: "instance", cleanStop: false, checkpointedAtMs: 0 }],
   [(db) => db.commands.checkpoint({ checkpointedAtMs: 1_000, cleanStop: true }), undefined],
+  [(db) => db.readOnlyMode.find(), undefined],
+  [(db) => db.commands.startReadOnlyMode({ ...change, reason: "one" }), readOnly("one")],
+  [(db) => db.commands.startReadOnlyMode({ ...change, reason: "two" }), readOnly("two")],
+  [(db) => db.readOnlyMode.find(), readOnly("two")],
+  [(db) => db.commands.endReadOnlyMode(change), true],
+  [(db) => db.commands.endReadOnlyMode(change), false],
   [(db) => db.commands.renameInstance({ id: "other" }), undefined],
   [(db) => db.instance.get(), { id: "other", cleanStop: true, checkpointedAtMs: 1000 }],
   [(db) => db.commands.storeBlob(blob("config")), "stored"],

@@ -33,7 +33,11 @@ describe("a browser that signs in", async () => {
     const before = await browser.send("get", session).expect(200);
     const common = {
       ...{ is_open: false, host: `127.0.0.1:${berth.port}`, has_mirrors: false },
-      ...{ create_on_push: true, version: (before.body as { version: string }).version },
+      ...{
+        create_on_push: true,
+        read_only: null,
+        version: (before.body as { version: string }).version,
+      },
     };
     assert.match(common.version, /^\d+\.\d+\.\d+/);
     assert.deepEqual(before.body, { ...common, user: null, namespaces: [], invites: 0 });

@@ -4,6 +4,7 @@ import type { Jobs } from "../../../coordination/jobs.ts";
 import type { WaitingCandidates } from "../../../database/maintenance/collection.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";
+import type { ReadOnly } from "../../../maintenance/read-only.ts";
 import type { BlobSum, StoredBlobs } from "../../../maintenance/stored-blobs.ts";
 import type { createOpenUploads } from "../../../registry/uploads/open-uploads.ts";
 
@@ -14,6 +15,7 @@ export interface Administration {
   readonly mirrors: MirrorAdministration | undefined;
   /** `undefined` in open mode. */
   readonly keyRing: KeyRing | undefined;
+  readonly readOnly: ReadOnly;
   readonly uploads: ReturnType<typeof createOpenUploads>;
   collectionJob(options: { readonly isDryRun: boolean; readonly deletesNow: boolean }): JobTask;
   /** @param bytesPerSecond 0: no limit; `undefined`: `scrub.bytesPerSecond` */

@@ -39,6 +39,7 @@ export function immutableTagRoutes(parts: Parts): readonly Route[] {
       summary: "The tags that an expression would make immutable",
       body: tagExpressionBody,
       answer: matchingTagsSchema,
+      changesContent: false,
       handle: async ({ repository, body, work }) => {
         const matching = () => parts.hub.tags.matching(repository, body.regex, work);
         return { tags: [...(await withExpressions("regex", matching))] };
