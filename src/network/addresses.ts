@@ -42,7 +42,11 @@ class PrivateAddressError extends Error {
   readonly code = "EPRIVATE";
 
   constructor(host: string, address: string, hint: string) {
-    super(`${host} is ${address}, an address that is not public (${hint})`);
+    super(
+      host === address
+        ? `${address} is an address that is not public (${hint})`
+        : `${host} is ${address}, an address that is not public (${hint})`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import { demandConfig } from "../../config/load.ts";
 import { reasonOf } from "../../config/problems.ts";
 import type { Config } from "../../config/schema.ts";
 import type { BackupTarget } from "../../maintenance/backup/target.ts";
-import { CliError, workFailure } from "./failure.ts";
+import { CliError, UsageError, workFailure } from "./failure.ts";
 import type { DataFolderOptions } from "./options.ts";
 import { createSay, type Say } from "./output.ts";
 
@@ -60,17 +60,17 @@ export async function withBackup(
   }
 }
 
-/** The first line of the file of `--passphrase-file`. */
+/** The first line of the file of `--passphrase-file`. Throws UsageError. */
 export async function readPassphrase(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    throw new CliError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
   const [passphrase = ""] = text.split(/\r?\n/);
   if (passphrase === "")
-    throw new CliError(`the first line of ${file} is empty: it is the passphrase`);
+    throw new UsageError(`the first line of ${file} is empty: it is the passphrase`);
   return passphrase;
 }

@@ -68,3 +68,21 @@ test("a passphrase keeps the keys and the secrets of webhooks in a backup, which
   assert.ok((restoredKeys ?? 0) >= 1);
   assert.deepEqual(await secretsIn(target), [text]);
 });
+
+test("a passphrase file that is missing or begins with an empty line is a usage error", async () => {
+  const folder = temporaryFolder();
+  const empty = path.join(folder, "empty");
+  writeFileSync(empty, "\nthe second line\n");
+  for (const [file, said] of [
+    [path.join(folder, "none"), /cannot read \S+none: ENOENT/],
+    [empty, /the first line of \S+empty is empty/],
+  ] as const)
+    for (const command of [
+      ["backup", "create", path.join(folder, "backup"), "--data", path.join(folder, "data")],
+      ["restore", path.join(folder, "backup"), "--data", path.join(folder, "data")],
+    ]) {
+      const { code, stderr } = await run([...command, "--passphrase-file", file]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, said);
+    }
+});

@@ -30,7 +30,10 @@ describe("commands on a data folder and on a running server", async () => {
             /^0\ncreated webhook ID\nsecret: SECRET\n/,
           ],
           [`webhook list${scope}`, /^0\nID {2}https:\/\/example\.com\/a {2}cloudevents {2}on {2}/],
-          [`webhook create http://10.0.0.1/${scope}`, /^1\n\n.*not public/],
+          [
+            `webhook create http://10.0.0.1/${scope}`,
+            /^1\n\n.*10\.0\.0\.1 is an address that is not public/,
+          ],
           [`webhook create https://a.example/ --format hub --events pull${scope}`, /^1\n\n.*hub/],
           [`webhook create https://a.example/ --events all${scope}`, /^2\n\n.*all is no event/],
           [`webhook delete none${scope}`, /^1\n\n.*there is no webhook none/],

@@ -44,12 +44,15 @@ describe("the commands for mirrors", async () => {
   test("status prints the blobs and misses of each mirror, and why an upstream fails", async () => {
     const failed = await run("warm", "bad.example/team/app:1");
     assert.equal(failed.code, 1);
-    assert.match(failed.stdout, /127\.0\.0\.1, an address that is not public/);
+    assert.match(failed.stdout, /127\.0\.0\.1 is an address that is not public/);
     const status = await run("status");
     assert.equal(status.code, 0, status.stderr);
     assert.match(status.stdout, /^docker\.io .* 2 blobs/m);
     assert.match(status.stdout, /^ {4}misses: [1-9]/m);
-    assert.match(status.stdout, /^ {4}failing since \S+Z: .*an address that is not public/m);
+    assert.match(
+      status.stdout,
+      /^ {4}failing since \S+Z: .*127\.0\.0\.1 is an address that is not public/m,
+    );
     const { stdout } = await run("status", "--json");
     const reports = stdout.trim().split("\n");
     assert.deepEqual(
