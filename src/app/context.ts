@@ -116,8 +116,9 @@ export class AppContext {
       sparse: config.sparse,
       rules: this.pushRules,
       limits: {
-        blobBytes: config.limits.blobSize,
-        sessionsPerAccount: config.limits.uploadsPerAccount,
+        // SIGHUP changes them.
+        blobBytes: () => config.limits.blobSize,
+        sessionsPerAccount: () => config.limits.uploadsPerAccount,
       },
       moreTypes: config.manifests.mediaTypes,
       report: logger,

@@ -48,6 +48,8 @@ export interface HttpApp {
   readonly handleHealth: (request: IncomingMessage, response: ServerResponse) => void;
   /** Makes `/readyz` report not ready, so that a load balancer sends no new requests. */
   readonly drain: () => void;
+  /** Uses other limits from the next request on. */
+  readonly setLimits: (limits: Config["limits"]) => void;
 }
 
 /** Makes the request listeners of a server from the parts of its context. */
@@ -70,7 +72,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
   const health = { metrics: createMetrics(() => measureMirrors(mirrors, database)), readiness };
   const isElsewhere = config.metrics.listen !== undefined;
   const isOperator = createOperatorCheck(config.metrics.allow, authentication.parts.clientInfo);
-  const handle = createApp({
+  const parts: Omit<AppParts, "limits"> = {
     ...authentication.parts,
     registry,
     pullCounters,
@@ -104,11 +106,15 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
         }
       : undefined,
     redirectExcept: config.storage.s3.redirectExcept,
-    limits: config.limits,
     processes: config.workers,
-  });
+  };
+  let handle = createApp({ ...parts, limits: config.limits });
   return {
-    handle,
+    handle: (request, response) => handle(request, response),
+    setLimits(limits) {
+      Object.assign(config.limits, limits);
+      handle = createApp({ ...parts, limits });
+    },
     handleHealth: createHealthApp(health, logger),
     drain,
   };

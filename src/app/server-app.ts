@@ -63,8 +63,8 @@ export function openServerApp(
     context.onClose(() => uploads.close());
     if (coordination === undefined) await prepareAccounts(context);
     const administrator = await findAdministrator(context);
-    const { handle, handleHealth, drain } = await createHttpApp(context);
-    return { administrator, handle, handleHealth, drain, close: () => context.close() };
+    const app = await createHttpApp(context);
+    return { administrator, ...app, close: () => context.close() };
   });
 }
 

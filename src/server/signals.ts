@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 import type { Logger } from "../observability/logger.ts";
 
 /** The process, or its replacement in a test. */
@@ -14,8 +15,8 @@ export interface Ending {
   readonly drain: (signal: EndSignal) => Promise<number>;
   /** Ends at once, without closing anything. */
   readonly endNow: (signal: EndSignal) => Promise<void>;
-  /** Called on SIGHUP. `undefined`: SIGHUP keeps its default, so that a closed terminal ends the process. */
-  readonly reload: (() => void) | undefined;
+  /** Called on SIGHUP, unless it means that the terminal of the process was closed: that drains. */
+  readonly reload: () => void;
 }
 
 /**
@@ -27,6 +28,7 @@ export function endOnSignals({ signals, logger, drain, endNow, reload }: Ending)
   readonly drain: () => void;
   readonly ended: Promise<number>;
 } {
+  const terminal = [0, 1, 2].find(isatty);
   let isDraining = false;
   let forcedCode: number | undefined;
   let finish: (code: number) => void;
@@ -47,10 +49,10 @@ export function endOnSignals({ signals, logger, drain, endNow, reload }: Ending)
     forcedCode = code;
     endNow(signal).then(() => finish(code), failed);
   };
-  const onHangup = (): void => reload?.();
+  const onHangup = (): void =>
+    terminal !== undefined && !isatty(terminal) ? begin("SIGTERM") : reload();
 
-  signals.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  if (reload !== undefined) signals.on("SIGHUP", onHangup);
+  signals.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGHUP", onHangup);
   void ended.then(() =>
     signals.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onHangup),
   );

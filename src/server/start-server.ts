@@ -23,6 +23,13 @@ export interface RunningServer {
   readonly ended: Promise<number>;
 }
 
+interface SignalHandling {
+  /** The source of the signals; by default this process. */
+  readonly signals?: SignalSource;
+  /** Called on SIGHUP too. */
+  readonly reload?: () => Promise<void>;
+}
+
 type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
   readonly metrics?: Pick<Config["metrics"], "listen">;
 };
@@ -37,14 +44,13 @@ const headersTimeoutMs = 60_000;
  * Listens, and ends on a signal. SIGTERM or SIGINT drains: no new connections, running requests get
  * `limits.drainTimeout`, then the application is closed. A second signal ends at once without closing anything, so
  * the caller must exit. SIGHUP reads the certificate again; an invalid one is logged and the old one stays.
- * @param signals the source of the signals
  * @throws Error of node:net if the server cannot listen (EADDRINUSE, EACCES, …), or about the certificate
  */
 export async function startServer(
   settings: Settings,
   app: ServerApp,
   logger: Logger,
-  signals: SignalSource = process,
+  { signals = process, reload }: SignalHandling = {},
 ): Promise<RunningServer> {
   const { listen, tls, limits } = settings;
   const { server, connections } = await createServer(settings, logger);
@@ -75,10 +81,10 @@ export async function startServer(
       logger.warn({ signal }, "second signal: ending at once");
       connections.destroy();
     },
-    reload:
-      tls && server instanceof https.Server
-        ? () => void reloadCertificate(server, tls, logger)
-        : undefined,
+    reload() {
+      if (tls && server instanceof https.Server) void reloadCertificate(server, tls, logger);
+      void reload?.();
+    },
   });
   void ending.ended.then(() => health?.close().closeAllConnections());
   const scheme = tls === undefined ? "http" : "https";

@@ -34,6 +34,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
     handleHealth: (request, response) => void response.end(`operator ${request.url}`),
     drain: () => void asked.push("drain"),
+    setLimits: () => void asked.push("limits"),
     close: async () => {
       asked.push("close");
       await options.close?.();
@@ -53,7 +54,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     ...config,
     limits: { ...config.limits, drainTimeout: 500, ...options.limits },
   };
-  const server = await startServer(settings, app, logger, signals);
+  const server = await startServer(settings, app, logger, { signals });
   after(async () => {
     for (const signal of ["SIGTERM", "SIGTERM"]) signals.emit(signal, signal);
     await server.ended;

@@ -67,6 +67,7 @@ function alternating(two: readonly ServerApp[], afterwards: () => Promise<void>)
       two[turn % 2]?.handle(request, response);
     },
     handleHealth: (request, response) => two[0]?.handleHealth(request, response),
+    setLimits: (limits) => two.forEach((one) => one.setLimits(limits)),
     drain: () => two.forEach(({ drain }) => drain()),
     close: async () => {
       for (const one of two) await one.close();

@@ -3,10 +3,11 @@ import process from "node:process";
 import { Command } from "commander";
 import type { Administrator } from "../../app/server-app.ts";
 import { formatListenAddress } from "../../config/addresses.ts";
-import { demandConfig, type Flags } from "../../config/load.ts";
+import { demandConfig, loadConfig, type Flags, type LoadedConfig } from "../../config/load.ts";
 import { warningsOf } from "../../config/rules.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger, type Logger } from "../../observability/logger.ts";
+import type { ReloadedSettings } from "../../server/reload.ts";
 import type { RunningServer } from "../../server/start-server.ts";
 import { startFailure } from "../support/failure.ts";
 import { withFolder } from "../support/options.ts";
@@ -23,8 +24,8 @@ const notes = `
 The server creates the data folder if it does not exist. After Ctrl+C or SIGTERM
 it lets running uploads and downloads finish for limits.drainTimeout (30s). A
 second signal ends it at once, with exit code 130 (Ctrl+C) or 143 (SIGTERM).
-SIGHUP makes it read the TLS certificate again. "berth config --help" lists all
-settings.
+SIGHUP makes it read the TLS certificate, the limits and log.level again, and log
+which other settings need a restart. "berth config --help" lists all settings.
 `;
 
 /** `berth serve`: runs until a signal ends it. */
@@ -41,9 +42,10 @@ export function serveCommand(version: string): Command {
 }
 
 async function serve(options: Options, version: string): Promise<void> {
-  const { config } = await demandConfig({ configFile: options.config, flags: flagsOf(options) });
+  const input = { configFile: options.config, flags: flagsOf(options) };
+  const { config } = await demandConfig(input);
   const logger = createLogger(config.log);
-  const { server, administrator } = await start(config, logger);
+  const { server, administrator } = await start(config, logger, () => loadConfig(input));
   const { hasDataFolder } = await import("../../app/data-folder.ts");
   if (hasDataFolder(config)) await warnIfReadable(config.data, logger);
   for (const warning of warningsOf(config)) logger.warn(warning);
@@ -70,7 +72,11 @@ interface Started {
   readonly administrator: Administrator | undefined;
 }
 
-async function start(config: Config, logger: Logger): Promise<Started> {
+async function start(
+  config: Config,
+  logger: Logger,
+  load: () => Promise<LoadedConfig>,
+): Promise<Started> {
   try {
     // Loaded here, so that other commands start without these modules.
     const { checkAddress, checkFiles } = await import("../../server/preflight.ts");
@@ -82,14 +88,20 @@ async function start(config: Config, logger: Logger): Promise<Started> {
     const { openServerApp, openSharedServices } = await import("../../app/server-app.ts");
     if (config.workers === 1) {
       const { startServer } = await import("../../server/start-server.ts");
+      const { createReload } = await import("../../server/reload.ts");
       const app = await openServerApp(config, logger);
-      const server = await orClose(app, () => startServer(config, app, logger));
+      const apply = ({ limits, level }: ReloadedSettings): void => {
+        logger.level = level;
+        app.setLimits(limits);
+      };
+      const reload = createReload({ config, load, logger, apply });
+      const server = await orClose(app, () => startServer(config, app, logger, { reload }));
       return { server, administrator: app.administrator };
     }
     const { startWorkers } = await import("../../server/cluster/primary.ts");
     const owner =
       config.database.url === undefined ? await openSharedServices(config, logger) : undefined;
-    const server = await orClose(owner, () => startWorkers(owner, config, logger));
+    const server = await orClose(owner, () => startWorkers(owner, config, logger, load));
     return { server, administrator: server.administrator };
   } catch (error) {
     logger.debug({ err: error }, "start failed");

@@ -104,15 +104,17 @@ export function createUploadQuota(parts: {
   readonly rules: PushRules;
   readonly clock: Clock;
   /** The largest blob in bytes, by the configuration and by the store. */
-  readonly largestBytes: number;
+  readonly largestBytes: () => number;
 }): UploadQuota {
   const { database, rules, clock, largestBytes } = parts;
   const { defaultQuotaBytes: defaultBytes } = rules;
 
   const checkSize = (sizeBytes: number): void => {
-    if (sizeBytes <= largestBytes) return;
-    const message = `the blob is too large: a blob may have up to ${largestBytes} bytes`;
-    throw new OciError("SIZE_INVALID", message, { status: 413, detail: { largestBytes } });
+    const mostBytes = largestBytes();
+    if (sizeBytes <= mostBytes) return;
+    const message = `the blob is too large: a blob may have up to ${mostBytes} bytes`;
+    const detail = { largestBytes: mostBytes };
+    throw new OciError("SIZE_INVALID", message, { status: 413, detail });
   };
 
   return {

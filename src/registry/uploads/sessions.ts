@@ -159,7 +159,7 @@ const countedForMs = 1_000;
 export function createSessionCount(parts: {
   readonly database: Pick<Database, "uploads">;
   readonly clock: Clock;
-  readonly limit: number;
+  readonly limit: () => number;
   readonly sessions: Pick<UploadSessions, "unpersistedOf">;
   readonly endOldest: (row: UploadRow) => Promise<void>;
 }): (actor: Actor) => Promise<void> {
@@ -172,13 +172,13 @@ export function createSessionCount(parts: {
 
   return async ({ accountId }) => {
     const key = String(accountId);
+    const most = limit();
     let known = counted.get(key);
-    if (known === undefined || known >= limit) {
-      known =
-        (await database.uploads.countOf(accountId, limit)) + sessions.unpersistedOf(accountId);
-      if (known >= limit) {
+    if (known === undefined || known >= most) {
+      known = (await database.uploads.countOf(accountId, most)) + sessions.unpersistedOf(accountId);
+      if (known >= most) {
         const oldest = await database.uploads.oldestOf(accountId, clock() - leftAloneMs);
-        if (oldest === undefined) throw tooMany(limit);
+        if (oldest === undefined) throw tooMany(most);
         await endOldest(oldest);
         known -= 1;
       }

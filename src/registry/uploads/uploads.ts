@@ -16,12 +16,12 @@ import { createSessionCount, createUploadSessions, type SessionRequest } from ".
 import { createSmallBlobs, type RecentBlobs, type SmallBlobs } from "./small-blobs.ts";
 import { appendChunk, discardUpload, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
 
-/** Limits of open uploads. The quota of their namespace applies too. */
+/** Limits of open uploads, which may change. The quota of their namespace applies too. */
 export interface UploadLimits {
   /** The largest blob in bytes; `undefined`: the limit of the store. */
-  readonly blobBytes: number | undefined;
+  readonly blobBytes: () => number | undefined;
   /** The sessions that one account may have open. */
-  readonly sessionsPerAccount: number;
+  readonly sessionsPerAccount: () => number;
 }
 
 interface UploadsInput {
@@ -41,7 +41,10 @@ interface UploadsInput {
   readonly isShared?: boolean | undefined;
 }
 
-const defaultLimits: UploadLimits = { blobBytes: undefined, sessionsPerAccount: 1_000 };
+const defaultLimits: UploadLimits = {
+  blobBytes: () => undefined,
+  sessionsPerAccount: () => 1_000,
+};
 
 export type Uploads = ReturnType<typeof createUploads>;
 
@@ -117,7 +120,7 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const { store, database, clock, leasePolicy, rules, recentBlobs } = input;
   const { limits = defaultLimits, locks = createUploadLocks() } = input;
   const { largestBlobBytes = Infinity } = store.capabilities;
-  const largestBytes = Math.min(largestBlobBytes, limits.blobBytes ?? Infinity);
+  const largestBytes = (): number => Math.min(largestBlobBytes, limits.blobBytes() ?? Infinity);
   const quota = createUploadQuota({ database, rules, clock, largestBytes });
   const isShared = input.isShared ?? false;
   // The row of a session without bytes may be lost. The release of its lock, after the first bytes, flushes it.

@@ -5,9 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { SharedServices } from "../../app/context.ts";
 import type { ServerApp, SharedServicesOwner } from "../../app/server-app.ts";
 import { deserializeError, type SerializedError } from "../../concurrency/serialized-error.ts";
-import { configKeys } from "../../config/load.ts";
+import { configKeys, type LoadedConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Logger } from "../../observability/logger.ts";
+import { createReload, type ReloadedSettings } from "../reload.ts";
 import { endOnSignals } from "../signals.ts";
 import type { RunningServer } from "../start-server.ts";
 import { createChannel, type Channel } from "./channel.ts";
@@ -31,11 +32,19 @@ export async function startWorkers(
   owner: SharedServicesOwner | undefined,
   config: Config,
   logger: Logger,
+  load: () => Promise<LoadedConfig>,
 ): Promise<RunningServer & Listening> {
   const workerPool = new WorkerPool(owner, config, logger);
   const address = await workerPool.start().catch((error: unknown) => {
     workerPool.kill();
     throw error;
+  });
+  const reload = createReload({
+    ...{ config, load, logger },
+    apply(settings) {
+      logger.level = settings.level;
+      workerPool.reload(settings);
+    },
   });
   const ending = endOnSignals({
     signals: process,
@@ -51,7 +60,10 @@ export async function startWorkers(
       await pause(lastMs, undefined, { ref: false });
       workerPool.kill();
     },
-    reload: config.tls && (() => workerPool.tell("SIGHUP")),
+    reload() {
+      workerPool.tell("SIGHUP");
+      void reload();
+    },
   });
   return { ...address, ...ending };
 }
@@ -63,6 +75,7 @@ interface WorkerProcess {
   readonly worker: Worker;
   /** Forwards a signal to the worker. */
   readonly signal: (name: string) => void;
+  readonly reload: (settings: ReloadedSettings) => void;
   /** Resolves when the worker listens; rejects with its error. */
   readonly listening: Promise<Listening>;
   /** Releases the locks of the worker, after it has exited. */
@@ -105,6 +118,13 @@ class WorkerPool {
   /** Forwards a signal to all workers. */
   tell(signal: string): void {
     for (const one of this.#alive.values()) one.signal(signal);
+  }
+
+  /** All workers, also later ones, use these settings. */
+  reload({ limits, level }: ReloadedSettings): void {
+    this.#config = { ...this.#config, limits, log: { ...this.#config.log, level } };
+    const share = shareOf(this.#config);
+    for (const one of this.#alive.values()) one.reload({ limits: share.limits, level });
   }
 
   /** Resolves after the last worker has exited: 0, or 1 if a worker had another exit code than 0. */
@@ -214,6 +234,7 @@ function forkWorker(sharedServices: SharedServices | undefined, config: Config):
   return {
     worker,
     signal: (name) => channel.tell("signal", name),
+    reload: (settings) => channel.tell("reload", settings),
     listening,
     reclaim: services?.reclaim ?? (() => undefined),
   };

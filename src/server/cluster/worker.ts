@@ -5,6 +5,7 @@ import { openServerApp } from "../../app/server-app.ts";
 import { serializeError } from "../../concurrency/serialized-error.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
+import type { ReloadedSettings } from "../reload.ts";
 import { startServer } from "../start-server.ts";
 import { createChannel, type Channel, type Port } from "./channel.ts";
 import { connectSharedServices } from "./shared-services.ts";
@@ -27,7 +28,11 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => u
 
 const { sharedServices, notes } = connectSharedServices((): Channel => channel);
 const channel = createChannel(port, {
-  notes: { ...notes.notes, signal: (name: string) => void signals.emit(name, name) },
+  notes: {
+    ...notes.notes,
+    signal: (name: string) => void signals.emit(name, name),
+    reload: (settings: ReloadedSettings) => void signals.emit("reload", settings),
+  },
 });
 try {
   const config = (await channel.ask("begin")) as Config;
@@ -35,7 +40,11 @@ try {
   // On PostgreSQL the worker is a replica of its own.
   const isReplica = config.database.url !== undefined;
   const app = await openServerApp(config, logger, isReplica ? undefined : sharedServices);
-  const server = await startServer(config, app, logger, signals);
+  signals.on("reload", ({ limits, level }: ReloadedSettings) => {
+    logger.level = level;
+    app.setLimits(limits);
+  });
+  const server = await startServer(config, app, logger, { signals });
   const { administrator } = app;
   channel.tell("listening", { url: server.url, port: server.port, administrator });
   process.exit(await server.ended);

@@ -8,7 +8,7 @@ import { openModeClient } from "../../support/pushes.ts";
 import { chunkOf, inWorld, isCode, named, pushBlob } from "../support.ts";
 
 const repository = named("team/app");
-const small = { blobBytes: 10, sessionsPerAccount: 1_000 };
+const small = { blobBytes: () => 10, sessionsPerAccount: () => 1_000 };
 const tooLarge = (error: unknown): boolean => {
   assert.ok(error instanceof OciError && error.status === 413, String(error));
   assert.match(error.message, /up to 10 bytes/);

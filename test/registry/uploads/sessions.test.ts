@@ -11,7 +11,7 @@ import { openTestDatabase } from "../../support/database.ts";
 import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
 
 const repository = named("team/app");
-const few = { blobBytes: undefined, sessionsPerAccount: 3 };
+const few = { blobBytes: () => undefined, sessionsPerAccount: () => 3 };
 
 function begin(sessions: UploadSessions): NewUpload {
   const row = {
