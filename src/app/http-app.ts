@@ -98,6 +98,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     logger,
     isOpen: config.auth.open,
     publicUrl: config.publicUrl,
+    corsOrigins: config.cors.origins,
     web: config.web.enabled
       ? {
           assets: loadAssets(webFolders),

@@ -96,3 +96,15 @@ export function imageHost(): z.ZodType<string> {
     },
   });
 }
+
+/** The origin of a web page. */
+export function webOrigin(): z.ZodType<string> {
+  return value({
+    allowed: "the origin of a web page: scheme, host and port, such as https://ui.example.com",
+    parse: (raw) => {
+      if (typeof raw !== "string" || !/^https?:\/\/[^/?#\s@]+\/?$/i.test(raw.trim()))
+        return undefined;
+      return URL.canParse(raw) ? new URL(raw).origin : undefined;
+    },
+  });
+}

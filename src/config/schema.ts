@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { imageHost, ipRange, listenAddress, serverUrl } from "./addresses.ts";
+import { imageHost, ipRange, listenAddress, serverUrl, webOrigin } from "./addresses.ts";
 import { databaseSchema } from "./database.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { storageSchema } from "./storage.ts";
@@ -122,6 +122,14 @@ export const configSchema = z.object({
         .prefault([])
         .describe("Hosts from which the web pages show the images of descriptions"),
       indexed: bool().prefault(false).describe("Allow search engines to index the web pages"),
+    })
+    .prefault({}),
+  cors: z
+    .object({
+      origins: z
+        .array(webOrigin())
+        .prefault([])
+        .describe("Origins of other web pages that may call the distribution API from a browser"),
     })
     .prefault({}),
   webhooks: z

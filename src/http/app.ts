@@ -14,6 +14,7 @@ import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
 import { createBudgets, type BudgetLimits } from "./middleware/budgets.ts";
 import type { WwwAuthenticate } from "./token/www-authenticate.ts";
 import { createSessionCookie } from "./middleware/session-cookie.ts";
+import { createCors } from "./middleware/cors.ts";
 import { createBrowserRules, nosniff } from "./middleware/csrf.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
@@ -59,6 +60,8 @@ export interface AppParts {
   /** `auth.open`: requests need no credentials. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
+  /** The pages of these origins may use the distribution API. */
+  readonly corsOrigins: readonly string[];
   /** The web pages; `undefined`: none are served. */
   readonly web: Omit<PageParts, "clientInfo"> | undefined;
   /** IP networks and User-Agent prefixes of clients that are never redirected to a signed URL of the store. */
@@ -97,7 +100,8 @@ export function createApp(
   app.use(logRequests(parts.logger, parts.clientInfo));
   app.use(renderFailures(parts.logger));
   const sessionCookie = createSessionCookie(parts.clientInfo);
-  const browsers = createBrowserRules({ ...parts, sessionCookie, isHubPath });
+  const cors = createCors(parts.corsOrigins, isHubPath);
+  const browsers = createBrowserRules({ ...parts, sessionCookie, isHubPath, cors });
   app.use(browsers.middleware);
   app.use(async (ctx, next) => {
     // Old clients look for this header in the response to `GET /v2/`.
@@ -123,7 +127,7 @@ export function createApp(
     response.setHeader(nosniff, "nosniff");
     void handle(request, response);
   };
-  return withManifestFastPath(koaPipeline, {
+  const fastPath = withManifestFastPath(koaPipeline, {
     isKnownHost: browsers.isKnownHost,
     clientInfo: parts.clientInfo,
     manifests: registry.manifests,
@@ -135,4 +139,5 @@ export function createApp(
     mirrors: parts.mirrors,
     logger,
   });
+  return cors.wrap(fastPath);
 }

@@ -58,7 +58,9 @@ function render(ctx: Context, error: OciError): void {
   // Remove the headers of the intended response: caches must not store an error, and clients must not read it as
   // content.
   for (const name of ctx.res.getHeaderNames())
-    if (name !== versionHeader && name !== nosniff) ctx.remove(name);
+    if (name !== versionHeader && name !== nosniff && !name.startsWith("access-control-"))
+      ctx.remove(name);
+  if (ctx.res.hasHeader("access-control-allow-origin")) ctx.vary("Origin");
   ctx.respond = true;
   ctx.status = error.status;
   // A cache may store a 404 without such a header, and the next client may have a session that sees the content.

@@ -38,6 +38,7 @@ describe("a key that is not set", () => {
         ...{ enabled: true, sessionIdle: 7 * day, sessionLifetime: 30 * day },
         ...{ imageHosts: [], indexed: false },
       },
+      cors: { origins: [] },
       webhooks: { allowedNetworks: [] },
       metrics: { allow: ["127.0.0.0/8", "::1"] },
       sparse: false,

@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { memoized } from "../../concurrency/bounded-cache.ts";
 import { OciError } from "../../oci/errors.ts";
 import type { ClientInfo } from "./client-info.ts";
+import type { Cors } from "./cors.ts";
 import type { SessionCookie } from "./session-cookie.ts";
 import { setErrorFormat } from "./request-state.ts";
 
@@ -44,8 +45,9 @@ export function createBrowserRules(parts: {
   readonly publicUrl: string | undefined;
   /** Whether an error at a path has the format of the Hub-shaped API. */
   readonly isHubPath: (path: string) => boolean;
+  readonly cors: Pick<Cors, "allows">;
 }): BrowserRules {
-  const { clientInfo, sessionCookie, isOpen, publicUrl, isHubPath } = parts;
+  const { clientInfo, sessionCookie, isOpen, publicUrl, isHubPath, cors } = parts;
   const publicName = publicUrl === undefined ? undefined : new URL(publicUrl).hostname;
 
   const isKnownName = memoized((host) => {
@@ -76,6 +78,7 @@ export function createBrowserRules(parts: {
     // A browser adds the cookie to the requests of all pages.
     if (sessionCookie.read(request) !== undefined)
       return isFromOwnPage(request, clientInfo) ? undefined : notFromOwnPage;
+    if (cors.allows(request)) return undefined;
     if (headers["sec-fetch-site"] === "cross-site")
       return "a page of another site may not change anything here (Sec-Fetch-Site: cross-site)";
     if (headers.origin === undefined || isOwnOrigin(request, headers.origin)) return undefined;
