@@ -18,12 +18,12 @@ async function serve(workers: number) {
   const data = path.join(folder, "data");
   mkdirSync(data, { recursive: true });
   const file = path.join(folder, "berth.yaml");
-  const common = { data, workers, auth: { open: true }, publicUrl: "http://registry.test" };
+  const common = { data, workers, publicUrl: "http://registry.test" };
   const ofDatabase = nested(await databaseSettings(data));
   const write = (settings: object): void =>
     writeFileSync(file, JSON.stringify({ ...common, ...ofDatabase, ...settings }));
   write({});
-  const running = await launch(["serve", "--config", file, "--listen", "127.0.0.1:0"]);
+  const running = await launch(["serve", "--open", "--config", file, "--listen", "127.0.0.1:0"]);
   after(() => running.child.kill("SIGKILL"));
   let log = "";
   running.child.stderr?.on("data", (text: string) => (log += text));
