@@ -134,7 +134,11 @@ interface Authentication {
 async function openAuthentication(context: AppContext): Promise<Authentication> {
   const { config } = context;
   const { defaultVisibility, createOnPush } = config.repositories;
-  const clientInfo = createClientInfo(config.trustedProxies, config.publicUrl);
+  const clientInfo = createClientInfo(
+    config.trustedProxies,
+    config.publicUrl,
+    config.listen.path !== undefined,
+  );
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
   const accounts = await context.accounts();
   const facts = (await context.database()).facts.repositories;

@@ -7,11 +7,23 @@ import { value } from "./values.ts";
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
+  /** The absolute path of a Unix socket, in place of host and port, which are `localhost` and 0. */
+  readonly path?: string;
+  /** The number of an open file descriptor that listens already (socket activation); it replaces all others. */
+  readonly fd?: number;
 }
 
-/** `127.0.0.1:5000`, `[::1]:5000`, `:5000`; `undefined` if it is none of these. */
+/** A longer path does not fit into `sockaddr_un` of Linux. */
+const socketPathBytes = 107;
+
+/** `127.0.0.1:5000`, `[::1]:5000`, `:5000`, `unix:/run/berth.sock`; `undefined` if it is none of these. */
 export function parseListenAddress(raw: unknown): ListenAddress | undefined {
   if (typeof raw !== "string") return undefined;
+  const [, path] = /^unix:(\/[^\0]*[^\0/])$/.exec(raw.trim()) ?? [];
+  if (path !== undefined)
+    return Buffer.byteLength(path) > socketPathBytes
+      ? undefined
+      : { host: "localhost", port: 0, path };
   const parts = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]*)):(\d{1,5})$/.exec(raw.trim());
   const [, bracketed, plain = "", digits] = parts ?? [];
   const port = Number(digits);
@@ -26,8 +38,9 @@ export function parseListenAddress(raw: unknown): ListenAddress | undefined {
 const hostName =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*\.?$/i;
 
-/** `HOST:PORT` with brackets around an IPv6 address, as `parseListenAddress` and URLs require. */
-export function formatListenAddress({ host, port }: ListenAddress): string {
+/** `HOST:PORT` with brackets around an IPv6 address, as `parseListenAddress` and URLs require; or `unix:PATH`. */
+export function formatListenAddress({ host, port, path }: ListenAddress): string {
+  if (path !== undefined) return `unix:${path}`;
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
@@ -38,9 +51,22 @@ export function isLoopback(host: string): boolean {
 }
 
 /** HOST:PORT as a {@link ListenAddress}. */
-export function listenAddress(): z.ZodType<ListenAddress> {
+export function tcpAddress(): z.ZodType<ListenAddress> {
   return value({
     allowed: "HOST:PORT, such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces",
+    parse: (raw) => {
+      const address = parseListenAddress(raw);
+      return address?.path === undefined ? address : undefined;
+    },
+    print: formatListenAddress,
+  });
+}
+
+/** HOST:PORT or unix:PATH as a {@link ListenAddress}. */
+export function listenAddress(): z.ZodType<ListenAddress> {
+  return value({
+    allowed:
+      "HOST:PORT, such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces; or unix:/run/berth/berth.sock",
     parse: parseListenAddress,
     print: formatListenAddress,
   });

@@ -17,6 +17,17 @@ export const rules: readonly Rule[] = [
     check: ({ auth, listen }) =>
       auth.open ? openOnNetwork(auth.openOnNetwork, listen) : undefined,
   },
+  {
+    keys: ["publicUrl", "listen"],
+    check: ({ publicUrl, listen }) =>
+      listen.path === undefined || publicUrl !== undefined
+        ? undefined
+        : {
+            what: "on a Unix socket the registry cannot know the address that clients use",
+            found: "nothing",
+            allowed: "the URL of the proxy in front of the socket",
+          },
+  },
   { keys: ["mirrors"], check: ({ mirrors }) => mirrorsApart(mirrors) },
   {
     keys: ["storage.s3.bucket", "storage.driver"],

@@ -1,9 +1,26 @@
 import * as z from "zod";
-import { imageHost, ipRange, listenAddress, serverUrl, webOrigin } from "./addresses.ts";
+import {
+  imageHost,
+  ipRange,
+  listenAddress,
+  serverUrl,
+  tcpAddress,
+  webOrigin,
+} from "./addresses.ts";
 import { databaseSchema } from "./database.ts";
 import { mirrorSchema } from "./mirrors.ts";
 import { storageSchema } from "./storage.ts";
-import { bool, choice, duration, filePath, integer, secret, size, text } from "./values.ts";
+import {
+  bool,
+  choice,
+  duration,
+  fileMode,
+  filePath,
+  integer,
+  secret,
+  size,
+  text,
+} from "./values.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
@@ -19,6 +36,9 @@ export const configSchema = z.object({
   listen: listenAddress()
     .prefault("127.0.0.1:5000")
     .describe("The address to listen on; port 0 is any free port"),
+  socketMode: fileMode()
+    .prefault("0660")
+    .describe("The mode of the socket with listen: unix:PATH: who may connect"),
   publicUrl: serverUrl()
     .optional()
     .describe("The URL that clients use, if there is a proxy in front of the server"),
@@ -146,7 +166,7 @@ export const configSchema = z.object({
         .array(ipRange())
         .prefault(["127.0.0.0/8", "::1"])
         .describe("Addresses that may read /metrics and the details of /readyz"),
-      listen: listenAddress()
+      listen: tcpAddress()
         .optional()
         .describe("A separate address for /metrics and the details of /readyz, without TLS"),
     })

@@ -95,6 +95,22 @@ export const configVariable = "BERTH_CONFIG";
 /** The variable with the server of commands that call one. */
 const hostVariable = "BERTH_HOST";
 
+/**
+ * The number of the descriptor that a service manager has opened for this process (sd_listen_fds(3)); `undefined`: none. The
+ * variables are removed, since they do not concern the processes that this one starts.
+ */
+export function takeActivation(
+  pid: number,
+  env: NodeJS.ProcessEnv = process.env,
+): number | undefined {
+  const { LISTEN_PID: ours, LISTEN_FDS: count } = env;
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete env[name];
+  return ours === String(pid) && Number(count) >= 1 ? firstActivated : undefined;
+}
+
+/** SD_LISTEN_FDS_START */
+const firstActivated = 3;
+
 /** The server in `BERTH_HOST`, for commands that call a server. */
 export const readHost = (env: NodeJS.ProcessEnv = process.env): string | undefined =>
   env[hostVariable] || undefined;

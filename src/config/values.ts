@@ -243,3 +243,14 @@ function shortest(quantity: number, units: Record<string, number>): string {
   const texts = exact.map(([unit, factor]) => `${quantity / factor}${unit}`);
   return texts.reduce((best, text) => (text.length < best.length ? text : best));
 }
+
+/** The mode of a file, as octal digits. */
+export function fileMode(): z.ZodType<number> {
+  return value({
+    allowed: "three octal digits, such as 0660",
+    parse: (raw) =>
+      // YAML reads 0660 as the number 660.
+      /^0?[0-7]{3}$/.test(String(raw)) ? Number.parseInt(String(raw), 8) : undefined,
+    print: (mode) => `0${mode.toString(8).padStart(3, "0")}`,
+  });
+}

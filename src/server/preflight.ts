@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import net from "node:net";
 import type { Config } from "../config/schema.ts";
+import { removeStaleSocket } from "./unix-socket.ts";
 import { reasonOf } from "../config/problems.ts";
 import { readCertificate } from "./certificate.ts";
 
@@ -28,7 +29,9 @@ export async function checkFiles({ tls, mirrors }: Pick<Config, "tls" | "mirrors
  * Listens on the address for a moment. Without this a server whose address is in use would create its data folder first.
  * @throws Error of node:net
  */
-export async function checkAddress({ host, port }: Config["listen"]): Promise<void> {
+export async function checkAddress({ host, port, path, fd }: Config["listen"]): Promise<void> {
+  if (fd !== undefined) return;
+  if (path !== undefined) return await removeStaleSocket(path);
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -1,3 +1,4 @@
+import { chmod } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
@@ -30,7 +31,7 @@ interface SignalHandling {
   readonly reload?: () => Promise<void>;
 }
 
-type Settings = Pick<Config, "listen" | "tls" | "limits" | "trustedProxies"> & {
+type Settings = Pick<Config, "listen" | "socketMode" | "tls" | "limits" | "trustedProxies"> & {
   readonly metrics?: Pick<Config["metrics"], "listen">;
 };
 
@@ -58,7 +59,7 @@ export async function startServer(
 
   const healthAddress = settings.metrics?.listen;
   const health = healthAddress && (await startHealthServer(healthAddress, app, logger));
-  const { address, port } = await listenOn(server, listen, logger).catch((error: unknown) => {
+  const { address, port } = await listenOn(server, settings, logger).catch((error: unknown) => {
     // An open server keeps the process alive.
     health?.close();
     throw error;
@@ -88,7 +89,8 @@ export async function startServer(
   });
   void ending.ended.then(() => health?.close().closeAllConnections());
   const scheme = tls === undefined ? "http" : "https";
-  const url = `${scheme}://${formatListenAddress({ host: listen.host || address, port })}`;
+  const at = formatListenAddress({ ...listen, host: listen.host || address, port });
+  const url = listen.path === undefined ? `${scheme}://${at}` : at;
   return { url, port, ...ending };
 }
 
@@ -96,7 +98,7 @@ type Server = http.Server | https.Server;
 
 /** Creates the server with its limits of connections and time. It does not listen yet. */
 async function createServer(
-  { tls, limits, trustedProxies }: Settings,
+  { listen, tls, limits, trustedProxies }: Settings,
   logger: Logger,
 ): Promise<{ readonly server: Server; readonly connections: Connections }> {
   const options = {
@@ -119,7 +121,8 @@ async function createServer(
     connections: limit,
     perAddress: addressLimit(limits.connectionsPerAddress, limit),
     idleMs: limits.idleTimeout,
-    isProxy: ipMatcher(trustedProxies),
+    // The peers of a Unix socket have no address; see `ClientInfo`.
+    isProxy: listen.path === undefined ? ipMatcher(trustedProxies) : () => true,
     onRejected: createRejectionLog(logger),
   });
   return { server, connections };
@@ -155,15 +158,20 @@ function answerRequests(
 /** Resolves with the actual address when the server listens. Rejects with the error of node:net. */
 async function listenOn(
   server: Server,
-  { host, port }: ListenAddress,
+  { listen, socketMode }: Pick<Settings, "listen"> & Partial<Pick<Settings, "socketMode">>,
   logger: Logger,
-): Promise<AddressInfo> {
+): Promise<Pick<AddressInfo, "address" | "port">> {
+  const { host, port, path, fd } = listen;
+  const tcp = { port, ...(host === "" ? {} : { host }) };
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port, backlog, ...(host === "" ? {} : { host }) }, resolve);
+    server.listen({ backlog, ...(fd === undefined ? (path ? { path } : tcp) : { fd }) }, resolve);
   });
   server.on("error", (error) => logger.error({ err: error }, "listening failed"));
-  return server.address() as AddressInfo;
+  if (path === undefined) return server.address() as AddressInfo;
+  // Until here only the user of this process may connect, by its umask.
+  if (fd === undefined && socketMode !== undefined) await chmod(path, socketMode);
+  return { address: path, port: 0 };
 }
 
 /** Starts a second server on the address of `metrics.listen`, for requests of monitoring: few and short. */
@@ -177,7 +185,7 @@ async function startHealthServer(
     handleHealth,
   );
   server.maxConnections = 64;
-  const { port } = await listenOn(server, listen, logger).catch((cause: Error) => {
+  const { port } = await listenOn(server, { listen }, logger).catch((cause: Error) => {
     throw new Error(`metrics.listen: ${cause.message}`, { cause });
   });
   const address = formatListenAddress({ host: listen.host, port });

@@ -46,6 +46,13 @@ describe("the parser of listen addresses", () => {
     test(`rejects the address ${JSON.stringify(written)}`, () =>
       assert.equal(parseListenAddress(written), undefined));
   }
+  test("accepts the absolute path of a Unix socket, of up to 107 bytes", () => {
+    const path = `/${"a".repeat(106)}`;
+    assert.deepEqual(parseListenAddress(`unix:${path}`), { host: "localhost", port: 0, path });
+    assert.equal(formatListenAddress({ host: "localhost", port: 0, path }), `unix:${path}`);
+    for (const wrong of [`unix:${path}a`, "unix:run/a.sock", "unix:", "unix:/run/"])
+      assert.equal(parseListenAddress(wrong), undefined, wrong);
+  });
   test("has a formatter that puts brackets around IPv6 addresses", () => {
     assert.equal(formatListenAddress({ host: "::1", port: 5000 }), "[::1]:5000");
     assert.equal(formatListenAddress({ host: "", port: 5000 }), ":5000");

@@ -11,6 +11,7 @@ describe("a key that is not set", () => {
     const day = 86_400_000;
     assert.deepEqual(await accept({}), {
       listen: { host: "127.0.0.1", port: 5000 },
+      socketMode: 0o660,
       data: path.resolve("data"),
       workers: 1,
       trustedProxies: [],

@@ -24,7 +24,7 @@ describe("an invalid value", () => {
       `The configuration has 7 problems:
 
   listen (--listen): found "5000"
-    allowed: HOST:PORT, such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces
+    allowed: HOST:PORT, such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces; or unix:/run/berth/berth.sock
 
   trustedProxies[1] (berth.yaml line 8): found "ten"
     allowed: an IP address or a range in CIDR form, such as 10.0.0.0/8 or fd00::/8

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { Administrator } from "../../app/server-app.ts";
 import { formatListenAddress } from "../../config/addresses.ts";
 import { demandConfig, loadConfig, type Flags, type LoadedConfig } from "../../config/load.ts";
+import { takeActivation } from "../../config/sources.ts";
 import { warningsOf } from "../../config/rules.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger, type Logger } from "../../observability/logger.ts";
@@ -33,8 +34,8 @@ export function serveCommand(version: string): Command {
   return withFolder(new Command("serve"))
     .description("run the registry server")
     .option(
-      "--listen <host:port>",
-      "the address; port 0 is any free port (default: 127.0.0.1:5000)",
+      "--listen <address>",
+      "HOST:PORT or unix:PATH; port 0 is any free port (default: 127.0.0.1:5000)",
     )
     .option("--open", "no accounts: everyone may pull, push and delete")
     .addHelpText("after", notes)
@@ -43,9 +44,13 @@ export function serveCommand(version: string): Command {
 
 async function serve(options: Options, version: string): Promise<void> {
   const input = { configFile: options.config, flags: flagsOf(options) };
-  const { config } = await demandConfig(input);
+  const activate = withActivation(takeActivation(process.pid));
+  const config = activate((await demandConfig(input)).config);
   const logger = createLogger(config.log);
-  const { server, administrator } = await start(config, logger, () => loadConfig(input));
+  const { server, administrator } = await start(config, logger, async () => {
+    const loaded = await loadConfig(input);
+    return loaded.ok ? { ...loaded, config: activate(loaded.config) } : loaded;
+  });
   const { hasDataFolder } = await import("../../app/data-folder.ts");
   if (hasDataFolder(config)) await warnIfReadable(config.data, logger);
   for (const warning of warningsOf(config)) logger.warn(warning);
@@ -59,6 +64,12 @@ async function serve(options: Options, version: string): Promise<void> {
   // A resource that could not be closed keeps the process alive.
   if (code !== 0) process.exit();
 }
+
+/** Adds the descriptor of a service manager that listens already (socket activation). */
+const withActivation =
+  (fd: number | undefined) =>
+  (config: Config): Config =>
+    fd === undefined ? config : { ...config, listen: { ...config.listen, fd } };
 
 function flagsOf({ data, listen, open }: Options): Flags {
   const given = { data, listen, "auth.open": open };

@@ -25,12 +25,16 @@ const hostGrammar = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\
 /**
  * @param trustedProxies addresses and CIDR ranges of proxies; their X-Forwarded-For, -Proto and -Host are trusted
  * @param publicUrl the configured origin, used for every request
+ * @param isUnix the server listens on a Unix socket: its peers, which have no address, are proxies on this machine, and the
+ *   mode of the socket says who may connect
  */
 export function createClientInfo(
   trustedProxies: readonly string[],
   publicUrl: string | undefined,
+  isUnix = false,
 ): ClientInfo {
-  const isTrusted = ipMatcher(trustedProxies);
+  const isProxy = ipMatcher(trustedProxies);
+  const isTrusted = (address: string): boolean => (isUnix && address === "") || isProxy(address);
 
   const schemeOf = (request: IncomingMessage, forwarded: boolean): string => {
     const told = forwarded ? firstOf(request.headers["x-forwarded-proto"]) : "";
