@@ -6,6 +6,7 @@ import { checkCommand } from "./commands/check.ts";
 import { configCommand } from "./commands/config.ts";
 import { databaseCommand } from "./commands/database.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { importCommand } from "./commands/import.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { mirrorCommand } from "./commands/mirror.ts";
 import { orgCommand } from "./commands/org.ts";
@@ -54,6 +55,8 @@ Examples:
   $ berth check                             compare the database with the files
   $ berth backup create /mnt/backup         add a point to a backup
   $ berth restore /mnt/backup --data new    make a registry of a backup
+  $ berth import distribution /var/lib/registry --dry-run
+                                            count the images of registry:2
   $ berth storage copy --to s3.yaml         copy all blobs to another store
   $ berth database copy --to postgres.yaml  move the database to PostgreSQL
   $ berth config check --config berth.yaml  list all errors of the file
@@ -95,6 +98,7 @@ export function createProgram(): Command {
     scrubCommand(),
     backupCommand(),
     restoreCommand(),
+    importCommand(),
     storageCommand(),
     databaseCommand(),
     uploadCommand(),

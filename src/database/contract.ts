@@ -10,7 +10,7 @@ import type { Reads } from "./reads.ts";
 
 /** The metadata of the registry. Reads never wait for a writer. A command is durable when it resolves. */
 export interface Database extends Reads {
-  /** Each is durable when it resolves, except in `src/mirror`, which puts `unflushedCommands` here. */
+  /** Each is durable when it resolves, except in `src/mirror` and for an import, which put `unflushedCommands` here. */
   readonly commands: Commands;
   /**
    * The same commands without a flush: a power failure may undo them, until another command flushes. For data that can

@@ -1,4 +1,4 @@
-import { link, unlink } from "node:fs/promises";
+import { link, realpath, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { BlobKey } from "../blob-store.ts";
 import { createDurableDirectories, syncDirectory } from "./durable-files.ts";
@@ -41,8 +41,11 @@ export function createBlobLinks(from: string, to: string): BlobLinks {
 
 /** False: there is no such file. */
 async function linkOver(source: string, target: string): Promise<boolean> {
+  // A blob that was imported in place is a symbolic link.
+  const file = await realpath(source).catch(undefinedIfNoFile);
+  if (file === undefined) return false;
   const linkOnce = async (): Promise<boolean> =>
-    (await link(source, target).then(() => true, undefinedIfNoFile)) === true;
+    (await link(file, target).then(() => true, undefinedIfNoFile)) === true;
   try {
     return await linkOnce();
   } catch (error) {

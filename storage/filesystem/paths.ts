@@ -7,7 +7,8 @@ import { checkedKey, checkedUpload, newVersion } from "../keys.ts";
  *
  *   <root>/blobs/instance                the id of the database that owns these blobs
  *   <root>/blobs/sha256/ab/abcd….01J9…   one blob, at its key (see keys.ts)
- *   <root>/blobs/multipart/X7/01J8….01J9…   a blob that was imported from an S3 store
+ *   <root>/blobs/multipart/X7/01J8….01J9…   a blob that was imported from an S3 store or another registry
+ *   <root>/blobs/imported/1              the folder of another registry whose files are blobs (see imported-files.ts)
  *   <root>/uploads/01J9…                 the bytes of an open upload
  *   <root>/uploads/probe.01J9…           written to see whether the disk takes bytes, and deleted at once
  *

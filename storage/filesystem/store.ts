@@ -10,6 +10,7 @@ import {
   type MakeDurableDirectory,
 } from "./durable-files.ts";
 import { createFreeSpace, type Reserve } from "./free-space.ts";
+import { demandImportedFolders } from "./imported-files.ts";
 import { createPaths, undefinedIfNoFile, type Paths } from "./paths.ts";
 import { readToEnd } from "./read-file.ts";
 import { createFileReads } from "./reads.ts";
@@ -21,7 +22,8 @@ import { writeAll } from "./write.ts";
  *
  * The store rejects writes of uploads and blobs that would use `reserve`, with the error code of a full disk (ENOSPC).
  *
- * Rejects at once if a file cannot be renamed from `uploads` to `blobs`, because a rename would have to become a copy.
+ * Rejects at once if a file cannot be renamed from `uploads` to `blobs`, because a rename would have to become a copy; and
+ * if a folder of imported blobs is not there.
  */
 export async function openFilesystemStore(root: string, reserve?: Reserve): Promise<BlobStore> {
   const space = createFreeSpace(root, reserve);
@@ -33,6 +35,7 @@ export async function openFilesystemStore(root: string, reserve?: Reserve): Prom
 
   await makeFolders(paths, makeDurable);
   await tryRename(paths);
+  await demandImportedFolders(paths.blobs);
 
   return {
     capabilities: { signedRedirect: false, readsOpenUploads: true, hasLimitedSpace: true },

@@ -70,6 +70,7 @@ const errorsForUsers = new Set([
   "DatabaseCopyError",
   "CopyError",
   "BackupError",
+  "ImportError",
   "JobError",
 ]);
 

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../../../storage/blob-store.ts";
+import type { BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import { NotAuthorizedError } from "../../database/permissions/check.ts";
@@ -137,7 +137,15 @@ interface DurableBlob {
  * the client may get 201. If the registry already has the blob, deletes the new bytes. Throws BLOB_UPLOAD_UNKNOWN if
  * another request has ended the upload, NotAuthorizedError, and the errors of a rejection; all of them delete the bytes.
  */
-export async function recordBlob(parts: StoredUploadParts, blob: DurableBlob): Promise<void> {
+export async function recordBlob(
+  parts: {
+    readonly store: Pick<BlobStore, "delete">;
+    readonly database: Pick<Database, "commands">;
+    readonly leasePolicy: LeasePolicy;
+    readonly rules: PushRules;
+  },
+  blob: DurableBlob,
+): Promise<void> {
   const { store, database, leasePolicy, rules } = parts;
   const outcome = await database.commands
     .storeBlob({ ...blob, rules, ...leasePolicy.newLease() })

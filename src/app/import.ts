@@ -1,0 +1,219 @@
+import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
+import { createImportedFiles } from "../../storage/filesystem/imported-files.ts";
+import { AccountError, unknownAccount } from "../accounts/errors.ts";
+import { createCountedCache } from "../concurrency/bounded-cache.ts";
+import { inOrder } from "../concurrency/in-order.ts";
+import { createSingleFlight } from "../concurrency/single-flight.ts";
+import type { Commands } from "../database/commands.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
+import type { Visibility } from "../database/registry/schema.ts";
+import { isRejection } from "../database/rejections.ts";
+import {
+  ImportError,
+  SkipError,
+  type ImportBroken,
+  type ImportImage,
+} from "../maintenance/import/content.ts";
+import { Importer, type ImportSums } from "../maintenance/import/importer.ts";
+import { keepCopy, keepInPlace, type Keep } from "../maintenance/import/keep.ts";
+import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { createBlobs } from "../registry/blobs.ts";
+import { rejectionError } from "../registry/errors.ts";
+import { createLeasePolicy } from "../registry/leases.ts";
+import { createManifests } from "../registry/manifests.ts";
+import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
+import type { AppContext } from "./context.ts";
+import { hasDataFolder } from "./data-folder.ts";
+
+export interface ImportOptions {
+  /** The folder with the blobs of the other place, if they are files. */
+  readonly files?: string;
+  /** The files stay where they are, and blobs of this registry are links to them. */
+  readonly inPlace: boolean;
+  /** With `inPlace`: reads all bytes and compares the digests. */
+  readonly verify: boolean;
+  /** Tags that point elsewhere move. */
+  readonly overwrite: boolean;
+  readonly isDryRun: boolean;
+  /** The owner of new organisations. */
+  readonly owner: string | undefined;
+  /** The visibility of new repositories; `undefined`: `repositories.defaultVisibility`. */
+  readonly visibility: Visibility | undefined;
+}
+
+export interface ImportProgress {
+  /** One tag or manifest has been imported, was there, or is skipped. */
+  advance(): void;
+  skipped(name: string, reason: string): void;
+  /** A namespace that got no organisation. */
+  note(text: string): void;
+}
+
+export interface Imported extends ImportSums {
+  repositories: number;
+  organisations: number;
+  skipped: number;
+}
+
+/** The commands of this many images share a transaction. */
+const imagesAtOnce = 64;
+const openedAtMost = 10_000;
+
+/**
+ * Imports images with the commands of pushes, also while servers run. An image that cannot be imported is skipped. Rejects
+ * with ImportError, and with the errors of the store and the database.
+ */
+export async function importImages(
+  context: AppContext,
+  images: AsyncIterable<ImportImage | ImportBroken>,
+  options: ImportOptions,
+  progress: ImportProgress,
+): Promise<Imported> {
+  await demandOwner(context, options);
+  const namespaces = new ImportNamespaces(context, options, progress);
+  const { importer, flush } = await openImporter(context, options, namespaces);
+  const counts = { repositories: 0, skipped: 0 };
+  let last: RepositoryName | undefined;
+
+  const work = async (image: ImportImage | ImportBroken): Promise<string | undefined> => {
+    if ("broken" in image) return image.broken;
+    const { repository } = image;
+    if (repository !== last) counts.repositories += 1;
+    last = repository;
+    const namespace = namespaceOf(repository);
+    if (context.mirrored.has(namespace)) return `${namespace} is the namespace of a mirror`;
+    try {
+      await importer.importImage(image);
+      if (options.isDryRun) await namespaces.open(namespace);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SkipError) return error.message;
+      throw error;
+    }
+  };
+  const results = inOrder(images, imagesAtOnce, async (image) => ({
+    name: image.name,
+    reason: await work(image),
+  }));
+  for await (const { name, reason } of results) {
+    progress.advance();
+    if (reason === undefined) continue;
+    counts.skipped += 1;
+    progress.skipped(name, reason);
+  }
+  await flush();
+  return { ...importer.sums, ...counts, organisations: namespaces.made };
+}
+
+async function demandOwner(context: AppContext, { owner }: ImportOptions): Promise<void> {
+  if (owner === undefined) return;
+  const { accounts } = await context.database();
+  if ((await accounts.find(owner))?.kind !== "user") throw unknownAccount("user", owner);
+}
+
+async function openImporter(
+  context: AppContext,
+  options: ImportOptions,
+  namespaces: ImportNamespaces,
+) {
+  const { config, clock, logger: report, actor } = context;
+  const [store, flushed] = [await context.store(), await context.database()];
+  // A power cut may undo the last images: a second run imports them again.
+  const database = { ...flushed, commands: flushed.unflushedCommands };
+  const { visibility, overwrite, isDryRun } = options;
+  const leasePolicy = createLeasePolicy(clock, context.leaseTimes);
+  const defaultVisibility = visibility ?? context.pushRules.defaultVisibility;
+  const rules: PushRules = { ...context.pushRules, createOnPush: true, defaultVisibility };
+  const { sparse, limits, manifests: accepted } = config;
+  const space = hasDataFolder(config)
+    ? createFreeSpace(config.data, config.storage.reserve)
+    : undefined;
+  const manifests = createManifests({
+    ...{ store, database, leasePolicy, rules, sparse, moreTypes: accepted.mediaTypes },
+    recentBlobs: createRecentBlobs(),
+    demandSpace: (bytes) => space?.demand(bytes),
+  });
+  const blobs = createBlobs({ store, database, leasePolicy, rules, report });
+  const opened = createCountedCache<boolean>(openedAtMost);
+  let last: RepositoryName | undefined;
+  const create = async (commands: Commands, repository: RepositoryName): Promise<void> => {
+    const making = { actor, repository, visibility: defaultVisibility, nowMs: clock() };
+    const made = await commands.createRepository(making);
+    if (isRejection(made)) throw rejectionError(made, repository);
+  };
+  const keep = await openKeep(context, options, limits.blobSize);
+  const importer = new Importer({
+    ...{ store, database, blobs, manifests, leasePolicy, rules, actor, sparse },
+    ...{ keep, overwrite, isDryRun },
+    openRepository: async (repository) => {
+      if (opened.has(repository)) return;
+      await namespaces.open(namespaceOf(repository));
+      await create(database.commands, repository);
+      opened.set(repository, true);
+      last = repository;
+    },
+  });
+  // A flushed command makes all earlier ones durable; this one changes nothing.
+  const flush = async (): Promise<void> => {
+    if (last !== undefined) await create(flushed.commands, last);
+  };
+  return { importer, flush };
+}
+
+async function openKeep(
+  context: AppContext,
+  { files, inPlace, verify }: ImportOptions,
+  blobBytesAtMost: number | undefined,
+): Promise<Keep> {
+  const { driver } = context.config.storage;
+  if (driver === "memory") throw new ImportError("blobs in memory end with this command");
+  if (inPlace && (driver !== "filesystem" || files === undefined))
+    throw new ImportError("--in-place needs blobs in a data folder: storage.driver filesystem");
+  const links =
+    driver === "filesystem" && files !== undefined
+      ? createImportedFiles(context.config.data, files)
+      : undefined;
+  const store = await context.store();
+  const keep = inPlace && links !== undefined ? keepInPlace(links, verify) : keepCopy(store, links);
+  return async (digest, blob) => {
+    if (blobBytesAtMost !== undefined && blob.sizeBytes > blobBytesAtMost)
+      throw new SkipError(`the blob ${digest} is larger than limits.blobSize`);
+    return await keep(digest, blob);
+  };
+}
+
+/** Makes organisations of the namespaces that have no account. */
+class ImportNamespaces {
+  /** In a dry run: those that would be made. */
+  made = 0;
+  readonly #parts: readonly [AppContext, ImportOptions, ImportProgress];
+  readonly #opened = new Set<string>();
+  readonly #opening = createSingleFlight<void>();
+
+  constructor(...parts: readonly [AppContext, ImportOptions, ImportProgress]) {
+    this.#parts = parts;
+  }
+
+  async open(name: string): Promise<void> {
+    const [{ config }] = this.#parts;
+    if (config.auth.open || name === defaultNamespace || this.#opened.has(name)) return;
+    await this.#opening(name, () => this.#make(name));
+    this.#opened.add(name);
+  }
+
+  async #make(name: string): Promise<void> {
+    const [context, { owner, isDryRun }, progress] = this.#parts;
+    const { accounts } = await context.database();
+    if ((await accounts.find(name)) !== undefined) return;
+    try {
+      const { organisations } = await context.accounts();
+      if (!isDryRun) await organisations.add(context.actor, { name, owner, takeOver: true });
+      this.made += 1;
+    } catch (error) {
+      if (!(error instanceof AccountError)) throw error;
+      progress.note(
+        `${name} gets no organisation, so only administrators manage it: ${error.message}`,
+      );
+    }
+  }
+}

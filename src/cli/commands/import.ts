@@ -1,0 +1,55 @@
+import { Command, Option } from "commander";
+import type { DistributionOptions, ImportCommandOptions } from "../support/import-actions.ts";
+import { dataFolderCommand, group } from "../support/options.ts";
+
+const notes = `
+Servers may run meanwhile. What the registry has already is left as it is, so
+the same command continues an interrupted import, and a later run adds what is
+new. Each namespace without an account becomes an organisation.
+
+What cannot be imported is printed as "skipped" with the reason, and the exit
+code is 1. docs/import-export.md has more.
+`;
+
+const distributionNotes = `
+The folder is the "rootdirectory" of a distribution registry (registry:2, registry:3).
+It is never changed. Stop that registry, or let nobody push to it meanwhile.
+
+--copy (the default) makes hard links on the same file system, else copies, and
+verifies each digest. --in-place copies nothing: blobs of this registry are links
+to the files, so the folder must stay. The collector removes only the links.
+`;
+
+/** `berth import distribution|…` */
+export function importCommand(): Command {
+  const command = new Command("import")
+    .description("import images of another registry")
+    .addHelpText("after", notes);
+  return group(command, [
+    importOf("distribution", "import the data folder of registry:2 or registry:3")
+      .argument("<folder>")
+      .addOption(new Option("--in-place", "leave the files where they are").conflicts("copy"))
+      .option("--copy", "copy or hard-link the files (default)")
+      .option("--verify", "with --in-place: read all bytes and compare the digests")
+      .option("--to <namespace>", "for names without a namespace (default: library)")
+      .addHelpText("after", distributionNotes)
+      .action(async (folder: string, options: DistributionOptions) =>
+        (await actions()).importDistribution(folder, options),
+      ),
+  ]);
+}
+
+/** Loaded when a command runs, in one piece: many small files would slow the start of the server. */
+const actions = () => import("../support/import-actions.ts");
+
+const importOf = (name: string, description: string): Command =>
+  dataFolderCommand(name, description)
+    .option("--dry-run", "count what would be imported, and list what would be skipped")
+    .option("--overwrite", "move tags that point elsewhere in this registry")
+    .option("--owner <user>", "the owner of new organisations (default: only administrators)")
+    .addOption(
+      new Option(
+        "--visibility <visibility>",
+        "of new repositories (default: repositories.defaultVisibility)",
+      ).choices(["public", "private"] satisfies ImportCommandOptions["visibility"][]),
+    );

@@ -1,0 +1,217 @@
+import { constants } from "node:fs";
+import { lstat, open, opendir, realpath } from "node:fs/promises";
+import path from "node:path";
+import { algorithmOf, encodedOf, isDigest, type Digest } from "../../oci/digest.ts";
+import { orAbsent } from "../../oci/errors.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import { parseTag } from "../../oci/reference.ts";
+import {
+  ImportError,
+  SkipError,
+  type ImportBlob,
+  type ImportBroken,
+  type ImportContent,
+  type ImportImage,
+} from "./content.ts";
+
+/*
+ * The files of a distribution registry (versions 2 and 3), below `docker/registry/v2`:
+ *
+ *   repositories/<name>/_manifests/tags/<tag>/current/link         the digest of a tag
+ *   repositories/<name>/_manifests/revisions/sha256/<hex>/link     a manifest of the repository
+ *   repositories/<name>/_layers/sha256/<hex>/link                  a blob of the repository
+ *   blobs/sha256/<first 2>/<hex>/data                              bytes of manifests and blobs
+ *
+ * Symbolic links in it are not followed, so that nothing outside the folder is imported.
+ */
+
+export interface DistributionFolder {
+  /** The real path of the folder with all blobs. */
+  readonly blobs: string;
+  /** About the number of images, for a progress bar. */
+  countImages(): Promise<number>;
+  /** All tags, then all other manifests, of each repository. Memory grows with the tags of one repository only. */
+  images(): AsyncGenerator<ImportImage | ImportBroken>;
+}
+
+interface Options {
+  /** The namespace of names with one component. */
+  readonly to: string | undefined;
+  /** Larger manifests are not read. */
+  readonly manifestBytes: number;
+}
+
+/** A link file has a digest; a longer one is damaged. */
+const linkBytesAtMost = 256;
+
+/** Throws ImportError if the folder is not that of a distribution registry. */
+export async function openDistributionFolder(
+  folder: string,
+  options: Options,
+): Promise<DistributionFolder> {
+  const root = await findRoot(folder);
+  const blobs = path.join(root, "blobs");
+  const repositories = path.join(root, "repositories");
+  return {
+    blobs,
+    async countImages() {
+      let count = 0;
+      for await (const name of repositoryNames(repositories)) {
+        const manifests = path.join(repositories, name, "_manifests");
+        for await (const _ of foldersIn(path.join(manifests, "tags"))) count += 1;
+        for await (const _ of digestsIn(path.join(manifests, "revisions"))) count += 1;
+      }
+      return count;
+    },
+    async *images() {
+      for await (const name of repositoryNames(repositories)) {
+        const repository = nameHere(name, options.to);
+        if (repository === undefined)
+          yield { name, broken: "its name is not the name of a repository" };
+        else {
+          const here = path.join(repositories, name);
+          const content = contentOf({ here, blobs, manifestBytes: options.manifestBytes });
+          yield* imagesOf({ name, here, repository, content });
+        }
+      }
+    },
+  };
+}
+
+async function findRoot(folder: string): Promise<string> {
+  for (const inner of ["docker/registry/v2", "."]) {
+    const root = await realpath(path.join(folder, inner)).catch(() => undefined);
+    if (root === undefined) continue;
+    if ((await isFolder(path.join(root, "repositories"))) && (await isFolder(`${root}/blobs`)))
+      return root;
+  }
+  throw new ImportError(
+    `${folder} has no docker/registry/v2/repositories and blobs: name the "rootdirectory" of the registry's storage`,
+  );
+}
+
+const isFolder = async (folder: string): Promise<boolean> =>
+  (await lstat(folder).catch(() => undefined))?.isDirectory() === true;
+
+function nameHere(name: string, to: string | undefined): RepositoryName | undefined {
+  const full = to !== undefined && !name.includes("/") ? `${to}/${name}` : name;
+  return orAbsent(() => parseRepositoryName(full));
+}
+
+/** The names of the folders in a folder; none if it cannot be read as a folder. */
+async function* foldersIn(folder: string): AsyncGenerator<string> {
+  if (!(await isFolder(folder))) return;
+  for await (const entry of await opendir(folder)) if (entry.isDirectory()) yield entry.name;
+}
+
+/** A repository may lie in the folder of another: `team` and `team/app`. */
+async function* repositoryNames(folder: string, above: string[] = []): AsyncGenerator<string> {
+  for await (const part of foldersIn(path.join(folder, ...above))) {
+    if (part === "_manifests") yield above.join("/");
+    if (!part.startsWith("_")) yield* repositoryNames(folder, [...above, part]);
+  }
+}
+
+/** The digests that have a folder in `revisions` or `_layers`. */
+async function* digestsIn(folder: string): AsyncGenerator<Digest> {
+  for (const algorithm of ["sha256", "sha512"])
+    for await (const hex of foldersIn(path.join(folder, algorithm))) {
+      const digest = `${algorithm}:${hex}`;
+      if (isDigest(digest)) yield digest;
+    }
+}
+
+interface FoundRepository extends Pick<ImportImage, "name" | "repository" | "content"> {
+  readonly here: string;
+}
+
+async function* imagesOf(found: FoundRepository): AsyncGenerator<ImportImage | ImportBroken> {
+  const { name, here, repository, content } = found;
+  const manifests = path.join(here, "_manifests");
+  const tagged = new Set<Digest>();
+  for await (const text of foldersIn(path.join(manifests, "tags"))) {
+    const shown = `${name}:${text}`;
+    const tag = orAbsent(() => parseTag(text));
+    const digest = await readLink(path.join(manifests, "tags", text, "current/link"));
+    if (tag === undefined) yield { name: shown, broken: "its name is not the name of a tag" };
+    else if (digest === undefined) yield { name: shown, broken: "its link has no digest" };
+    else {
+      tagged.add(digest);
+      yield { name: shown, repository, digest, tag, content };
+    }
+  }
+  for await (const digest of digestsIn(path.join(manifests, "revisions")))
+    if (!tagged.has(digest) && (await readLink(linkOf(manifests, "revisions", digest))) === digest)
+      yield { name: `${name}@${digest}`, repository, digest, content };
+}
+
+const linkOf = (folder: string, kind: string, digest: Digest): string =>
+  path.join(folder, kind, algorithmOf(digest), encodedOf(digest), "link");
+
+function contentOf(parts: {
+  readonly here: string;
+  readonly blobs: string;
+  readonly manifestBytes: number;
+}): ImportContent {
+  const { here, blobs, manifestBytes } = parts;
+  const isLinked = async (kind: string, digest: Digest): Promise<boolean> =>
+    (await readLink(linkOf(here, kind, digest))) === digest;
+  return {
+    async manifest(digest) {
+      if (!(await isLinked("_manifests/revisions", digest))) return undefined;
+      const blob = await findBlob(blobs, digest);
+      if (blob === undefined) return undefined;
+      if (blob.sizeBytes > manifestBytes)
+        throw new SkipError(`the manifest ${digest} has ${blob.sizeBytes} bytes`);
+      return { bytes: await readSmallFile(blob.file, manifestBytes) };
+    },
+    // The registry serves only the blobs that it has linked: others may be of private repositories.
+    blob: async (digest) =>
+      (await isLinked("_layers", digest)) ? await findBlob(blobs, digest) : undefined,
+  };
+}
+
+/** The file of a digest. `undefined`: there is none, or it is not a regular file in the folder. */
+async function findBlob(
+  blobs: string,
+  digest: Digest,
+): Promise<(ImportBlob & { readonly file: string }) | undefined> {
+  const hex = encodedOf(digest);
+  const file = path.join(blobs, algorithmOf(digest), hex.slice(0, 2), hex, "data");
+  const found = await lstat(file).catch(() => undefined);
+  if (found?.isFile() !== true || (await realpath(file)) !== file) return undefined;
+  return { file, sizeBytes: found.size, open: () => readFileOf(file) };
+}
+
+const openRegular = (file: string) =>
+  open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+async function* readFileOf(file: string): AsyncGenerator<Uint8Array> {
+  const handle = await openRegular(file);
+  yield* handle.createReadStream({ highWaterMark: 256 * 1024 });
+}
+
+async function readSmallFile(file: string, bytesAtMost: number): Promise<Buffer> {
+  const handle = await openRegular(file);
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.alloc(Math.min(size, bytesAtMost));
+    let at = 0;
+    while (at < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The digest in a link file; `undefined` if there is no such file or it has another text. */
+async function readLink(file: string): Promise<Digest | undefined> {
+  const found = await lstat(file).catch(() => undefined);
+  if (found?.isFile() !== true || found.size > linkBytesAtMost) return undefined;
+  const text = (await readSmallFile(file, linkBytesAtMost)).toString("latin1").trim();
+  return isDigest(text) ? text : undefined;
+}
