@@ -41,6 +41,10 @@ export interface ImportOptions {
   readonly visibility: Visibility | undefined;
 }
 
+export type ImportImages =
+  | Iterable<ImportImage | ImportBroken>
+  | AsyncIterable<ImportImage | ImportBroken>;
+
 export interface ImportProgress {
   /** One tag or manifest has been imported, was there, or is skipped. */
   advance(): void;
@@ -65,7 +69,7 @@ const openedAtMost = 10_000;
  */
 export async function importImages(
   context: AppContext,
-  images: AsyncIterable<ImportImage | ImportBroken>,
+  images: ImportImages,
   options: ImportOptions,
   progress: ImportProgress,
 ): Promise<Imported> {

@@ -5,6 +5,7 @@ import { backupCommand } from "./commands/backup.ts";
 import { checkCommand } from "./commands/check.ts";
 import { configCommand } from "./commands/config.ts";
 import { databaseCommand } from "./commands/database.ts";
+import { exportCommand } from "./commands/export.ts";
 import { gcCommand } from "./commands/gc.ts";
 import { importCommand } from "./commands/import.ts";
 import { keysCommand } from "./commands/keys.ts";
@@ -57,6 +58,7 @@ Examples:
   $ berth restore /mnt/backup --data new    make a registry of a backup
   $ berth import distribution /var/lib/registry --dry-run
                                             count the images of registry:2
+  $ berth export team/app:1.4 image         write an image as an OCI layout
   $ berth storage copy --to s3.yaml         copy all blobs to another store
   $ berth database copy --to postgres.yaml  move the database to PostgreSQL
   $ berth config check --config berth.yaml  list all errors of the file
@@ -99,6 +101,7 @@ export function createProgram(): Command {
     backupCommand(),
     restoreCommand(),
     importCommand(),
+    exportCommand(),
     storageCommand(),
     databaseCommand(),
     uploadCommand(),

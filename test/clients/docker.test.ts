@@ -54,6 +54,20 @@ test("docker push of a second image reports that the shared layer exists", async
   assert.deepEqual(await berth.tags("docker/hello"), ["1", "2"]);
 });
 
+test("berth import docker-archive makes an image of docker save that docker pulls and runs", async () => {
+  const archive = path.join(folder, "saved.tar");
+  const name = `${berth.host}/docker/saved:1`;
+  await docker("tag", image, name);
+  await docker("save", "-o", archive, name);
+  await docker("rmi", name, image);
+  const imported = await berth.administer(["import", "docker-archive", archive]);
+  assert.match(imported, /^imported 1 tags, 1 manifests/m);
+  await docker("pull", name);
+  const ran = await docker("run", "--rm", "--network", "none", name);
+  assert.equal(ran.stdout, "hello from docker\n");
+  await docker("pull", image);
+});
+
 test("docker push to another repository mounts the layers from the first", async () => {
   const other = `${berth.host}/docker/other:1`;
   await docker("tag", image, other);

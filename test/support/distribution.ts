@@ -12,6 +12,8 @@ import { digestOf, type Digest } from "../../src/oci/digest.ts";
 export interface Distribution {
   readonly url: string;
   readonly port: number;
+  /** Its rootdirectory. */
+  readonly folder: string;
   stop(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function startDistribution(folder: string, remoteUrl?: string): Pro
   return {
     url,
     port,
+    folder: path.join(folder, "data"),
     async stop() {
       if (child.exitCode === null) child.kill("SIGKILL");
       await ended;

@@ -1,5 +1,9 @@
 import { Command, Option } from "commander";
-import type { DistributionOptions, ImportCommandOptions } from "../support/import-actions.ts";
+import type {
+  ArchiveOptions,
+  DistributionOptions,
+  ImportCommandOptions,
+} from "../support/import-actions.ts";
 import { dataFolderCommand, group } from "../support/options.ts";
 
 const notes = `
@@ -36,8 +40,36 @@ export function importCommand(): Command {
       .action(async (folder: string, options: DistributionOptions) =>
         (await actions()).importDistribution(folder, options),
       ),
+    importOf("oci-layout", "import images of an OCI layout: a folder or a tar archive")
+      .argument("<place>")
+      .argument("<name[:tag]>", "the repository, such as team/app")
+      .addHelpText("after", layoutNotes)
+      .action(async (place: string, name: string, options: ImportCommandOptions) =>
+        (await actions()).importLayout(place, name, options),
+      ),
+    importOf("docker-archive", 'import an archive of "docker save"')
+      .argument("<file>")
+      .option("--to <namespace>", "for names without a namespace (default: library)")
+      .addHelpText("after", archiveNotes)
+      .action(async (file: string, options: ArchiveOptions) =>
+        (await actions()).importArchive(file, options),
+      ),
   ]);
 }
+
+const layoutNotes = `
+The place is the folder or the tar archive of an OCI image layout, as "berth
+export", skopeo, crane, oras, and docker buildx write it. Without a tag all
+images are imported, under the tags that the layout has. A folder is read like
+that of a distribution registry: hard links on the same file system, else a copy.
+`;
+
+const archiveNotes = `
+The file is an archive of "docker save" or "podman save". A host in front of a
+name is left away: docker.io/library/alpine:3 becomes library/alpine:3. The
+archive has no manifests, so the digests differ from those of the registry that
+the image came from; "berth import oci-layout" keeps them.
+`;
 
 /** Loaded when a command runs, in one piece: many small files would slow the start of the server. */
 const actions = () => import("../support/import-actions.ts");

@@ -71,6 +71,7 @@ const errorsForUsers = new Set([
   "CopyError",
   "BackupError",
   "ImportError",
+  "ExportError",
   "JobError",
 ]);
 

@@ -1,11 +1,19 @@
 import process from "node:process";
-import { importImages, type Imported, type ImportOptions } from "../../app/import.ts";
+import {
+  importImages,
+  type Imported,
+  type ImportImages,
+  type ImportOptions,
+} from "../../app/import.ts";
 import { openDistributionFolder } from "../../maintenance/import/distribution-folder.ts";
-import type { ImportBroken, ImportImage } from "../../maintenance/import/content.ts";
-import { parseNamespace } from "../../oci/name.ts";
+import { readDockerArchive } from "../../maintenance/import/docker-archive.ts";
+import { openPlace, readLayout, type PlaceFiles } from "../../maintenance/import/oci-layout.ts";
+import { reasonOf } from "../../config/problems.ts";
+import { parseNamespace, parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
+import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { AppContext } from "../../app/context.ts";
 import { withDataFolder } from "./data-folder.ts";
-import { UsageError } from "./failure.ts";
+import { CliError, UsageError } from "./failure.ts";
 import type { DataFolderOptions } from "./options.ts";
 import { createProgress, formatBytes, type Say } from "./output.ts";
 
@@ -20,10 +28,13 @@ export interface ImportCommandOptions extends DataFolderOptions {
   readonly visibility?: "public" | "private";
 }
 
-export interface DistributionOptions extends ImportCommandOptions {
+export interface ArchiveOptions extends ImportCommandOptions {
+  readonly to?: string;
+}
+
+export interface DistributionOptions extends ArchiveOptions {
   readonly inPlace?: true;
   readonly verify?: true;
-  readonly to?: string;
 }
 
 export async function importDistribution(
@@ -39,9 +50,70 @@ export async function importDistribution(
     const found = await openDistributionFolder(folder, { to, manifestBytes });
     await runImport(context, say, options, {
       images: found.images(),
-      of: await found.countImages(),
+      of: process.stderr.isTTY ? await found.countImages() : 0,
       settings: { files: found.blobs, inPlace, verify },
     });
+  });
+}
+
+export async function importLayout(
+  place: string,
+  name: string,
+  options: ImportCommandOptions,
+): Promise<void> {
+  const { repository, tag } = parseTarget(name);
+  await withPlace(place, options, async (files, context, say) => {
+    const manifestBytes = context.config.limits.manifestSize;
+    const images = await readLayout(files, { repository, tag, manifestBytes });
+    await runImport(context, say, options, {
+      images,
+      of: images.length,
+      settings: {
+        ...(files.blobs !== undefined && { files: files.blobs }),
+        ...{ inPlace: false, verify: false },
+      },
+    });
+  });
+}
+
+export async function importArchive(file: string, options: ArchiveOptions): Promise<void> {
+  const { to } = options;
+  if (to !== undefined) parseNamespace(to);
+  await withPlace(file, options, async (files, context, say) => {
+    const images = readDockerArchive(files, to);
+    const settings = { inPlace: false, verify: false };
+    await runImport(context, say, options, { images, of: 0, settings });
+  });
+}
+
+/** `team/app` or `team/app:1.4` */
+export function parseTarget(text: string): {
+  readonly repository: RepositoryName;
+  readonly tag: Tag | undefined;
+} {
+  const at = text.lastIndexOf(":");
+  if (at === -1) return { repository: parseRepositoryName(text), tag: undefined };
+  return {
+    repository: parseRepositoryName(text.slice(0, at)),
+    tag: parseTag(text.slice(at + 1)),
+  };
+}
+
+function withPlace(
+  place: string,
+  options: ImportCommandOptions,
+  work: (files: PlaceFiles, context: AppContext, say: Say) => Promise<void>,
+): Promise<void> {
+  return withDataFolder(options, async (context, say) => {
+    const files = await openPlace(place).catch((error: NodeJS.ErrnoException) => {
+      if (error.path === undefined) throw error;
+      throw new CliError(`cannot read ${place}: ${reasonOf(error)}`, { cause: error });
+    });
+    try {
+      await work(files, context, say);
+    } finally {
+      await files.close();
+    }
   });
 }
 
@@ -51,7 +123,7 @@ async function runImport(
   say: Say,
   options: ImportCommandOptions,
   given: {
-    readonly images: AsyncIterable<ImportImage | ImportBroken>;
+    readonly images: ImportImages;
     /** The number of images, for the progress bar; 0: not known. */
     readonly of: number;
     readonly settings: Pick<ImportOptions, "files" | "inPlace" | "verify">;

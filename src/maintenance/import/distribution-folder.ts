@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { lstat, open, opendir, realpath } from "node:fs/promises";
+import { lstat, opendir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { algorithmOf, encodedOf, isDigest, type Digest } from "../../oci/digest.ts";
 import { orAbsent } from "../../oci/errors.ts";
@@ -8,11 +7,11 @@ import { parseTag } from "../../oci/reference.ts";
 import {
   ImportError,
   SkipError,
-  type ImportBlob,
   type ImportBroken,
   type ImportContent,
   type ImportImage,
 } from "./content.ts";
+import { findRegularFile, readSmallFile, type ImportFile } from "./regular-files.ts";
 
 /*
  * The files of a distribution registry (versions 2 and 3), below `docker/registry/v2`:
@@ -41,7 +40,7 @@ interface Options {
   readonly manifestBytes: number;
 }
 
-/** A link file has a digest; a longer one is damaged. */
+/** A link file has a digest only. */
 const linkBytesAtMost = 256;
 
 /** Throws ImportError if the folder is not that of a distribution registry. */
@@ -163,7 +162,7 @@ function contentOf(parts: {
       if (blob === undefined) return undefined;
       if (blob.sizeBytes > manifestBytes)
         throw new SkipError(`the manifest ${digest} has ${blob.sizeBytes} bytes`);
-      return { bytes: await readSmallFile(blob.file, manifestBytes) };
+      return { bytes: await readSmallFile(blob.file, blob.sizeBytes) };
     },
     // The registry serves only the blobs that it has linked: others may be of private repositories.
     blob: async (digest) =>
@@ -171,47 +170,14 @@ function contentOf(parts: {
   };
 }
 
-/** The file of a digest. `undefined`: there is none, or it is not a regular file in the folder. */
-async function findBlob(
-  blobs: string,
-  digest: Digest,
-): Promise<(ImportBlob & { readonly file: string }) | undefined> {
+const findBlob = (blobs: string, digest: Digest): Promise<ImportFile | undefined> => {
   const hex = encodedOf(digest);
-  const file = path.join(blobs, algorithmOf(digest), hex.slice(0, 2), hex, "data");
-  const found = await lstat(file).catch(() => undefined);
-  if (found?.isFile() !== true || (await realpath(file)) !== file) return undefined;
-  return { file, sizeBytes: found.size, open: () => readFileOf(file) };
-}
-
-const openRegular = (file: string) =>
-  open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-
-async function* readFileOf(file: string): AsyncGenerator<Uint8Array> {
-  const handle = await openRegular(file);
-  yield* handle.createReadStream({ highWaterMark: 256 * 1024 });
-}
-
-async function readSmallFile(file: string, bytesAtMost: number): Promise<Buffer> {
-  const handle = await openRegular(file);
-  try {
-    const { size } = await handle.stat();
-    const bytes = Buffer.alloc(Math.min(size, bytesAtMost));
-    let at = 0;
-    while (at < bytes.length) {
-      const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-    }
-    return bytes.subarray(0, at);
-  } finally {
-    await handle.close();
-  }
-}
+  return findRegularFile(path.join(blobs, algorithmOf(digest), hex.slice(0, 2), hex, "data"));
+};
 
 /** The digest in a link file; `undefined` if there is no such file or it has another text. */
 async function readLink(file: string): Promise<Digest | undefined> {
-  const found = await lstat(file).catch(() => undefined);
-  if (found?.isFile() !== true || found.size > linkBytesAtMost) return undefined;
-  const text = (await readSmallFile(file, linkBytesAtMost)).toString("latin1").trim();
-  return isDigest(text) ? text : undefined;
+  const text = await readSmallFile(file, linkBytesAtMost).catch(() => undefined);
+  const digest = text?.toString("latin1").trim() ?? "";
+  return isDigest(digest) ? digest : undefined;
 }
