@@ -35,6 +35,8 @@ export interface ImportOptions {
   /** Tags that point elsewhere move. */
   readonly overwrite: boolean;
   readonly isDryRun: boolean;
+  /** Images that are imported at the same time. */
+  readonly atOnce?: number;
   /** The owner of new organisations. */
   readonly owner: string | undefined;
   /** The visibility of new repositories; `undefined`: `repositories.defaultVisibility`. */
@@ -95,7 +97,7 @@ export async function importImages(
       throw error;
     }
   };
-  const results = inOrder(images, imagesAtOnce, async (image) => ({
+  const results = inOrder(images, options.atOnce ?? imagesAtOnce, async (image) => ({
     name: image.name,
     reason: await work(image),
   }));

@@ -3,6 +3,7 @@ import type {
   ArchiveOptions,
   DistributionOptions,
   ImportCommandOptions,
+  RegistryOptions,
 } from "../support/import-actions.ts";
 import { dataFolderCommand, group } from "../support/options.ts";
 
@@ -54,6 +55,19 @@ export function importCommand(): Command {
       .action(async (file: string, options: ArchiveOptions) =>
         (await actions()).importArchive(file, options),
       ),
+    importOf("registry", "import from a running registry, by its API")
+      .argument("<url>")
+      .option("--repository <name...>", "only these repositories (default: all)")
+      .option("--to <namespace>", "for names without a namespace (default: library)")
+      .option("--user <name>", "log in as this user")
+      .option("--password-stdin", "with --user: the first line of standard input")
+      .option("--token-host <host>", "a token service that may get the password")
+      .option("--ca <file>", "PEM certificates that the registry's may be signed with")
+      .option("--insecure", "do not verify the certificate of the registry")
+      .addHelpText("after", registryNotes)
+      .action(async (url: string, options: RegistryOptions) =>
+        (await actions()).importRegistry(url, options),
+      ),
   ]);
 }
 
@@ -69,6 +83,13 @@ The file is an archive of "docker save" or "podman save". A host in front of a
 name is left away: docker.io/library/alpine:3 becomes library/alpine:3. The
 archive has no manifests, so the digests differ from those of the registry that
 the image came from; "berth import oci-layout" keeps them.
+`;
+
+const registryNotes = `
+The URL is that of the registry: https://registry.example.com, or a host, which
+means https. All repositories of its catalog are imported, or those of
+--repository, with all tags, platforms, and referrers of tags. Docker Hub
+(https://registry-1.docker.io) and others list no catalog.
 `;
 
 /** Loaded when a command runs, in one piece: many small files would slow the start of the server. */

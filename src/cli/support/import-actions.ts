@@ -16,6 +16,7 @@ import { withDataFolder } from "./data-folder.ts";
 import { CliError, UsageError } from "./failure.ts";
 import type { DataFolderOptions } from "./options.ts";
 import { createProgress, formatBytes, type Say } from "./output.ts";
+import { readPasswordLine } from "./password.ts";
 
 /*
  * What `berth import …` does.
@@ -30,6 +31,15 @@ export interface ImportCommandOptions extends DataFolderOptions {
 
 export interface ArchiveOptions extends ImportCommandOptions {
   readonly to?: string;
+}
+
+export interface RegistryOptions extends ArchiveOptions {
+  readonly repository?: readonly string[];
+  readonly user?: string;
+  readonly passwordStdin?: true;
+  readonly tokenHost?: string;
+  readonly ca?: string;
+  readonly insecure?: true;
 }
 
 export interface DistributionOptions extends ArchiveOptions {
@@ -86,6 +96,36 @@ export async function importArchive(file: string, options: ArchiveOptions): Prom
   });
 }
 
+export async function importRegistry(url: string, options: RegistryOptions): Promise<void> {
+  const { to, user: username, passwordStdin = false, tokenHost, ca, insecure = false } = options;
+  if (to !== undefined) parseNamespace(to);
+  if ((username !== undefined) !== passwordStdin)
+    throw new UsageError("--user and --password-stdin belong together");
+  const upstream = parseRegistryUrl(url);
+  const password = passwordStdin ? await readPasswordLine() : undefined;
+  await withDataFolder(options, async (context, say) => {
+    const { imagesOfRegistry, openRegistryImages } = await import("../../app/import-registry.ts");
+    const login = { username, password, tokenHosts: tokenHost === undefined ? [] : [tokenHost] };
+    const registry = await openRegistryImages(context, {
+      ...{ upstream, ...login, tls: { insecure, ca } },
+    });
+    const images = imagesOfRegistry(registry, { names: options.repository ?? [], to });
+    const settings = { inPlace: false, verify: false, atOnce: requestsAtOnce };
+    await runImport(context, say, options, { images, of: 0, settings });
+  });
+}
+
+/** Images that are requested from one registry at the same time. */
+const requestsAtOnce = 8;
+
+/** `https://registry.example.com`, without a slash at its end. */
+function parseRegistryUrl(text: string): string {
+  const url = text.includes("://") ? text : `https://${text}`;
+  const isUrl = /^https?:\/\//.test(url) && URL.canParse(url) && new URL(url).pathname === "/";
+  if (!isUrl) throw new UsageError(`${text} is not the URL of a registry: https://HOST`);
+  return new URL(url).origin;
+}
+
 /** `team/app` or `team/app:1.4` */
 export function parseTarget(text: string): {
   readonly repository: RepositoryName;
@@ -126,7 +166,7 @@ async function runImport(
     readonly images: ImportImages;
     /** The number of images, for the progress bar; 0: not known. */
     readonly of: number;
-    readonly settings: Pick<ImportOptions, "files" | "inPlace" | "verify">;
+    readonly settings: Pick<ImportOptions, "files" | "inPlace" | "verify" | "atOnce">;
   },
 ): Promise<void> {
   const { dryRun: isDryRun = false, overwrite = false, owner, visibility } = options;

@@ -7,7 +7,7 @@ import { printError } from "./output.ts";
  * argument, because each user of the machine can read the arguments of a process.
  */
 export async function readNewPassword(name: string): Promise<string> {
-  if (!process.stdin.isTTY) return firstLine();
+  if (!process.stdin.isTTY) return readPasswordLine();
   const password = await prompt(`Password for ${name}: `);
   if ((await prompt("Repeat the password: ")) !== password)
     throw new CliError("the two passwords differ; nothing was changed");
@@ -16,7 +16,8 @@ export async function readNewPassword(name: string): Promise<string> {
 
 const maxInputBytes = 64 * 1024;
 
-async function firstLine(): Promise<string> {
+/** The first line of standard input. */
+export async function readPasswordLine(): Promise<string> {
   let input = "";
   for await (const piece of process.stdin.setEncoding("utf8")) {
     input += String(piece);

@@ -20,6 +20,8 @@ export interface UpstreamRequest {
   /** The upstream's name of the repository; `path` is relative to `/v2/<name>/`. */
   readonly name: string;
   readonly path: string;
+  /** The scope of the token; by default to pull from the repository, or to push to it. */
+  readonly scope?: string;
   /** A `Location` from the upstream, used instead of `path`. `query` is added to its query. */
   readonly location?: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -97,7 +99,8 @@ export class Upstream {
 
   /** Sends the request with the known credential. After a 401, sends it once more with the requested one. */
   async #askAuthorized(asked: UpstreamRequest): Promise<UpstreamResponse> {
-    const scope = `repository:${asked.name}:${isWrite(asked) ? "pull,push" : "pull"}`;
+    const actions = isWrite(asked) ? "pull,push" : "pull";
+    const scope = asked.scope ?? `repository:${asked.name}:${actions}`;
     const known = await this.#tokens.forScope(scope);
     const first = await this.#follow(asked, known);
     if (first.response.statusCode !== 401 || !this.#isOwnOrigin(first.url))
