@@ -86,11 +86,15 @@ async function* endingOnFailure(names: AsyncIterable<string>): AsyncGenerator<st
   }
 }
 
-const skippingOnFailure = ({ manifest, blob }: ImportContent): ImportContent => ({
-  manifest: (digest) =>
-    manifest(digest).catch((error: unknown) => Promise.reject(failureOf(error))),
-  blob: (digest) => blob(digest).catch((error: unknown) => Promise.reject(failureOf(error))),
+const skippingOnFailure = (content: ImportContent): ImportContent => ({
+  manifest: (digest) => orFailure(content.manifest(digest)),
+  blob: (digest) => orFailure(content.blob(digest)),
 });
+
+const orFailure = <T>(asking: Promise<T>): Promise<T> =>
+  asking.catch((error: unknown) => {
+    throw failureOf(error);
+  });
 
 const endings = new Set(["limited", "connectionFailed", "timeout", "circuitOpen"]);
 

@@ -91,7 +91,7 @@ export async function readLayout(
   const content = contentOf(files, manifestBytes);
   const chosen = tag === undefined ? entries : chooseEntry(entries, tag);
   return chosen.map((entry) => {
-    const name = `${entry.name ?? entry.digest ?? "an entry"}`;
+    const name = entry.name ?? entry.digest ?? "an entry";
     if (entry.digest === undefined) return { name, broken: "it has no digest" };
     const image = { name, repository, digest: entry.digest, content };
     if (tag !== undefined) return { ...image, tag };
