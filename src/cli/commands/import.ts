@@ -18,7 +18,7 @@ code is 1. docs/import-export.md has more.
 
 const distributionNotes = `
 The folder is the "rootdirectory" of a distribution registry (registry:2, registry:3).
-It is never changed. Stop that registry, or let nobody push to it meanwhile.
+It is never changed. Stop that registry, or let no client push to it meanwhile.
 
 --copy (the default) makes hard links on the same file system, else copies, and
 verifies each digest. --in-place copies nothing: blobs of this registry are links
