@@ -25,7 +25,7 @@ function copyUnit(name: string): string {
 }
 
 test("systemd-analyze verify finds no mistake in the units", async () => {
-  const names = ["berth.service", "berth-backup.service", "berth-backup.timer"];
+  const names = ["berth.service", "berth.socket", "berth-backup.service", "berth-backup.timer"];
   const { stdout, stderr } = await run("systemd-analyze", [
     ...["verify", "--man=no", "--recursive-errors=no"],
     ...names.map((name) => copyUnit(name)),
