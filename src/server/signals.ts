@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { constants } from "node:os";
+import process from "node:process";
 import { isatty } from "node:tty";
 import type { Logger } from "../observability/logger.ts";
 
@@ -49,8 +50,12 @@ export function endOnSignals({ signals, logger, drain, endNow, reload }: Ending)
     forcedCode = code;
     endNow(signal).then(() => finish(code), failed);
   };
-  const onHangup = (): void =>
-    terminal !== undefined && !isatty(terminal) ? begin("SIGTERM") : reload();
+  const onHangup = (): void => {
+    if (terminal === undefined || isatty(terminal)) return reload();
+    begin("SIGTERM");
+    // Without its terminal, Node aborts when it exits. By now the signal has its default again, which ends the process.
+    void ended.then(() => process.kill(process.pid, "SIGHUP"));
+  };
 
   signals.on("SIGTERM", onSignal).on("SIGINT", onSignal).on("SIGHUP", onHangup);
   void ended.then(() =>
