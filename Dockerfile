@@ -12,7 +12,7 @@ COPY src src
 # "prepare" builds dist on the way. What it bundles is not needed beside it, nor what the native module is made of.
 RUN npm ci --no-audit --no-fund \
  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
- && rm -rf node_modules/@aws-sdk node_modules/@smithy node_modules/.bin dist/*.map \
+ && rm -rf node_modules/@aws-sdk node_modules/@smithy node_modules/@opentelemetry node_modules/.bin dist/*.map \
       node_modules/better-sqlite3*/deps node_modules/better-sqlite3*/src \
       node_modules/better-sqlite3-node-api/prebuilds/darwin* \
       node_modules/better-sqlite3-node-api/prebuilds/win32* \

@@ -79,7 +79,8 @@ function scrubJob(context: AppContext, bytesPerSecond: number | undefined): JobT
       const parts = { store, database, clock, report: logger, signal };
       const blobs = scrub({ ...parts, bytesPerSecond: limit });
       let bad = 0;
-      for await (const { state } of withScrubStats(blobs, job)) {
+      const done = (stats: object): void => logger.info({ ...stats }, "scrubbed all blobs");
+      for await (const { state } of withScrubStats(blobs, job, done)) {
         if (job.signal.aborted) return;
         if (state !== "whole" && state !== "restored") bad += 1;
         await work.step();
@@ -119,7 +120,8 @@ async function describeServer(
   };
 }
 
-async function measureDisk(config: Config): Promise<ServerFacts["disk"]> {
+/** The disk of the data folder, in bytes. */
+export async function measureDisk(config: Config): Promise<ServerFacts["disk"]> {
   if (!hasDataFolder(config) || config.storage.driver === "memory") return undefined;
   const { blocks, bavail, bsize } = await statfs(config.data);
   return { total: blocks * bsize, free: bavail * bsize };

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
 import { createClosing } from "../concurrency/closing.ts";
+import { packageVersion } from "../config/package-version.ts";
 import type { Config } from "../config/schema.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Writer } from "../database/contract.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
+import { ProcessMetrics } from "../observability/process-metrics.ts";
 import type { Clock, LeaseTimes } from "../registry/leases.ts";
 import { createQuotas } from "../registry/quotas.ts";
 import { createRegistry } from "../registry/registry.ts";
@@ -14,6 +16,7 @@ import { denyChangesToMirrored } from "../registry/repositories.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
 import { openDatabase, openKeyStore } from "./database.ts";
 import { demandOwner, hasDataFolder, prepareRegistry, openStore } from "./data-folder.ts";
+import { createCommandMeter, measuredStore } from "./measured-parts.ts";
 
 /** The services that a data folder may have only once. Their process also runs maintenance. */
 export interface SharedServices {
@@ -49,6 +52,7 @@ export class AppContext {
   readonly replicaId = randomUUID();
   /** The command line as the actor in the audit log. */
   readonly actor = systemActor("berth");
+  readonly metrics = new ProcessMetrics();
   readonly locks: UploadLocks;
   readonly leaseTimes: LeaseTimes;
   readonly pushRules: PushRules;
@@ -74,12 +78,24 @@ export class AppContext {
     this.mirrored = new Map(mirrors.map(({ namespace, visibility }) => [namespace, visibility]));
   }
 
+  /** The traces of this process; `undefined`: there are none. */
+  readonly tracing = once(async () => {
+    const { endpoint, oneIn } = this.config.tracing;
+    if (endpoint === undefined || this.kind === "command") return undefined;
+    const { Tracing } = await import("../observability/tracing.ts");
+    const service = { version: packageVersion(), instance: this.replicaId };
+    const tracing = new Tracing({ endpoint, oneIn }, service, this.logger);
+    this.onClose(() => tracing.close());
+    return tracing;
+  });
+
   // Data
 
   readonly store = once(async () => {
+    const tracing = await this.tracing();
     const store = await openStore(this.config);
     this.onClose(() => store.close());
-    return store;
+    return measuredStore(store, { metrics: this.metrics, tracing });
   });
 
   readonly database = once(async () => {
@@ -88,6 +104,10 @@ export class AppContext {
     const database = await openDatabase(this.config, {
       sharedWriter: this.#writer,
       isNewAllowed: this.#isNewAllowed,
+      meter: createCommandMeter(
+        { metrics: this.metrics, tracing: await this.tracing() },
+        this.config.database.url === undefined ? "sqlite" : "postgresql",
+      ),
     });
     this.onClose(() => database.close());
     const { coordination } = database;
@@ -180,6 +200,7 @@ export class AppContext {
       clock,
       report: (error) =>
         logger.error({ err: error }, "the keys cannot be read; the known keys stay in use"),
+      onRotated: ({ id }) => logger.info({ key: id }, "a new key signs the tokens"),
     });
   });
 

@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.ts";
 import type { PullCounterStore } from "../database/catalog/pull-counters.ts";
-import type { Database, Writer } from "../database/contract.ts";
+import type { CommandMeter, Database, Writer } from "../database/contract.ts";
 import type { KeyStore } from "../auth/signing-keys/key.ts";
 import { databaseFile, keysFolder, NoRegistryError, pullCounterFile } from "./data-folder.ts";
 
@@ -17,17 +17,21 @@ import { databaseFile, keysFolder, NoRegistryError, pullCounterFile } from "./da
  */
 export async function openDatabase(
   config: Config,
-  options: { readonly sharedWriter: Writer | undefined; readonly isNewAllowed: boolean },
+  options: {
+    readonly sharedWriter: Writer | undefined;
+    readonly isNewAllowed: boolean;
+    readonly meter?: CommandMeter;
+  },
 ): Promise<Database> {
   const { url, readUrl, pool, prepare, listsMaxAge } = config.database;
   if (url === undefined) {
     const { openSqliteDatabase } = await import("../database/sqlite/open.ts");
-    return await openSqliteDatabase(databaseFile(config), options.sharedWriter);
+    return await openSqliteDatabase(databaseFile(config), options.sharedWriter, options.meter);
   }
   const { openPostgresDatabase } = await import("../database/postgres/open.ts");
-  const { isNewAllowed } = options;
+  const { isNewAllowed, meter } = options;
   const found = await openPostgresDatabase({
-    ...{ url, readUrl, pool, prepare, listsMaxAgeMs: listsMaxAge, isNewAllowed },
+    ...{ url, readUrl, pool, prepare, listsMaxAgeMs: listsMaxAge, isNewAllowed, meter },
   });
   if (found === undefined)
     throw new NoRegistryError(

@@ -13,7 +13,6 @@ import { createBearer } from "../auth/tokens/bearer.ts";
 import { createGrantIssuer } from "../auth/tokens/grants.ts";
 import { createCatalog } from "../catalog/catalog.ts";
 import type { Config } from "../config/schema.ts";
-import type { Database } from "../database/contract.ts";
 import { createApp, type AppParts } from "../http/app.ts";
 import { createHubCatalog } from "../http/hub/hub.ts";
 import type { HubParts } from "../http/hub/routes.ts";
@@ -24,16 +23,19 @@ import {
 import { createClientInfo } from "../http/middleware/client-info.ts";
 import { loadAssets } from "../http/web/assets.ts";
 import { createResponseCache } from "../http/middleware/response-cache.ts";
+import { TokenLabels } from "../http/middleware/token-labels.ts";
 import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
-import { counterNames, figuresOf } from "../mirror/counters.ts";
 import type { Mirrors } from "../mirror/mirrors.ts";
 import { PullEventBuffer } from "../events/pulls.ts";
-import { createMetrics } from "../observability/metrics.ts";
+import type { Measures } from "../observability/process-metrics.ts";
+import { RequestLog } from "../observability/request-log.ts";
 import { OciError } from "../oci/errors.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import { openAdministration } from "./administration.ts";
 import type { AppContext } from "./context.ts";
+import { measuredAuthenticator, measuredBearer, measuredPullCounters } from "./measured-parts.ts";
+import { createMetrics } from "./metrics.ts";
 import { createReadiness } from "./readiness.ts";
 
 /** The built pages: beside the built program, or above the source. */
@@ -52,14 +54,21 @@ export interface HttpApp {
   readonly setLimits: (limits: Config["limits"]) => void;
 }
 
-/** Makes the request listeners of a server from the parts of its context. */
-export async function createHttpApp(context: AppContext): Promise<HttpApp> {
-  const { config, clock, logger } = context;
+/**
+ * Makes the request listeners of a server from the parts of its context.
+ * @param processes the metrics of all processes of the server
+ */
+export async function createHttpApp(
+  context: AppContext,
+  processes: () => Promise<readonly Measures[]>,
+): Promise<HttpApp> {
+  const { config, clock, logger, metrics } = context;
   const database = await context.database();
   const registry = await context.registry();
   const mirrors = await context.mirrors();
   const counting = await context.pullCounters();
-  const { pullCounters, counts } = counting;
+  const { counts } = counting;
+  const pullCounters = measuredPullCounters(counting.pullCounters, metrics);
   const authentication = await openAuthentication(context);
   const pullEvents = new PullEventBuffer({
     ...{ database, clock },
@@ -69,7 +78,11 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
   const { accounts, policy } = authentication.hub;
 
   const { readiness, drain } = await createReadiness(context);
-  const health = { metrics: createMetrics(() => measureMirrors(mirrors, database)), readiness };
+  const administration = await openAdministration(context, readiness);
+  const health = {
+    metrics: createMetrics({ context, administration, readiness, processes }),
+    readiness,
+  };
   const isElsewhere = config.metrics.listen !== undefined;
   const isOperator = createOperatorCheck(config.metrics.allow, authentication.parts.clientInfo);
   const parts: Omit<AppParts, "limits"> = {
@@ -83,7 +96,7 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     }),
     hub: {
       ...authentication.hub,
-      administration: await openAdministration(context, readiness),
+      administration,
       webhooks: (await context.webhooks()).webhooks,
       retention: await context.retention(),
       hub: createHubCatalog({ database, registry, accounts, policy, counts, clock }),
@@ -96,6 +109,10 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
     mirrors,
     health: { ...health, isOperator: isElsewhere ? () => false : isOperator },
     logger,
+    requestLog: openRequestLog(context),
+    tracing: await context.tracing(),
+    tokenLabels: new TokenLabels((id) => database.accessTokens.labelOf(id)),
+    metrics,
     isOpen: config.auth.open,
     publicUrl: config.publicUrl,
     corsOrigins: config.cors.origins,
@@ -122,6 +139,14 @@ export async function createHttpApp(context: AppContext): Promise<HttpApp> {
 }
 
 /** What requests are authenticated and authorized with. */
+function openRequestLog(context: AppContext): RequestLog {
+  const { config, logger } = context;
+  const output = config.workers > 1 ? "shared" : "alone";
+  const requestLog = new RequestLog(logger, { isOn: config.log.requests, output });
+  context.onClose(() => requestLog.close());
+  return requestLog;
+}
+
 interface Authentication {
   readonly parts: Pick<
     AppParts,
@@ -179,14 +204,15 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
 
 /** The authentication of a registry with accounts: tokens, sessions, and policies that read the database. */
 async function openTokens(context: AppContext, clientInfo: AppParts["clientInfo"]) {
-  const { config, clock } = context;
+  const { config, clock, metrics } = context;
   const service = serviceOf(config);
   const database = await context.database();
-  const { authenticator, permissionReader } = await context.accounts();
+  const { authenticator: unmeasured, permissionReader } = await context.accounts();
+  const authenticator = measuredAuthenticator(unmeasured, metrics);
   const keys = await context.keys();
   const mirrors = await context.mirrors();
   const { removals } = database;
-  const bearer = createBearer({ keys, issuer: service, service, clock });
+  const bearer = measuredBearer(createBearer({ keys, issuer: service, service, clock }), metrics);
   const behind = mirrors && mirrorRepositoryOf(mirrors);
   const grantIssuer = createGrantIssuer({ permissionReader, removals, behind });
   return {
@@ -230,21 +256,4 @@ function mirrorRepositoryOf(mirrors: Pick<Mirrors, "byName">) {
       throw error;
     }
   };
-}
-
-const noCounts = Object.fromEntries(counterNames.map((name) => [name, 0]));
-
-/** Counters of all processes on the data folder. Those of this process are current, those of others are seconds old. */
-async function measureMirrors(mirrors: Mirrors | undefined, database: Pick<Database, "mirrors">) {
-  if (mirrors === undefined) return [];
-  await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
-  const sums = await database.mirrors.counters();
-  return mirrors.list.map(({ settings: { namespace, cacheSize } }) => {
-    const { counters, gauges } = figuresOf(sums.get(namespace));
-    return {
-      namespace,
-      counters: { ...noCounts, ...counters },
-      gauges: { budgetBytes: cacheSize, upstreamRequestsRemaining: gauges.upstreamRemaining },
-    };
-  });
 }

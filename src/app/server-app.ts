@@ -3,6 +3,7 @@ import { keepReserveFile } from "../database/sqlite/reserve-file.ts";
 import { startLeaderMaintenance, startMaintenance } from "../maintenance/scheduler.ts";
 import type { Retention } from "../maintenance/retention/retention.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { Measures, ProcessMetrics } from "../observability/process-metrics.ts";
 import { AppContext, type SharedServices } from "./context.ts";
 import { databaseFile, lockDataFolder } from "./data-folder.ts";
 import type { HttpApp } from "./http-app.ts";
@@ -20,24 +21,29 @@ export interface Administrator {
 export interface ServerApp extends HttpApp {
   /** An administrator account, for the startup banner; `undefined` in open mode. */
   readonly administrator: Administrator | undefined;
+  /** The metrics of this process. */
+  readonly metrics: ProcessMetrics;
   /** Closes the store and the database. Running requests fail. */
   readonly close: () => Promise<void>;
 }
 
 /** The shared services of a process that serves no requests. */
 export interface SharedServicesOwner extends SharedServices {
+  readonly metrics: ProcessMetrics;
   readonly close: () => Promise<void>;
 }
 
 /**
  * Opens the registry in the data folder for a server.
  * @param sharedServices those of the primary process, for a worker; `undefined`: this process opens its own
+ * @param processes the metrics of all processes of the server, for a worker; `undefined`: there is only this process
  * @throws OwnerError, FolderInUseError, MismatchError, and errors of the store or the database
  */
 export function openServerApp(
   config: Config,
   logger: Logger,
   sharedServices?: SharedServices,
+  processes?: () => Promise<readonly Measures[]>,
 ): Promise<ServerApp> {
   const isWorker = sharedServices !== undefined;
   const context = new AppContext(
@@ -63,8 +69,10 @@ export function openServerApp(
     context.onClose(() => uploads.close());
     if (coordination === undefined) await prepareAccounts(context);
     const administrator = await findAdministrator(context);
-    const app = await createHttpApp(context);
-    return { administrator, ...app, close: () => context.close() };
+    const { metrics } = context;
+    const ofAll = processes ?? (async () => [await metrics.collect()]);
+    const app = await createHttpApp(context, ofAll);
+    return { administrator, metrics, ...app, close: () => context.close() };
   });
 }
 
@@ -80,7 +88,8 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
     await context.mirrors();
     // Only the primary creates the first administrator and the first key.
     await prepareAccounts(context);
-    return { writer, locks: context.locks, close: () => context.close() };
+    const { locks, metrics } = context;
+    return { writer, locks, metrics, close: () => context.close() };
   });
 }
 

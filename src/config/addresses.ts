@@ -78,6 +78,9 @@ export const serverUrl = (): z.ZodType<string> => bareUrl("https://registry.exam
 /** The same for a mirrored registry. */
 export const upstreamUrl = (): z.ZodType<string> => bareUrl("https://registry-1.docker.io");
 
+/** The same for traces: it has a path. */
+export const collectorUrl = (): z.ZodType<string> => bareUrl("http://127.0.0.1:4318/v1/traces");
+
 function bareUrl(example: string): z.ZodType<string> {
   return value({
     allowed: `an absolute http:// or https:// URL without user, query or fragment, such as ${example}`,

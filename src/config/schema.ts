@@ -1,14 +1,8 @@
 import * as z from "zod";
-import {
-  imageHost,
-  ipRange,
-  listenAddress,
-  serverUrl,
-  tcpAddress,
-  webOrigin,
-} from "./addresses.ts";
+import { imageHost, ipRange, listenAddress, serverUrl, webOrigin } from "./addresses.ts";
 import { databaseSchema } from "./database.ts";
 import { mirrorSchema } from "./mirrors.ts";
+import { logSchema, metricsSchema, tracingSchema } from "./observability.ts";
 import { storageSchema } from "./storage.ts";
 import {
   bool,
@@ -22,7 +16,6 @@ import {
   text,
 } from "./values.ts";
 
-const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const day = 86_400_000;
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
@@ -87,16 +80,7 @@ export const configSchema = z.object({
     .prefault({}),
   database: databaseSchema,
   storage: storageSchema,
-  log: z
-    .object({
-      level: choice(logLevels)
-        .prefault("info")
-        .describe("The lowest level of log lines that are written"),
-      format: choice(["auto", "pretty", "json"])
-        .prefault("auto")
-        .describe("The format of log lines; auto is pretty on a terminal and json otherwise"),
-    })
-    .prefault({}),
+  log: logSchema,
   repositories: z
     .object({
       createOnPush: bool()
@@ -160,17 +144,8 @@ export const configSchema = z.object({
         .describe("Addresses that are not public and that webhooks may call all the same"),
     })
     .prefault({}),
-  metrics: z
-    .object({
-      allow: z
-        .array(ipRange())
-        .prefault(["127.0.0.0/8", "::1"])
-        .describe("Addresses that may read /metrics and the details of /readyz"),
-      listen: tcpAddress()
-        .optional()
-        .describe("A separate address for /metrics and the details of /readyz, without TLS"),
-    })
-    .prefault({}),
+  metrics: metricsSchema,
+  tracing: tracingSchema,
   sparse: bool().prefault(false).describe("Accept manifests that name missing blobs and manifests"),
   gc: z
     .object({

@@ -34,6 +34,9 @@ export interface Durability {
   readonly flush: boolean;
 }
 
+/** Runs a command of this process and measures it: `run` sends it to the writer. */
+export type CommandMeter = <T>(name: CommandName, run: () => Promise<T>) => Promise<T>;
+
 /** Runs commands. A resolved command survives a power failure, unless `durability` says otherwise. */
 export interface Writer {
   run(name: CommandName, input: unknown, durability?: Durability): Promise<unknown>;

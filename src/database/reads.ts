@@ -60,6 +60,8 @@ export interface OwnReads {
   /** Another value after each commit, of any process. */
   version(): Promise<unknown>;
   readonly searchIndex: SearchIndex;
+  /** The size of the database in bytes. */
+  sizeBytes(): Promise<number>;
   /** The damage that the database finds in its own files; empty if there is none. `quick`: without the indexes. */
   integrity(quick: boolean): Promise<readonly string[]>;
 }

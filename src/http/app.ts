@@ -8,6 +8,9 @@ import type { PullCounters } from "../catalog/pull-counters.ts";
 import type { Facts } from "../database/facts.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { ReadOnly } from "../maintenance/read-only.ts";
+import type { ProcessMetrics } from "../observability/process-metrics.ts";
+import type { RequestLog } from "../observability/request-log.ts";
+import type { Tracing } from "../observability/tracing.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RequestAuthenticator } from "./middleware/authenticate.ts";
 import { createBodyReader, type BodyLimits } from "./middleware/body.ts";
@@ -23,7 +26,11 @@ import type { Mirrors } from "../mirror/mirrors.ts";
 import { healthRoutes, type HealthParts } from "./ops/health.ts";
 import { documentRoutes, openApiOf } from "./ops/openapi.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
-import { logRequests } from "./middleware/request-log.ts";
+import { recordRequests } from "./middleware/request-log.ts";
+import { createRequestIds, requestIdHeader } from "./middleware/request-ids.ts";
+import { RequestMetrics } from "./middleware/request-metrics.ts";
+import { withTracing } from "./middleware/request-trace.ts";
+import type { TokenLabels } from "./middleware/token-labels.ts";
 import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { isHubPath } from "./route-table.ts";
@@ -57,6 +64,11 @@ export interface AppParts {
   readonly responseCache: ResponseCache;
   readonly readOnly: Pick<ReadOnly, "current">;
   readonly logger: Logger;
+  readonly requestLog: RequestLog;
+  readonly tokenLabels: TokenLabels;
+  /** `undefined`: no request is traced. */
+  readonly tracing: Tracing | undefined;
+  readonly metrics: ProcessMetrics;
   /** `auth.open`: requests need no credentials. */
   readonly isOpen: boolean;
   readonly publicUrl: string | undefined;
@@ -97,7 +109,8 @@ export function createApp(
   parts: AppParts,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const app = new Koa();
-  app.use(logRequests(parts.logger, parts.clientInfo));
+  const requestMetrics = new RequestMetrics(parts.metrics);
+  app.use(recordRequests({ ...parts, requestMetrics }));
   app.use(renderFailures(parts.logger));
   const sessionCookie = createSessionCookie(parts.clientInfo);
   const cors = createCors(parts.corsOrigins, isHubPath);
@@ -122,9 +135,11 @@ export function createApp(
   app.use(router);
   app.on("error", (error) => parts.logger.debug({ err: error }, "a connection failed"));
   const handle = app.callback();
+  const newRequestId = createRequestIds(parts.clientInfo);
   const { registry, requestAuthenticator, policy, pullCounters, pullEvents, logger } = parts;
   const koaPipeline = (request: IncomingMessage, response: ServerResponse): void => {
     response.setHeader(nosniff, "nosniff");
+    response.setHeader(requestIdHeader, newRequestId(request));
     void handle(request, response);
   };
   const fastPath = withManifestFastPath(koaPipeline, {
@@ -138,6 +153,13 @@ export function createApp(
     facts: parts.facts,
     mirrors: parts.mirrors,
     logger,
+    requestMetrics,
+    requestLog: parts.requestLog,
+    tokenLabels: parts.tokenLabels,
+    newRequestId,
   });
-  return cors.wrap(fastPath);
+  const { tracing, clientInfo } = parts;
+  const listener =
+    tracing === undefined ? fastPath : withTracing(fastPath, koaPipeline, { tracing, clientInfo });
+  return cors.wrap(listener);
 }

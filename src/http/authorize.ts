@@ -11,7 +11,7 @@ import type { Actor } from "../database/permissions/authority.ts";
 import { readAuthorization, type RequestAuthenticator } from "./middleware/authenticate.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
 import type { SessionCookie } from "./middleware/session-cookie.ts";
-import { peerOf, setGrant } from "./middleware/request-state.ts";
+import { addToRecord, peerOf, setGrant } from "./middleware/request-state.ts";
 import { unavailableOnDatabaseError } from "./middleware/unavailable.ts";
 import { forbidden, needsLogin, notFound } from "./hub/errors.ts";
 import {
@@ -104,6 +104,7 @@ async function authorizeToken(
   const found = presented === "nothing" && requires.kind === "browse" ? anonymous : presented;
   if (found === "nothing" || found === "invalid")
     throw wwwAuthenticate.challenge(ctx, requires, resolved?.requestedName, found);
+  addToRecord(ctx, { principal: found.principal });
   const removals = Math.min(found.removals, before?.removals ?? Infinity);
   const asked = { ...found, removals };
   const { grant, repository: repositoryFacts } =
@@ -134,6 +135,7 @@ async function authorizeSession(
 ): Promise<Client> {
   const { policy } = parts.hub;
   const session = await sessionOf(ctx, parts);
+  if (session !== undefined) addToRecord(ctx, { principal: session.principal });
   if (legacy && session?.principal.kind === "organisation")
     throw forbidden("this path does not accept access tokens of organisations");
   const decision = await unavailableOnDatabaseError(() =>

@@ -3,9 +3,11 @@ import { OciError, renderErrors } from "../oci/errors.ts";
 import { describeFailure } from "../registry/errors.ts";
 import type { Logger } from "../observability/logger.ts";
 import { nosniff } from "./middleware/csrf.ts";
-import { errorFormatOf } from "./middleware/request-state.ts";
+import { requestIdHeader, requestIdOf } from "./middleware/request-ids.ts";
+import { addToRecord, errorFormatOf } from "./middleware/request-state.ts";
+import { traceIdOf } from "./middleware/request-trace.ts";
 import { endBeforeBody } from "./middleware/early-end.ts";
-import { hubErrorOf, renderHubError } from "./hub/errors.ts";
+import { HubError, hubErrorOf, renderHubError } from "./hub/errors.ts";
 import { renderTokenError } from "./token/errors.ts";
 
 /** Error codes which mean that the client closed the connection, so that no response can be sent. */
@@ -19,6 +21,9 @@ const goneCodes = new Set([
 
 /** Name in lower case, as Node stores it. Every response below `/v2` has this header. */
 export const versionHeader = "docker-distribution-api-version";
+
+/** Headers that an error has too. */
+const keptHeaders: ReadonlySet<string> = new Set([versionHeader, nosniff, requestIdHeader]);
 
 /**
  * Renders every error as the body and the headers of the error format of its path. Only the request log is outside of
@@ -35,22 +40,28 @@ export function renderFailures(logger: Logger): Middleware {
   };
 }
 
+function requestOf(ctx: Context) {
+  const traceId = traceIdOf(ctx.req);
+  const request = { requestId: requestIdOf(ctx), method: ctx.method, path: ctx.path };
+  return traceId === undefined ? request : { ...request, traceId };
+}
+
 function errorOf(thrown: unknown, ctx: Context, logger: Logger): OciError {
   const error = errorFormatOf(ctx) === "hub" ? hubErrorOf(thrown) : thrown;
   if (error instanceof OciError) {
     const { cause } = error;
     if (error.status >= 500 && cause !== undefined)
-      logger.error({ err: cause, method: ctx.method, path: ctx.path }, error.message);
+      logger.error({ err: cause, ...requestOf(ctx) }, error.message);
     return error;
   }
   const foreseen = describeFailure(error);
   if (foreseen !== undefined) {
-    logger.error({ err: error, method: ctx.method, path: ctx.path }, foreseen.message);
+    logger.error({ err: error, ...requestOf(ctx) }, foreseen.message);
     return foreseen;
   }
   if (error instanceof URIError)
     return new OciError("NAME_INVALID", "the path is not percent-encoded UTF-8");
-  logger.error({ err: error, method: ctx.method, path: ctx.path }, "a request failed");
+  logger.error({ err: error, ...requestOf(ctx) }, "a request failed");
   return new OciError("UNKNOWN", "internal error: the log of the registry has the cause");
 }
 
@@ -58,9 +69,10 @@ function render(ctx: Context, error: OciError): void {
   // Remove the headers of the intended response: caches must not store an error, and clients must not read it as
   // content.
   for (const name of ctx.res.getHeaderNames())
-    if (name !== versionHeader && name !== nosniff && !name.startsWith("access-control-"))
-      ctx.remove(name);
+    if (!keptHeaders.has(name) && !name.startsWith("access-control-")) ctx.remove(name);
   if (ctx.res.hasHeader("access-control-allow-origin")) ctx.vary("Origin");
+  const code = error instanceof HubError ? undefined : error.code;
+  addToRecord(ctx, { rejection: { code, reason: error.message } });
   ctx.respond = true;
   ctx.status = error.status;
   // A cache may store a 404 without such a header, and the next client may have a session that sees the content.
@@ -88,7 +100,7 @@ function bodyOf(ctx: Context, error: OciError): object {
 function abandon(ctx: Context, error: unknown, logger: Logger): void {
   ctx.respond = false;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const details = { err: error, method: ctx.method, path: ctx.path };
+  const details = { err: error, ...requestOf(ctx) };
   if (!ctx.writable || goneCodes.has(code)) logger.debug(details, "the client disconnected");
   else logger.error(details, "a response was aborted after its start");
   ctx.res.destroy();

@@ -17,7 +17,7 @@ import { streamOf, type BodyReader, type StreamToken } from "./middleware/body.t
 import type { BudgetKey, Budgets } from "./middleware/budgets.ts";
 import { whenClosed } from "./middleware/early-end.ts";
 import { demandWritable } from "./middleware/read-only.ts";
-import { setErrorFormat } from "./middleware/request-state.ts";
+import { addToRecord, setErrorFormat, setRoute } from "./middleware/request-state.ts";
 import type { RepositoryResolver } from "./middleware/repository-resolver.ts";
 import {
   taggedResponse,
@@ -50,6 +50,7 @@ export function createRouter(routes: readonly Route[], parts: RouterParts): Midd
     const { methods, route, params, isHub } = find(ctx);
     if (isHub) setErrorFormat(ctx, "hub");
     if (route === undefined) throw noRoute(ctx, methods, isHub);
+    setRoute(ctx, route.path);
     if (ctx.url.includes("%00")) throw nulError(ctx, "the path or the query", isHub);
     await answer(route, ctx, params, parts);
   };
@@ -90,6 +91,8 @@ async function answer(
   parts: RouterParts,
 ): Promise<void> {
   const asked = { route, target: await targetOf(route, ctx, params, parts.repositoryResolver) };
+  const { repository } = asked.target;
+  if (repository !== undefined) addToRecord(ctx, { repository });
   let client = await authorize(ctx, asked, parts);
   if (asked.target.resolved?.mirrored !== undefined && route.method !== "get")
     throw new OciError(

@@ -65,10 +65,14 @@ export interface ScrubStats {
   unreadable: number;
 }
 
-/** Passes the blobs of a scrub on. Tells `job` the sums, and each blob whose bytes are not as before. */
+/**
+ * Passes the blobs of a scrub on. Tells `job` the sums, and each blob whose bytes are not as before. Calls `done` with the
+ * sums when all blobs were read.
+ */
 export async function* withScrubStats(
   blobs: AsyncIterable<Scrubbed>,
   job: Pick<RunningJob, "count" | "find"> | undefined,
+  done: (stats: Readonly<ScrubStats>) => void = () => undefined,
 ): AsyncGenerator<Scrubbed> {
   const stats: ScrubStats = { blobs: 0, bytes: 0, restored: 0, quarantined: 0, unreadable: 0 };
   job?.count({ ...stats });
@@ -85,6 +89,7 @@ export async function* withScrubStats(
     }
     yield scrubbed;
   }
+  done(stats);
 }
 
 function createThrottle(

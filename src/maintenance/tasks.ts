@@ -179,7 +179,8 @@ function startScrubbing(given: MaintenanceParts) {
     signal: AbortSignal,
   ): AsyncGenerator<void> {
     const blobs = scrub({ store, database, clock, report, bytesPerSecond, signal });
-    for await (const { blob, state, error } of withScrubStats(blobs, job)) {
+    const done = (stats: object): void => report.info({ ...stats }, "scrubbed all blobs");
+    for await (const { blob, state, error } of withScrubStats(blobs, job, done)) {
       const { digest } = blob;
       if (state === "unreadable") report.error({ err: error, digest }, "a blob could not be read");
       yield;

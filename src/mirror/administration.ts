@@ -92,6 +92,11 @@ export class MirrorAdministration {
     return this.#parts.mirrors?.list ?? [];
   }
 
+  /** The blobs that only this mirror has. A count reads every blob of the mirror; see `createCacheCounter`. */
+  contentsOf(namespace: string): Promise<CacheContents> {
+    return this.#countCache(namespace);
+  }
+
   /** Whether the upstream of a mirror answers. */
   async healthOf(namespace: string): Promise<UpstreamHealth> {
     const { database } = this.#parts;

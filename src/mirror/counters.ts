@@ -13,13 +13,14 @@ export const counterNames = [
 ] as const;
 /**
  * What an upstream has told about its limit, as a mirror writes it beside its counters: the limit and what is left of it
- * until a time, and until when the upstream refuses. Times are milliseconds since the epoch.
+ * until a time, and until when the upstream refuses; and when it last answered. Times are milliseconds since the epoch.
  */
 export const gaugeNames = [
   "upstreamLimit",
   "upstreamRemaining",
   "upstreamLimitEndsAt",
   "upstreamLimitedUntil",
+  "lastSuccessAt",
 ] as const;
 export type Gauges = Partial<Record<(typeof gaugeNames)[number], number>>;
 

@@ -47,7 +47,9 @@ export function createLogger(
     // The lines contain paths, user agents and messages from other servers, and operators read them in a terminal.
     hooks: { streamWrite: isPretty ? withoutEscapedControls : printableJson },
   };
-  const sink = destination ?? pino.destination({ dest: process.stderr.fd, sync: false });
+  // Writes of up to 4,096 bytes to a pipe are not mixed with those of other processes (POSIX, `PIPE_BUF`).
+  const sink =
+    destination ?? pino.destination({ dest: process.stderr.fd, sync: false, maxWrite: 4_096 });
   if (!isPretty) return pino(options, sink);
   // `hasColors` is false with NO_COLOR (no-color.org).
   const colorize = process.stderr.isTTY && process.stderr.hasColors();

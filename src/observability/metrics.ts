@@ -1,58 +1,46 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { AggregatorRegistry, Registry, type RegistryContentType } from "prom-client";
+import type { Measures } from "./process-metrics.ts";
 
-/** The figures of one mirror, summed over all processes that share its data folder. */
-interface MirrorFigures {
-  readonly namespace: string;
-  readonly counters: Readonly<Record<string, number>>;
-  /** Current values; `undefined`: unknown. */
-  readonly gauges: Readonly<Record<string, number | undefined>>;
+/**
+ * Returns all metrics, in a format that the client accepts.
+ * @param accept the header `Accept`
+ */
+export type Metrics = (accept: string) => Promise<RenderedMetrics>;
+
+interface RenderedMetrics {
+  readonly body: string;
+  readonly contentType: string;
 }
 
-/** Returns all metrics in the Prometheus text format. */
-export type Metrics = () => Promise<{ readonly body: string; readonly contentType: string }>;
-
-interface Settings {
-  readonly name: string;
-  readonly help: string;
-  readonly labelNames: readonly ["upstream"];
-  readonly registers: Registry[];
+/**
+ * Renders the metrics of several processes as one: in the OpenMetrics format if the client accepts it, otherwise in the
+ * text format of Prometheus.
+ */
+export async function renderMetrics(
+  processes: readonly Measures[],
+  accept: string,
+): Promise<RenderedMetrics> {
+  const isOpenMetrics = accept.includes("application/openmetrics-text");
+  const registry = combine(isOpenMetrics ? processes.map(withFamilyNames) : processes);
+  if (isOpenMetrics) registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return { body: await registry.metrics(), contentType: registry.contentType };
 }
 
-const snake = (name: string): string =>
-  name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** The counters and histograms of a process that has ended; its gauges are gone. */
+export const countersOf = (measures: Measures): Measures =>
+  measures.filter(({ type }) => type !== "gauge");
 
-export function createMetrics(mirrors: () => Promise<readonly MirrorFigures[]>): Metrics {
-  const registry = new Registry();
-  let isPrepared = false;
-  const made = new Map<string, Counter | Gauge>();
+/** Adds the metrics of several processes. */
+export const sumMeasures = async (processes: readonly Measures[]): Promise<Measures> =>
+  (await combine(processes).getMetricsAsJSON()) as unknown as Measures;
 
-  const measure = <M extends Counter | Gauge>(
-    Kind: new (settings: Settings) => M,
-    name: string,
-    what: string,
-  ): M => {
-    const known = made.get(name) as M | undefined;
-    if (known !== undefined) return known;
-    const labelNames = ["upstream"] as const;
-    const help = `Mirror: ${snake(what).replaceAll("_", " ")}`;
-    const fresh = new Kind({ name, help, labelNames, registers: [registry] });
-    made.set(name, fresh);
-    return fresh;
-  };
+const combine = (processes: readonly Measures[]): Registry<RegistryContentType> =>
+  AggregatorRegistry.aggregate<RegistryContentType>([...processes]);
 
-  return async () => {
-    if (!isPrepared) collectDefaultMetrics({ register: registry });
-    isPrepared = true;
-    for (const { namespace: upstream, counters, gauges } of await mirrors()) {
-      for (const [what, value] of Object.entries(counters)) {
-        const counter = measure(Counter, `berth_mirror_${snake(what)}_total`, what);
-        counter.remove({ upstream });
-        counter.inc({ upstream }, value);
-      }
-      for (const [what, value] of Object.entries(gauges))
-        if (value !== undefined)
-          measure(Gauge, `berth_mirror_${snake(what)}`, what).set({ upstream }, value);
-    }
-    return { body: await registry.metrics(), contentType: registry.contentType };
-  };
-}
+/** In OpenMetrics the name of a counter is without `_total`, and its values have it: prom-client adds it there. */
+const withFamilyNames = (measures: Measures): Measures =>
+  measures.map((measure) =>
+    measure.type === "counter"
+      ? { ...measure, name: measure.name.replace(/_total$/, "") }
+      : measure,
+  );

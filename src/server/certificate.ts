@@ -9,11 +9,13 @@ interface CertificateFiles {
   readonly key: string;
 }
 
-interface Certificate {
+export interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
   /** The end of validity in the format of the certificate, such as `Nov 22 12:00:00 2126 GMT`. */
   readonly validTo: string;
+  /** The same in milliseconds since the epoch. */
+  readonly endsAtMs: number;
 }
 
 /**
@@ -26,7 +28,8 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   const key = await read(files.key, "tls.key");
   try {
     createSecureContext({ cert, key });
-    return { cert, key, validTo: new X509Certificate(cert).validTo };
+    const { validTo } = new X509Certificate(cert);
+    return { cert, key, validTo, endsAtMs: Date.parse(validTo) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`tls.cert ${files.cert} and tls.key ${files.key} cannot be used: ${reason}`, {
@@ -35,18 +38,22 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   }
 }
 
-/** Reads the files again and uses the new certificate. If it is invalid, logs that and keeps the old one. */
+/**
+ * Reads the files again and uses the new certificate, and returns it. If it is invalid, logs that and keeps the old one.
+ */
 export async function reloadCertificate(
   server: Pick<Server, "setSecureContext">,
   files: CertificateFiles,
   logger: Logger,
-): Promise<void> {
+): Promise<Certificate | undefined> {
   try {
     const renewed = await readCertificate(files);
     server.setSecureContext(renewed);
     logger.info({ validTo: renewed.validTo }, "certificate read again");
+    return renewed;
   } catch (error) {
     logger.error({ err: error }, "the new certificate is not used, the old one stays");
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
+import type { ProcessMetrics } from "../observability/process-metrics.ts";
 import { reject } from "./early-rejections.ts";
 
 /** The running requests and open connections of a server, so that it can end without breaking a transfer. */
@@ -128,6 +129,37 @@ function cutUnlessComplete(request: IncomingMessage, socket: Socket, afterMs: nu
   const timer = setTimeout(() => request.complete || socket.destroy(), afterMs).unref();
   socket.once("close", () => clearTimeout(timer));
   request.once("end", () => clearTimeout(timer));
+}
+
+/**
+ * Counts the connections of a server and their bytes, with headers and TLS. The sockets count their bytes themselves, so
+ * that no request costs time.
+ */
+export function measureConnections(server: Server, metrics: ProcessMetrics): void {
+  const open = new Set<Socket>();
+  const [received, sent] = [
+    metrics.counter("berth_http_received_bytes_total"),
+    metrics.counter("berth_http_sent_bytes_total"),
+  ];
+  const connections = metrics.gauge("berth_http_connections");
+  /** The bytes of connections that have closed. */
+  let [closedReceived, closedSent] = [0, 0];
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => {
+      open.delete(socket);
+      closedReceived += socket.bytesRead;
+      closedSent += socket.bytesWritten;
+    });
+  });
+  metrics.onCollect(() => {
+    [received.value, sent.value] = [closedReceived, closedSent];
+    for (const socket of open) {
+      received.value += socket.bytesRead;
+      sent.value += socket.bytesWritten;
+    }
+    connections.value = open.size;
+  });
 }
 
 /** Responses that wait for earlier responses on their connection (HTTP/1.1 pipelining). */

@@ -8,9 +8,10 @@ import { formatListenAddress, type ListenAddress } from "../config/addresses.ts"
 import type { Config } from "../config/schema.ts";
 import { ipMatcher } from "../network/addresses.ts";
 import type { Logger } from "../observability/logger.ts";
-import { readCertificate, reloadCertificate } from "./certificate.ts";
+import type { ProcessMetrics } from "../observability/process-metrics.ts";
+import { readCertificate, reloadCertificate, type Certificate } from "./certificate.ts";
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
-import { createConnections, type Connections } from "./connections.ts";
+import { createConnections, measureConnections, type Connections } from "./connections.ts";
 import { reject, rejectionOf, rejectRaw, takeAbsoluteForm } from "./early-rejections.ts";
 import { endOnSignals, type SignalSource } from "./signals.ts";
 
@@ -54,7 +55,7 @@ export async function startServer(
   { signals = process, reload }: SignalHandling = {},
 ): Promise<RunningServer> {
   const { listen, tls, limits } = settings;
-  const { server, connections } = await createServer(settings, logger);
+  const { server, connections } = await createServer(settings, app.metrics, logger);
   answerRequests(server, connections, app, logger);
 
   const healthAddress = settings.metrics?.listen;
@@ -83,7 +84,8 @@ export async function startServer(
       connections.destroy();
     },
     reload() {
-      if (tls && server instanceof https.Server) void reloadCertificate(server, tls, logger);
+      if (tls && server instanceof https.Server)
+        void renewCertificate(server, tls, app.metrics, logger);
       void reload?.();
     },
   });
@@ -99,6 +101,7 @@ type Server = http.Server | https.Server;
 /** Creates the server with its limits of connections and time. It does not listen yet. */
 async function createServer(
   { listen, tls, limits, trustedProxies }: Settings,
+  metrics: ProcessMetrics,
   logger: Logger,
 ): Promise<{ readonly server: Server; readonly connections: Connections }> {
   const options = {
@@ -107,10 +110,13 @@ async function createServer(
     headersTimeout: headersTimeoutMs,
     requestTimeout: 0,
   };
+  const certificate = tls && (await readCertificate(tls));
+  showCertificate(metrics, certificate);
   const server =
-    tls === undefined
+    certificate === undefined
       ? http.createServer(options)
-      : https.createServer({ ...options, ...(await readCertificate(tls)) });
+      : https.createServer({ ...options, cert: certificate.cert, key: certificate.key });
+  measureConnections(server, metrics);
   server.timeout = limits.idleTimeout;
   const connections = createConnections(server, tls !== undefined, {
     bytesPerSecond: limits.uploadRate,
@@ -128,6 +134,22 @@ async function createServer(
   return { server, connections };
 }
 
+async function renewCertificate(
+  server: https.Server,
+  files: NonNullable<Settings["tls"]>,
+  metrics: ProcessMetrics,
+  logger: Logger,
+): Promise<void> {
+  showCertificate(metrics, await reloadCertificate(server, files, logger));
+}
+
+/** @param certificate `undefined`: there is none, or not a new one */
+function showCertificate(metrics: ProcessMetrics, certificate: Certificate | undefined): void {
+  if (certificate !== undefined)
+    metrics.gauge("berth_tls_certificate_expiry_timestamp_seconds").value =
+      certificate.endsAtMs / 1_000;
+}
+
 /** Passes requests to the application, and rejects those that are not valid HTTP. */
 function answerRequests(
   server: Server,
@@ -139,8 +161,9 @@ function answerRequests(
     connections.begin(request, response);
     takeAbsoluteForm(request);
     const rejection = rejectionOf(request);
-    if (rejection === undefined) handle(request, response);
-    else reject(response, rejection);
+    if (rejection === undefined) return handle(request, response);
+    logger.info({ status: 400, reason: rejection, peer: request.socket.remoteAddress }, "request");
+    reject(response, rejection);
   });
   // Node's default response to an `Expect` other than 100-continue has no body (RFC 9110, 10.1.1).
   server.on("checkExpectation", (_request, response) =>

@@ -30,7 +30,7 @@ describe("a key that is not set", () => {
           checksum: "crc32",
         },
       },
-      log: { level: "info", format: "auto" },
+      log: { level: "info", format: "auto", requests: false },
       repositories: { createOnPush: true, defaultVisibility: "private" },
       manifests: { mediaTypes: [] },
       quotas: {},
@@ -42,6 +42,7 @@ describe("a key that is not set", () => {
       cors: { origins: [] },
       webhooks: { allowedNetworks: [] },
       metrics: { allow: ["127.0.0.0/8", "::1"] },
+      tracing: { oneIn: 1_000 },
       sparse: false,
       gc: {
         deleteUntagged: false,
@@ -163,7 +164,7 @@ describe("the precedence of configuration sources", () => {
     assert.ok(loaded.ok);
     assert.equal(loaded.config.listen.port, 3);
     assert.equal(loaded.config.data, "/variable");
-    assert.deepEqual(loaded.config.log, { level: "debug", format: "json" });
+    assert.deepEqual(loaded.config.log, { level: "debug", format: "json", requests: false });
     assert.deepEqual(
       [...loaded.sources],
       [

@@ -6,7 +6,7 @@ import { connect } from "../server/support.ts";
 
 /*
  * Compares the raw answers for a forbidden and a missing resource: status line, headers in their order, body.
- * Both names have the same length, so that only the name itself and the Date header may differ.
+ * Both names have the same length, so that only the name itself, the Date and the random request id may differ.
  */
 const berth = await startClosedBerth();
 for (const name of ["ann", "mia"]) await berth.addUser(name);
@@ -19,7 +19,7 @@ const nothing = "\0";
 const basic = (name: string, secret: string): string =>
   `Basic ${Buffer.from(`${name}:${secret}`).toString("base64")}`;
 
-/** The raw answer without its Date header, and with NAME in place of the requested name. */
+/** The raw answer without its Date and its request id, and with NAME in place of the requested name. */
 async function raw(name: string, method: string, path: string, ...lines: string[]) {
   const head = [`${method} ${path.replaceAll("NAME", name)} HTTP/1.1`, "Host: berth"];
   const ended = [...head, ...lines, "Content-Length: 0", "Connection: close"];
@@ -28,6 +28,7 @@ async function raw(name: string, method: string, path: string, ...lines: string[
   const status = Number(answer.split(" ")[1]);
   const text = answer
     .replace(/^Date: .*\r\n/im, "")
+    .replace(/^X-Request-Id: [\da-f-]{36}\r\n/im, "")
     .replaceAll(name, "NAME")
     // A push is told the name with another namespace.
     .replaceAll(`/${name.split("/").at(-1)}`, "/LAST")

@@ -116,7 +116,12 @@ describe("a server without requests", () => {
   });
 
   test("verifies its blobs, and answers 404 for a blob whose bytes have changed", async (t) => {
-    const berth = await startBerth(temporaryFolder(), { "scrub.interval": "1s" });
+    let log = "";
+    const berth = await startBerth(
+      temporaryFolder(),
+      { "scrub.interval": "1s", "log.level": "info", "log.format": "json" },
+      { log: (lines) => (log += lines) },
+    );
     t.after(() => berth.close());
     const digest = await pushBlob(berth, "team/app", "right bytes");
     const [, hex = ""] = digest.split(":");
@@ -128,6 +133,12 @@ describe("a server without requests", () => {
       "the blob is not shown",
       async () => (await berth.api.head(blob)).status === 404,
     );
+    await waitUntil(
+      "the log says both",
+      () => log.includes("a blob is marked as missing") && log.includes("scrubbed all blobs"),
+    );
+    const { text } = await berth.api.get("/metrics").expect(200);
+    assert.match(text, /^berth_blobs_missing 1$/m);
   });
 
   test("removes an upload within an hour after limits.uploadExpiry", async (t) => {

@@ -4,6 +4,7 @@ import { after } from "node:test";
 import type { ServerApp } from "../../src/app/server-app.ts";
 import { configSchema, type Config } from "../../src/config/schema.ts";
 import { createLogger } from "../../src/observability/logger.ts";
+import { ProcessMetrics } from "../../src/observability/process-metrics.ts";
 import { startServer, type RunningServer } from "../../src/server/start-server.ts";
 
 export interface Started {
@@ -14,6 +15,7 @@ export interface Started {
   readonly asked: string[];
   /** The lines of the log. */
   readonly log: string[];
+  readonly metrics: ProcessMetrics;
 }
 
 export interface StartOptions {
@@ -29,8 +31,10 @@ export interface StartOptions {
 export async function start(options: StartOptions = {}): Promise<Started> {
   const signals = new EventEmitter();
   const [asked, log]: [string[], string[]] = [[], []];
+  const metrics = new ProcessMetrics();
   const app: ServerApp = {
     administrator: undefined,
+    metrics,
     handle: options.handle ?? ((request, response) => void response.end(request.url)),
     handleHealth: (request, response) => void response.end(`operator ${request.url}`),
     drain: () => void asked.push("drain"),
@@ -59,7 +63,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     for (const signal of ["SIGTERM", "SIGTERM"]) signals.emit(signal, signal);
     await server.ended;
   });
-  return { server, signals, asked, log };
+  return { server, signals, asked, log, metrics };
 }
 
 export interface Connection {

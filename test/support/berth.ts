@@ -38,11 +38,20 @@ export interface TestBerth {
 /**
  * @param options.beside opens a second process on the database of a running server, as a worker does
  * @param options.onSqlite uses SQLite, whatever kind of database is tested
+ * @param options.log receives the lines of the log; set `log.level` and `log.format` too
  */
 export async function startBerth(
   data: string,
   settings: Settings = {},
-  { beside = false, onSqlite }: { readonly beside?: boolean; readonly onSqlite?: boolean } = {},
+  {
+    beside = false,
+    onSqlite,
+    log,
+  }: {
+    readonly beside?: boolean;
+    readonly onSqlite?: boolean;
+    readonly log?: (lines: string) => void;
+  } = {},
 ): Promise<TestBerth> {
   const config = await configOf(
     data,
@@ -53,7 +62,7 @@ export async function startBerth(
     },
     { onSqlite },
   );
-  const logger = createLogger(config.log);
+  const logger = createLogger(config.log, log && { write: log });
   let app: ServerApp | undefined;
   let server: Server | undefined;
 

@@ -35,14 +35,14 @@ export interface ClosedBerth extends TestBerth {
   key(): Promise<SigningKey>;
 }
 
-export async function startClosedBerth(settings: Settings = {}): Promise<ClosedBerth> {
+export async function startClosedBerth(
+  settings: Settings = {},
+  options: { readonly log?: (lines: string) => void } = {},
+): Promise<ClosedBerth> {
   const folder = temporaryFolder();
   mkdirSync(folder, { recursive: true });
-  const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), {
-    "auth.open": "false",
-    "auth.adminPassword": password,
-    ...settings,
-  });
+  const closed = { "auth.open": "false", "auth.adminPassword": password, ...settings };
+  const berth = await startBerth(mkdtempSync(path.join(folder, "data-")), closed, options);
   after(() => berth.close());
   const hash = await createPasswords({ clock: Date.now }).hash(password);
   const url = `http://127.0.0.1:${berth.port}`;

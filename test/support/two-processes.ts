@@ -36,37 +36,44 @@ export const assembleTwo = (config: Config, logger: Logger): Promise<ServerApp> 
 
 /** Two replicas on one PostgreSQL database. */
 async function assembleReplicas(config: Config, logger: Logger): Promise<ServerApp> {
-  const two = [await openServerApp(config, logger), await openServerApp(config, logger)];
+  const two = [await openServerApp(config, logger), await openServerApp(config, logger)] as const;
   return alternating(two, () => Promise.resolve());
 }
 
 /** The shared services of the first process of `workers: 2`, and two workers. */
 async function assembleWorkers(config: Config, logger: Logger): Promise<ServerApp> {
   const lender = await openSharedServices(config, logger);
-  const two = await Promise.all(
-    [1, 2].map(async () => {
-      const [theirs, ours] = connectedPorts();
-      const lenders: Channel = createChannel(
-        theirs,
-        serveSharedServices(lender, () => lenders),
-      );
-      const { sharedServices, notes } = connectSharedServices((): Channel => borrowers);
-      const borrowers: Channel = createChannel(ours, notes);
-      return await openServerApp(config, logger, sharedServices);
-    }),
-  );
+  const processes: Pick<ServerApp, "metrics">[] = [lender];
+  const metricsOfAll = () => Promise.all(processes.map(({ metrics }) => metrics.collect()));
+  const openWorker = async () => {
+    const [theirs, ours] = connectedPorts();
+    const lenders: Channel = createChannel(
+      theirs,
+      serveSharedServices(lender, () => lenders),
+    );
+    const { sharedServices, notes } = connectSharedServices((): Channel => borrowers);
+    const borrowers: Channel = createChannel(ours, notes);
+    return await openServerApp(config, logger, sharedServices, metricsOfAll);
+  };
+  const two = await Promise.all([openWorker(), openWorker()]);
+  processes.push(...two);
   return alternating(two, () => lender.close());
 }
 
-function alternating(two: readonly ServerApp[], afterwards: () => Promise<void>): ServerApp {
+function alternating(
+  two: readonly [ServerApp, ServerApp],
+  afterwards: () => Promise<void>,
+): ServerApp {
   let turn = 0;
+  const [first] = two;
   return {
-    administrator: two[0]?.administrator,
+    administrator: first.administrator,
+    metrics: first.metrics,
     handle: (request, response) => {
       turn += 1;
       two[turn % 2]?.handle(request, response);
     },
-    handleHealth: (request, response) => two[0]?.handleHealth(request, response),
+    handleHealth: (request, response) => first.handleHealth(request, response),
     setLimits: (limits) => two.forEach((one) => one.setLimits(limits)),
     drain: () => two.forEach(({ drain }) => drain()),
     close: async () => {

@@ -42,8 +42,10 @@ export async function openKeys(parts: {
   readonly clock: () => number;
   /** Called when a read of the store fails; the server keeps the keys that it has. */
   readonly report: (error: unknown) => void;
+  /** Called when another key signs. */
+  readonly onRotated?: (key: { readonly id: string }) => void;
 }): Promise<Keys> {
-  const { store, algorithm, clock, report } = parts;
+  const { store, algorithm, clock, report, onRotated } = parts;
   const openAt = { algorithm, nowMs: clock() };
   let keys = await addKey(store, openAt, ([newest]) => newest?.algorithm === algorithm);
   let edition = 0;
@@ -56,7 +58,9 @@ export async function openKeys(parts: {
     try {
       const now = await addKey(store, { algorithm, nowMs: clock() }, ({ length }) => length > 0);
       if (idsOf(now) === idsOf(keys)) return;
+      const isRotated = newestOf(now).id !== newestOf(keys).id;
       keys = now;
+      if (isRotated) onRotated?.(newestOf(now));
       edition += 1;
     } catch (error) {
       report(error);

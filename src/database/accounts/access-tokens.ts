@@ -71,6 +71,16 @@ export function createAccessTokenReads(db: Db) {
       };
     },
 
+    /** `undefined`: there is no such token. */
+    async labelOf(id: string): Promise<string | undefined> {
+      const row = await db
+        .selectFrom("access_tokens")
+        .select("label")
+        .where("id", "=", id)
+        .executeTakeFirst();
+      return row?.label;
+    },
+
     /** Tokens of one account, oldest first. */
     async list(accountId: number): Promise<readonly AccessToken[]> {
       const rows = await db

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { RepositoryName } from "../../oci/name.ts";
 import { dialectOf } from "../dialect.ts";
+import { isMissing } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
 /* What the stored blobs belong to, for the overview of administrators. */
@@ -19,6 +20,16 @@ const manifestsAtMost = 1_000;
 
 export function createStoredBlobReads(db: Db) {
   return {
+    /** Number of blobs whose bytes are absent or wrong. */
+    async countMissing(): Promise<number> {
+      const { count } = await db
+        .selectFrom("blobs")
+        .select(({ fn }) => fn.countAll<number>().as("count"))
+        .where(isMissing)
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+
     /** The bytes that only one repository links, by repository, of the blobs with ids after `after` and up to `until`. */
     async unique(range: {
       readonly after: number;

@@ -1,5 +1,5 @@
 import { createCommands } from "../commands.ts";
-import type { Database, Writer } from "../contract.ts";
+import type { CommandMeter, Database, Writer } from "../contract.ts";
 import { readMigrations } from "../migrations.ts";
 import { openPool, type PostgresOptions, type PostgresPool } from "./connection.ts";
 import { createCoordination } from "./coordination.ts";
@@ -15,6 +15,7 @@ export interface PostgresDatabaseOptions extends PostgresOptions {
   readonly listsMaxAgeMs: number;
   /** False: `undefined` instead of new tables in a database that has no registry. */
   readonly isNewAllowed: boolean;
+  readonly meter?: CommandMeter | undefined;
 }
 
 export interface PostgresDatabase extends Database {
@@ -43,10 +44,15 @@ export async function openPostgresDatabase(
   const { reads, invalidate } = createPostgresReads(pool, { lists, listsMaxAgeMs });
   const run: Writer["run"] = (name, input, durability) =>
     writer.run(name, input, durability).finally(invalidate);
+  const { meter } = options;
+  const command: Writer["run"] = (name, input, durability) =>
+    meter === undefined
+      ? run(name, input, durability)
+      : meter(name, () => run(name, input, durability));
   return {
     ...reads,
-    commands: createCommands((name, input) => run(name, input)),
-    unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
+    commands: createCommands((name, input) => command(name, input)),
+    unflushedCommands: createCommands((name, input) => command(name, input, { flush: false })),
     writer: { ...writer, run },
     pool,
     pullCounters: createPullCounterStore(pool, () => reads.version()),

@@ -50,6 +50,7 @@ export function createPostgresReads(
       facts,
       version,
       searchIndex: new PostgresSearchIndex(listsDb, version),
+      sizeBytes: () => measureDatabase(pool),
       integrity: (quick) => findDamage(pool, quick),
     },
     listsDb,
@@ -64,6 +65,15 @@ export function createPostgresReads(
       known = undefined;
     },
   };
+}
+
+/** The bytes of all tables and indexes of the database, also of those that are not Berth's. */
+async function measureDatabase(pool: PostgresPool): Promise<number> {
+  const [row] = await pool.read<{ readonly bytes: string }>(
+    "SELECT pg_database_size(current_database())::text AS bytes",
+    [],
+  );
+  return Number(row?.bytes ?? 0);
 }
 
 /** Reads alone. */

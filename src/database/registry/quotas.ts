@@ -43,6 +43,16 @@ export function createQuotaReads(db: Db) {
       return { count: counted.rows[0]?.count ?? 0, items: rows };
     },
 
+    /** The namespaces with a row that use the most bytes, the largest first. */
+    largest: (limit: number): Promise<readonly (Quota & { readonly namespace: string })[]> =>
+      db
+        .selectFrom("quotas")
+        .select(["namespace", "limit_bytes as limitBytes", "used_bytes as usedBytes"])
+        .orderBy("used_bytes", "desc")
+        .orderBy("namespace")
+        .limit(limit)
+        .execute(),
+
     /** The bytes of the manifests of a repository. */
     async manifestBytes(repositoryId: number): Promise<number> {
       const { bytes } = await db

@@ -1,11 +1,16 @@
-import type { Database, Writer } from "../contract.ts";
+import type { CommandMeter, Database, Writer } from "../contract.ts";
 import { startWriter } from "./writer.ts";
 
 /**
  * Opens the SQLite database in `file`; creates or migrates it if needed. With `sharedWriter`, another process writes
  * and has migrated the database already.
+ * @param meter measures the commands of this process, not those that others run with its writer
  */
-export async function openSqliteDatabase(file: string, sharedWriter?: Writer): Promise<Database> {
+export async function openSqliteDatabase(
+  file: string,
+  sharedWriter?: Writer,
+  meter?: CommandMeter,
+): Promise<Database> {
   // The writer thread loads its modules while this thread loads its own: this halves the startup time.
   const [writer, { openReads }, { createCommands }] = await Promise.all([
     sharedWriter ?? startWriter(file),
@@ -15,10 +20,14 @@ export async function openSqliteDatabase(file: string, sharedWriter?: Writer): P
   const { reads, invalidate, probe, close } = openReads(file);
   const run: Writer["run"] = (name, input, durability) =>
     writer.run(name, input, durability).finally(invalidate);
+  const command: Writer["run"] = (name, input, durability) =>
+    meter === undefined
+      ? run(name, input, durability)
+      : meter(name, () => run(name, input, durability));
   return {
     ...reads,
-    commands: createCommands((name, input) => run(name, input)),
-    unflushedCommands: createCommands((name, input) => run(name, input, { flush: false })),
+    commands: createCommands((name, input) => command(name, input)),
+    unflushedCommands: createCommands((name, input) => command(name, input, { flush: false })),
     writer: { ...writer, run },
     probe: async () => {
       await probe();

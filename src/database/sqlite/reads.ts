@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { sql } from "kysely";
 import { createReads, type Reads } from "../reads.ts";
 import type { Db } from "../schema.ts";
@@ -27,6 +28,7 @@ export function createSqliteReads(connection: SqliteConnection): SqliteReads {
       facts,
       version,
       searchIndex: new SqliteSearchIndex(db, version),
+      sizeBytes: () => measureFiles(connection.name),
       integrity: (quick) => findDamage(db, quick),
     }),
     invalidate: () => cacheInvalidation.invalidate(),
@@ -39,6 +41,15 @@ export function createSqliteReads(connection: SqliteConnection): SqliteReads {
       if (connection.open) connection.close();
     },
   };
+}
+
+/** The bytes of the database and of its log. */
+async function measureFiles(file: string): Promise<number> {
+  const sizes = ["", "-wal"].map(async (suffix) => {
+    const found = await stat(`${file}${suffix}`).catch(() => undefined);
+    return found?.size ?? 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** The errors that SQLite reports. `quick` does not compare indexes with tables. */

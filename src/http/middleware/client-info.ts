@@ -11,6 +11,8 @@ export interface ClientInfo {
    * X-Forwarded-For.
    */
   peerOf(request: IncomingMessage): string;
+  /** Whether the connection comes from a trusted proxy. */
+  isFromProxy(request: IncomingMessage): boolean;
   /** Whether a proxy that is not trusted forwarded the request. The address of the client is then unknown. */
   isForwardedByUntrusted(request: IncomingMessage): boolean;
   /** `https://registry.example.com`, without a trailing slash. An absolute URL is this origin and a path. */
@@ -63,6 +65,7 @@ export function createClientInfo(
       }
       return peer;
     },
+    isFromProxy: ({ socket }) => isTrusted(socket.remoteAddress ?? ""),
     isForwardedByUntrusted({ headers, socket }) {
       return (
         forwardedHeaders.some((name) => headers[name] !== undefined) &&

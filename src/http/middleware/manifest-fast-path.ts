@@ -11,10 +11,15 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseReference, type Reference } from "../../oci/reference.ts";
 import type { Manifests } from "../../registry/manifests.ts";
 import type { RequestAuthenticator } from "./authenticate.ts";
-import type { ClientInfo } from "./client-info.ts";
 import { nosniff } from "./csrf.ts";
 import { versionHeader } from "../errors.ts";
-import { manifestHeaders } from "../registry/manifests.ts";
+import {
+  createRecorder,
+  hasKnownLabel,
+  withRequestId,
+  type RecorderParts,
+} from "./fast-path-recorder.ts";
+import { manifestHeaders, manifestPath } from "../registry/manifests.ts";
 import { versionCheck } from "../registry/routes.ts";
 
 const pull = { kind: "repository", actions: ["pull"] } as const;
@@ -27,7 +32,7 @@ const versionHeaders = {
   "Content-Length": versionCheck.body.length,
 };
 
-interface FastPathParts {
+interface FastPathParts extends RecorderParts {
   readonly manifests: Manifests;
   readonly requestAuthenticator: RequestAuthenticator;
   readonly policy: Policy;
@@ -37,7 +42,6 @@ interface FastPathParts {
   readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
   readonly logger: Logger;
   readonly isKnownHost: (request: IncomingMessage) => boolean;
-  readonly clientInfo: ClientInfo;
 }
 
 /**
@@ -45,28 +49,36 @@ interface FastPathParts {
  * response itself. It uses the parser, the policy and the headers of the Koa pipeline. All other requests pass to the
  * Koa pipeline unchanged, so that no rule exists twice: requests with a query, an escape or If-None-Match; for an unknown
  * host; for a mirrored or an uncached manifest; without permission; with a token that this process has not verified
- * yet; and a HEAD that must extend a lease.
+ * yet, or whose label the log needs and this process has not read yet; and a HEAD that must extend a lease.
  */
 export function withManifestFastPath(
   koaPipeline: RequestListener,
   parts: FastPathParts,
 ): RequestListener {
   const { requestAuthenticator, policy, facts, logger, isKnownHost, clientInfo } = parts;
-  // The Koa pipeline logs successful requests at this level, so it must handle all of them.
-  if (logger.isLevelEnabled("debug")) return koaPipeline;
+  const grantOf = (request: IncomingMessage): Grant | undefined => {
+    const grant = isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
+    return grant !== undefined && hasKnownLabel(grant, parts) ? grant : undefined;
+  };
 
-  const grantOf = (request: IncomingMessage): Grant | undefined =>
-    isKnownHost(request) ? requestAuthenticator.getCached(request) : undefined;
-
-  const answersVersion = (request: IncomingMessage, response: ServerResponse): boolean => {
+  const versionRecorder = createRecorder(parts, "/v2/");
+  const answersVersion = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    beganAtMs: number,
+  ): boolean => {
     // The Koa pipeline warns of a proxy that is not trusted: this is the first request of its clients.
     if (clientInfo.isForwardedByUntrusted(request)) return false;
     const grant = grantOf(request);
     const { permission, body } = versionCheck;
     if (grant === undefined || !policy.allows({ grant, permission, repository: undefined }))
       return false;
-    response.writeHead(200, versionHeaders);
+    const requestId = versionRecorder.idOf(request);
+    response.writeHead(200, withRequestId({ ...versionHeaders }, requestId));
     response.end(request.method === "HEAD" ? undefined : body);
+    const durationMs = versionRecorder.count(request, beganAtMs);
+    if (requestId !== undefined)
+      versionRecorder.write(request, grant, { requestId, durationMs, sentBytes: body.length });
     return true;
   };
 
@@ -74,6 +86,7 @@ export function withManifestFastPath(
   const answersManifest = (
     request: IncomingMessage,
     response: ServerResponse,
+    beganAtMs: number,
   ): boolean | Promise<boolean> => {
     if (request.headers["if-none-match"] !== undefined) return false;
     const asked = parseManifestUrl(request.url ?? "");
@@ -83,8 +96,10 @@ export function withManifestFastPath(
     const { reference } = asked;
     const read = facts.ofManifest(asked.repository, reference);
     return read instanceof Promise
-      ? read.then((found) => answerManifest(request, response, { grant, reference, facts: found }))
-      : answerManifest(request, response, { grant, reference, facts: read });
+      ? read.then((found) =>
+          answerManifest(request, response, { grant, reference, facts: found, beganAtMs }),
+        )
+      : answerManifest(request, response, { grant, reference, facts: read, beganAtMs });
   };
 
   const failed = (error: unknown): boolean => {
@@ -97,11 +112,16 @@ export function withManifestFastPath(
     const passUnanswered = (answered: boolean): void => {
       if (!answered) koaPipeline(request, response);
     };
+    const beganAtMs = performance.now();
     let isAnswered: boolean | Promise<boolean> = false;
     try {
       const { method, url } = request;
       if (method === "GET" || method === "HEAD")
-        isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(request, response);
+        isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(
+          request,
+          response,
+          beganAtMs,
+        );
     } catch (error) {
       failed(error);
     }
@@ -114,15 +134,17 @@ interface AskedManifest {
   readonly grant: Grant;
   readonly reference: Reference;
   readonly facts: ManifestFacts;
+  readonly beganAtMs: number;
 }
 
 /** Makes the function that answers a manifest, or returns false without an answer. */
 function createManifestAnswer(parts: FastPathParts) {
   const { manifests, policy, pullCounters, pullEvents, mirrors, clientInfo } = parts;
+  const recorder = createRecorder(parts, manifestPath);
   return (
     request: IncomingMessage,
     response: ServerResponse,
-    { grant, reference, facts: { repository, manifest: found } }: AskedManifest,
+    { grant, reference, facts: { repository, manifest: found }, beganAtMs }: AskedManifest,
   ): boolean => {
     const { method } = request;
     // A mirrored manifest may need a request to the upstream.
@@ -133,14 +155,22 @@ function createManifestAnswer(parts: FastPathParts) {
       method === "HEAD" && policy.allows({ grant, permission: push, repository });
     if (asksForLease && !manifests.hasFreshLease(found)) return false;
 
+    const requestId = recorder.idOf(request);
+    const sentBytes = found.content.length;
     // Two spreads in one literal cost V8 15 µs a request here.
-    response.writeHead(200, {
+    const headers = {
       [nosniff]: "nosniff",
       [versionHeader]: "registry/2.0",
       ...manifestHeaders(found),
-      "Content-Length": found.content.length,
-    });
+      "Content-Length": sentBytes,
+    };
+    response.writeHead(200, withRequestId(headers, requestId));
     response.end(method === "HEAD" ? undefined : found.content);
+    const durationMs = recorder.count(request, beganAtMs);
+    if (requestId !== undefined) {
+      const answer = { requestId, durationMs, sentBytes, repository: repository.name };
+      recorder.write(request, grant, answer);
+    }
     if (method === "GET") pullCounters.record(repository, reference);
     if (method === "GET" && pullEvents.wants(repository.name))
       pullEvents.record({

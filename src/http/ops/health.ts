@@ -103,7 +103,7 @@ export function healthRoutes({ readiness, metrics, isOperator }: HealthParts): r
         // The same error as for a path that has no route.
         if (!isOperator(ctx.req))
           throw new OciError("UNSUPPORTED", "there is nothing at this path", { status: 404 });
-        const { body, contentType } = await metrics();
+        const { body, contentType } = await metrics(ctx.get("Accept"));
         ctx.set({ "Content-Type": contentType, "Cache-Control": "no-store" });
         ctx.body = body;
       },

@@ -21,8 +21,10 @@ export interface ManifestServices {
   readonly tagsPerPush: number;
 }
 
+export const manifestPath = "/v2/*name/manifests/:reference";
+
 export function manifestRoutes(services: ManifestServices): readonly Route[] {
-  const path = "/v2/*name/manifests/:reference";
+  const path = manifestPath;
   return [
     route({
       method: "get",

@@ -20,6 +20,7 @@ import {
 import { readAuthorization } from "../middleware/authenticate.ts";
 import { queryValues } from "../links.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
+import { addToRecord } from "../middleware/request-state.ts";
 import { route, type Route } from "../route.ts";
 import { badRequest, invalidGrant, wrongCredentials } from "./errors.ts";
 import { unavailableOnDatabaseError } from "../middleware/unavailable.ts";
@@ -129,6 +130,7 @@ async function identify(
     authenticator.authenticate({ name, secret }, peer),
   );
   if (principal === undefined) throw wrongCredentials();
+  addToRecord(ctx, { principal });
   return principal;
 }
 

@@ -3,6 +3,7 @@ import { fileOf, pageAt, redirectAt, sessionCall, type Address } from "../../../
 import { firstCalls } from "../../../web/first-calls.ts";
 import { titleAt } from "../../../web/titles.ts";
 import type { ClientInfo } from "../middleware/client-info.ts";
+import { setRoute } from "../middleware/request-state.ts";
 import type { Subrequest } from "./subrequest.ts";
 import type { Assets } from "./assets.ts";
 import { renderShell, type FirstAnswer } from "./shell.ts";
@@ -31,16 +32,24 @@ export function servePages(parts: PageParts, subrequest: Subrequest): Middleware
     const { path } = ctx;
     if (path.startsWith("/v2") || path.startsWith("/api/")) return next();
     if (ctx.method !== "GET" && ctx.method !== "HEAD") return next();
-    if (path.startsWith("/assets/") || path === "/favicon.svg")
-      return assets?.send(ctx) === true ? undefined : next();
+    if (path.startsWith("/assets/") || path === "/favicon.svg") {
+      if (assets?.send(ctx) !== true) return next();
+      setRoute(ctx, "/assets/*file");
+      return undefined;
+    }
     if (path === "/robots.txt") {
+      setRoute(ctx, path);
       ctx.body = robots;
       return undefined;
     }
     const redirect = await redirectOf(ctx, subrequest);
-    if (redirect !== undefined) return ctx.redirect(redirect);
+    if (redirect !== undefined) {
+      setRoute(ctx, "web page");
+      return ctx.redirect(redirect);
+    }
     const address = pageAt(path);
     if (address === undefined || ctx.accepts("html") === false) return next();
+    setRoute(ctx, "web page");
     setHeaders(ctx, policy, clientInfo.originOf(ctx.req).startsWith("https:"));
     if (assets === undefined) {
       ctx.status = 503;

@@ -1,6 +1,7 @@
 import { ServerResponse, type IncomingMessage } from "node:http";
 import type Koa from "koa";
 import type { Context, Middleware } from "koa";
+import { requestIdHeader, requestIdOf } from "../middleware/request-ids.ts";
 import { peerOf, setPeer } from "../middleware/request-state.ts";
 import type { FirstAnswer } from "./shell.ts";
 
@@ -15,6 +16,7 @@ export function createSubrequest(app: Koa, handle: Middleware): Subrequest {
   return async (ctx, url) => {
     const request = getOf(ctx.req, url);
     const response = new ServerResponse(request);
+    response.setHeader(requestIdHeader, requestIdOf(ctx) ?? "");
     const inner = app.createContext(request, response) as Context;
     setPeer(inner, peerOf(ctx));
     try {

@@ -37,6 +37,7 @@ export function createAvailability(parts: {
   const rateLimit = createUpstreamRateLimit(clock);
   const state = createUpstreamState(parts);
   let written: Gauges = {};
+  let succeededAtMs = 0;
 
   return {
     check({ isManifest }) {
@@ -56,6 +57,7 @@ export function createAvailability(parts: {
       return rateLimited(limitingHost, retryAfterSeconds, 429);
     },
     succeeded() {
+      succeededAtMs = clock();
       circuitBreaker.succeeded();
       state.succeeded();
     },
@@ -69,7 +71,10 @@ export function createAvailability(parts: {
     isRateLimitShort: () => rateLimit.isShort(),
     async flush() {
       await state.flush();
-      const gauges = rateLimit.gauges();
+      const gauges: Gauges = {
+        ...rateLimit.gauges(),
+        ...(succeededAtMs > 0 && { lastSuccessAt: succeededAtMs }),
+      };
       const before = written;
       written = { ...before, ...gauges };
       for (const name of gaugeNames) {

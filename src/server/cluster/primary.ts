@@ -8,10 +8,12 @@ import { deserializeError, type SerializedError } from "../../concurrency/serial
 import { configKeys, type LoadedConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Logger } from "../../observability/logger.ts";
+import { ProcessMetrics, type Measures } from "../../observability/process-metrics.ts";
 import { createReload, type ReloadedSettings } from "../reload.ts";
 import { endOnSignals } from "../signals.ts";
 import type { RunningServer } from "../start-server.ts";
 import { createChannel, type Channel } from "./channel.ts";
+import { PoolMetrics } from "./pool-metrics.ts";
 import { serveSharedServices } from "./shared-services.ts";
 
 /*
@@ -78,6 +80,7 @@ interface WorkerProcess {
   readonly reload: (settings: ReloadedSettings) => void;
   /** Resolves when the worker listens; rejects with its error. */
   readonly listening: Promise<Listening>;
+  readonly collectMetrics: () => Promise<Measures>;
   /** Releases the locks of the worker, after it has exited. */
   readonly reclaim: () => void;
 }
@@ -91,6 +94,7 @@ class WorkerPool {
   readonly #sharedServices: SharedServices | undefined;
   #config: Config;
   readonly #logger: Logger;
+  readonly #metrics: PoolMetrics;
   readonly #alive = new Map<Worker, WorkerProcess>();
   /** Known when the first worker listens. */
   #address: Listening | undefined;
@@ -99,8 +103,9 @@ class WorkerPool {
   #quickDeaths = 0;
   #onLast = (): void => undefined;
 
-  constructor(sharedServices: SharedServices | undefined, config: Config, logger: Logger) {
-    this.#sharedServices = sharedServices;
+  constructor(owner: SharedServicesOwner | undefined, config: Config, logger: Logger) {
+    this.#sharedServices = owner;
+    this.#metrics = new PoolMetrics(owner?.metrics ?? new ProcessMetrics());
     this.#config = config;
     this.#logger = logger;
   }
@@ -143,12 +148,14 @@ class WorkerPool {
 
   async #startOne(): Promise<Listening> {
     const bornAtMs = performance.now();
-    const one = forkWorker(this.#sharedServices, this.#settings());
+    const one = forkWorker(this.#sharedServices, this.#settings(), this.#metrics);
     const { worker } = one;
     this.#alive.set(worker, one);
+    this.#metrics.add(worker, one.collectMetrics);
     worker.once("exit", (code: number | null, signal: string | null) => {
       this.#alive.delete(worker);
       one.reclaim();
+      this.#metrics.remove(worker);
       this.#onExit({ worker: worker.id, code, signal }, performance.now() - bornAtMs);
     });
     const address = await one.listening;
@@ -196,7 +203,11 @@ const withoutSecrets = Object.fromEntries(
 );
 
 /** Starts a worker, sends its configuration, and serves its requests for shared services. */
-function forkWorker(sharedServices: SharedServices | undefined, config: Config): WorkerProcess {
+function forkWorker(
+  sharedServices: SharedServices | undefined,
+  config: Config,
+  metrics: Pick<PoolMetrics, "collect">,
+): WorkerProcess {
   cluster.setupPrimary({
     exec: path.join(import.meta.dirname, `worker${path.extname(import.meta.url)}`),
     args: [],
@@ -221,7 +232,11 @@ function forkWorker(sharedServices: SharedServices | undefined, config: Config):
       onGone: (listener) => void worker.once("disconnect", listener),
     },
     {
-      answers: { ...services?.answers, begin: async () => shareOf(config) },
+      answers: {
+        ...services?.answers,
+        begin: async () => shareOf(config),
+        metricsOfAll: () => metrics.collect(),
+      },
       notes: {
         ...services?.notes,
         listening: (address: Listening) => onListening(address),
@@ -236,6 +251,7 @@ function forkWorker(sharedServices: SharedServices | undefined, config: Config):
     signal: (name) => channel.tell("signal", name),
     reload: (settings) => channel.tell("reload", settings),
     listening,
+    collectMetrics: async () => (await channel.ask("metrics")) as Measures,
     reclaim: services?.reclaim ?? (() => undefined),
   };
 }

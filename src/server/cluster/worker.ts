@@ -1,10 +1,11 @@
 import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import process from "node:process";
-import { openServerApp } from "../../app/server-app.ts";
+import { openServerApp, type ServerApp } from "../../app/server-app.ts";
 import { serializeError } from "../../concurrency/serialized-error.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
+import type { Measures } from "../../observability/process-metrics.ts";
 import type { ReloadedSettings } from "../reload.ts";
 import { startServer } from "../start-server.ts";
 import { createChannel, type Channel, type Port } from "./channel.ts";
@@ -27,7 +28,9 @@ const port: Port = {
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 
 const { sharedServices, notes } = connectSharedServices((): Channel => channel);
+let app: ServerApp | undefined;
 const channel = createChannel(port, {
+  answers: { metrics: async () => (await app?.metrics.collect()) ?? [] },
   notes: {
     ...notes.notes,
     signal: (name: string) => void signals.emit(name, name),
@@ -39,12 +42,19 @@ try {
   const logger = createLogger(config.log).child({ worker: cluster.worker?.id });
   // On PostgreSQL the worker is a replica of its own.
   const isReplica = config.database.url !== undefined;
-  const app = await openServerApp(config, logger, isReplica ? undefined : sharedServices);
+  const metricsOfAll = async () => (await channel.ask("metricsOfAll")) as readonly Measures[];
+  const opened = await openServerApp(
+    config,
+    logger,
+    isReplica ? undefined : sharedServices,
+    metricsOfAll,
+  );
+  app = opened;
   signals.on("reload", ({ limits, level }: ReloadedSettings) => {
     logger.level = level;
-    app.setLimits(limits);
+    opened.setLimits(limits);
   });
-  const server = await startServer(config, app, logger, { signals });
+  const server = await startServer(config, opened, logger, { signals });
   const { administrator } = app;
   channel.tell("listening", { url: server.url, port: server.port, administrator });
   process.exit(await server.ended);

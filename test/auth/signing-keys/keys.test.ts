@@ -22,9 +22,12 @@ function setting() {
   const time = { nowMs: 1_700_000_000_000 };
   const reported: unknown[] = [];
   const clock = () => time.nowMs;
+  const rotated: string[] = [];
+  const report = (error: unknown) => reported.push(error);
+  const onRotated = ({ id }: { readonly id: string }) => rotated.push(id);
   const open = (algorithm: "ES256" | "RS256" = "ES256") =>
-    openKeys({ store, algorithm, clock, report: (error) => reported.push(error) });
-  return { folder, store, time, reported, open };
+    openKeys({ store, algorithm, clock, report, onRotated });
+  return { folder, store, time, reported, rotated, open };
 }
 
 describe("keys", () => {
@@ -65,7 +68,7 @@ describe("keys", () => {
   });
 
   test("overlap after a rotation for longer than a token lives, and then are removed", async () => {
-    const { store, time, open } = setting();
+    const { store, time, rotated, open } = setting();
     assert.ok(overlapMs > tokenLifeSeconds * 1000);
     const keys = await open();
     const old = await keys.signing();
@@ -73,6 +76,7 @@ describe("keys", () => {
     const made = await rotateKeys(store, "ES256", time.nowMs);
     time.nowMs += 61_000;
     assert.equal((await keys.signing()).id, made.id);
+    assert.deepEqual(rotated, [made.id], "the log says so once");
     assert.equal((await keys.find(old.id))?.id, old.id);
     time.nowMs = made.createdAtMs + overlapMs - 1;
     assert.equal((await keys.find(old.id))?.id, old.id);

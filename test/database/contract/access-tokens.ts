@@ -52,6 +52,8 @@ export const accessTokensSteps: readonly Step[] = [
       account: { id: 3, name: "ann", kind: "user", isAdmin: false, disabled: false },
     },
   ],
+  [(db) => db.accessTokens.labelOf("token"), "laptop"],
+  [(db) => db.accessTokens.labelOf("none"), undefined],
   [
     (db) => db.accessTokens.list(ids.team),
     [

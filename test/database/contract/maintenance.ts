@@ -70,6 +70,8 @@ export const maintenanceSteps: readonly Step[] = [
     [{ id: 2, digest: digest("layer"), sizeBytes: 5, storageKey: "key of layer" }],
   ],
   [(db) => db.maintenance.counts(), { blobs: 3, bytes: 16, missing: 1 }],
+  [(db) => db.storedBlobs.countMissing(), 1],
+  [async (db) => (await db.sizeBytes()) > 10_000, true],
   [(db) => db.maintenance.sums({ after: 1, limit: 1 }), { blobs: 1, bytes: 5, last: 2 }],
   [(db) => db.maintenance.sums({ after: 3, limit: 5 }), { blobs: 0, bytes: 0, last: null }],
   [

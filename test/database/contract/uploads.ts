@@ -33,6 +33,7 @@ export const uploadsSteps: readonly Step[] = [
   ],
   [(db) => db.quotas.contentOf([1, 2], 0), undefined],
   [(db) => db.quotas.blobBytes([1, 2, 99]), 11],
+  [(db) => db.quotas.largest(5), [{ namespace: "team", limitBytes: 60, usedBytes: 31 }]],
   [(db) => db.quotas.list(), [{ namespace: "team", limitBytes: 60, keptBytes: 31, usedBytes: 31 }]],
   [
     (db) =>

@@ -132,9 +132,9 @@ test("only middleware/body.ts and middleware/early-end.ts read bytes from a requ
     .filter((file) => file.endsWith(".ts"))
     .filter((file) => {
       const text = readFileSync(path.join(root, file), "utf8");
-      // Other files may read only the headers of a request, its address and whether it is complete.
+      // Other files may read only the headers of a request, its address, its trace, whether it is complete, and the counts of its bytes.
       const allowed =
-        /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf|isFromOwnPage|isHttps|getOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.remoteAddress)\b/g;
+        /\b(?:peerOf|originOf|authenticate|streamOf|read|endBeforeBody|isOperator|isForwardedByUntrusted|refusalOf|isFromOwnPage|isHttps|getOf|traceIdOf|spanOf)\(ctx\.req\b|\bctx\.req\.(?:headers|complete|socket\.(?:remoteAddress|bytesRead|bytesWritten))\b/g;
       const rest = text
         .replaceAll(allowed, "")
         .replaceAll(/^import type .*$/gm, "")

@@ -4,7 +4,10 @@ import { describe, test } from "node:test";
 import { password, startClosedBerth } from "../../support/closed.ts";
 import { describeSharedApi, pushImageParts, putManifest } from "../../support/berth.ts";
 
-/** Sends one request on its own connection; the raw answer with sorted header lines and without Date. */
+/**
+ * Sends one request on its own connection; the raw answer with sorted header lines, without Date and without X-Request-Id,
+ * which the fast path sends only if the log has a line of the request.
+ */
 function exchange(port: number, method: string, path: string, headers: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
@@ -19,7 +22,8 @@ function exchange(port: number, method: string, path: string, headers: string): 
       const [head = "", ...body] = Buffer.concat(pieces).toString("latin1").split("\r\n\r\n");
       const [status = "", ...lines] = head.split("\r\n");
       const kept = lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()));
-      const told = kept.filter((line) => !line.startsWith("date:")).toSorted();
+      const isFixed = (line: string): boolean => !/^(?:date|x-request-id):/.test(line);
+      const told = kept.filter(isFixed).toSorted();
       resolve([status, ...told, "", body.join("\r\n\r\n")].join("\n"));
     });
   });

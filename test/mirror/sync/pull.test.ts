@@ -139,7 +139,7 @@ test("a mirror evicts the least recently used blobs above cacheSize, but no pinn
     assert.deepEqual(report?.pins, ["docker.io/library/pinned:1"]);
   });
   const { text } = await mirror.api.get("/metrics").expect(200);
-  assert.match(text, /^berth_mirror_evicted_blobs_total\{upstream="docker\.io"\} [1-9]/m);
+  assert.match(text, /^berth_mirror_evicted_blobs_total\{mirror="docker\.io"\} [1-9]/m);
 });
 
 test("an eviction deletes no bytes of other repositories before gc.deleteDelay is over", async () => {
@@ -182,8 +182,8 @@ test("/metrics counts hits and misses of a mirror, and answers 404 to addresses 
     ({ text } = await pair.mirror.api.get("/metrics").expect(200));
     return text.includes("\nberth_mirror_hits_total");
   });
-  assert.match(text, /^berth_mirror_hits_total\{upstream="docker\.io"\} 1$/m);
-  assert.match(text, /^berth_mirror_misses_total\{upstream="docker\.io"\} 1$/m);
+  assert.match(text, /^berth_mirror_hits_total\{mirror="docker\.io"\} 1$/m);
+  assert.match(text, /^berth_mirror_misses_total\{mirror="docker\.io"\} 1$/m);
   const closed = await startBerth(newFolder(), { "metrics.allow": "10.0.0.0/8" });
   await closed.api.get("/metrics").expect(404);
   await closed.close();

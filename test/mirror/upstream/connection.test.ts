@@ -155,7 +155,7 @@ test("a mirror extends the TTL of a tag when ratelimit-remaining of its upstream
   await mirror.api.get("/v2/few/manifests/1").expect(200);
   assert.equal(requests(), 3, "three requests are left: the TTL of the tag is longer");
   const { text } = await mirror.api.get("/metrics").expect(200);
-  assert.match(text, /^berth_mirror_upstream_requests_remaining\{upstream="docker\.io"\} 3$/m);
+  assert.match(text, /^berth_mirror_upstream_requests_remaining\{mirror="docker\.io"\} 3$/m);
 });
 
 test("a running server copies the images of a schedule at the times of its cron expression", async () => {

@@ -118,6 +118,30 @@ describe("two workers", () => {
     );
   });
 
+  test("have their metrics together, whichever answers, and no counter goes down after SIGKILL", async () => {
+    const { wire, told } = await start();
+    const answered = async (): Promise<number> => {
+      const { body } = await wire.expect(200, "GET", "/metrics", { headers });
+      const text = body.toString();
+      const gets =
+        /^berth_http_requests_total\{route="\/healthz",method="GET",status="2xx"\} (\d+)$/m;
+      return Number(gets.exec(text)?.[1]);
+    };
+    for (let times = 0; times < 20; times += 1)
+      await wire.expect(200, "GET", "/healthz", { headers });
+    for (let times = 0; times < 4; times += 1)
+      await waitUntil("all requests are counted", async () => (await answered()) === 20);
+    const [first] = await told("a worker listens", 2);
+    process.kill(first?.pid ?? 0, "SIGKILL");
+    await told("a worker listens", 3);
+    for (let times = 0; times < 4; times += 1) assert.equal(await answered(), 20);
+    await wire.expect(200, "GET", "/healthz", { headers });
+    await waitUntil("the next request is counted", async () => (await answered()) === 21);
+    const { body } = await wire.expect(200, "GET", "/metrics", { headers });
+    assert.match(body.toString(), /^berth_processes 3$/m);
+    assert.match(body.toString(), /^berth_http_sent_bytes_total [1-9]\d+$/m);
+  });
+
   test("are replaced after SIGKILL, and a client can continue an upload that a killed worker had locked", async () => {
     const { url, wire, log, told, signal, ended } = await start();
     const bytes = contentOf("goes on", 900_000);
