@@ -13,6 +13,8 @@ const probe = path.join(import.meta.dirname, "berth-probe.mjs");
 export interface BerthOptions {
   /** An empty folder for a copy of `dist`, so that a build during the run has no effect. */
   readonly programFolder: string;
+  /** The folder of the build and its packages; default: this repository. */
+  readonly build?: string;
   readonly nodeOptions: readonly string[];
   /** Options of `berth serve` in place of `--open`. */
   readonly serveOptions: readonly string[];
@@ -24,12 +26,12 @@ export interface BerthOptions {
 
 /** Berth from `dist`, as built by `npm run build`. */
 export function createBerth(options: BerthOptions): Server {
-  const { programFolder, nodeOptions, serveOptions } = options;
-  const dist = path.join(repository, "dist");
+  const { programFolder, build = repository, nodeOptions, serveOptions } = options;
+  const dist = path.join(build, "dist");
   if (!existsSync(dist)) throw new Error("there is no dist: npm run build");
   cpSync(dist, path.join(programFolder, "dist"), { recursive: true });
   for (const name of ["node_modules", "migrations", "package.json"])
-    symlinkSync(path.join(repository, name), path.join(programFolder, name));
+    symlinkSync(path.join(build, name), path.join(programFolder, name));
   const program = path.join(programFolder, "dist/main.js");
   const databaseOf = (port: number): Readonly<Record<string, string>> =>
     options.createDatabase === undefined
