@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import net from "node:net";
+import type { ListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
 import { reasonOf } from "../config/problems.ts";
@@ -26,16 +27,42 @@ export async function checkFiles({ tls, mirrors }: Pick<Config, "tls" | "mirrors
 }
 
 /**
- * Listens on the address for a moment. Without this a server whose address is in use would create its data folder first.
- * @throws Error of node:net
+ * Listens on the addresses for a moment. Without this a server whose address is in use would create its data folder first.
+ * @throws Error of node:net about `listen`, or an Error that names `metrics.listen`
  */
-export async function checkAddress({ host, port, path, fd }: Config["listen"]): Promise<void> {
-  if (fd !== undefined) return;
-  if (path !== undefined) return await removeStaleSocket(path);
+export async function checkAddresses({
+  listen,
+  metrics,
+}: Pick<Config, "listen" | "metrics">): Promise<void> {
+  const server = await listenOn(listen);
+  try {
+    // While `listen` is taken: the same address would fail later.
+    const health = metrics.listen && (await listenOn(metrics.listen).catch(rejectMetricsListen));
+    await closed(health);
+  } finally {
+    await closed(server);
+  }
+}
+
+/** An Error for the user that says which of the two addresses of a server cannot be used. */
+export function rejectMetricsListen(cause: Error): never {
+  throw new Error(`metrics.listen: ${cause.message}`, { cause });
+}
+
+/** `undefined` for a Unix socket, which is only removed if no server has it, and for a socket that is already open. */
+async function listenOn({ host, port, path, fd }: ListenAddress): Promise<net.Server | undefined> {
+  if (fd !== undefined) return undefined;
+  if (path !== undefined) {
+    await removeStaleSocket(path);
+    return undefined;
+  }
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
   });
-  await new Promise((resolve) => server.close(resolve));
+  return server;
 }
+
+const closed = (server: net.Server | undefined): Promise<unknown> =>
+  new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));

@@ -13,6 +13,7 @@ import { readCertificate, reloadCertificate, type Certificate } from "./certific
 import { addressLimit, connectionLimit, limitConnections } from "./connection-limit.ts";
 import { createConnections, measureConnections, type Connections } from "./connections.ts";
 import { reject, rejectionOf, rejectRaw, takeAbsoluteForm } from "./early-rejections.ts";
+import { rejectMetricsListen } from "./preflight.ts";
 import { endOnSignals, type SignalSource } from "./signals.ts";
 
 export interface RunningServer {
@@ -208,9 +209,7 @@ async function startHealthServer(
     handleHealth,
   );
   server.maxConnections = 64;
-  const { port } = await listenOn(server, { listen }, logger).catch((cause: Error) => {
-    throw new Error(`metrics.listen: ${cause.message}`, { cause });
-  });
+  const { port } = await listenOn(server, { listen }, logger).catch(rejectMetricsListen);
   const address = formatListenAddress({ host: listen.host, port });
   logger.info({ address }, "metrics and readiness have a separate address");
   return server;

@@ -90,10 +90,10 @@ async function start(
 ): Promise<Started> {
   try {
     // Loaded here, so that other commands start without these modules.
-    const { checkAddress, checkFiles } = await import("../../server/preflight.ts");
+    const { checkAddresses, checkFiles } = await import("../../server/preflight.ts");
     // Before a data folder is created: a failed start leaves nothing behind.
     await checkFiles(config);
-    await checkAddress(config.listen);
+    await checkAddresses(config);
     // In two steps, because Node opens all files of an import at once, and a process may have only 64 descriptors.
     await import("../../app/context.ts");
     const { openServerApp, openSharedServices } = await import("../../app/server-app.ts");

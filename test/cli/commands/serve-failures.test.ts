@@ -10,6 +10,14 @@ import { berth, createFolder } from "../support.ts";
 const folder = await createFolder();
 const memory = { BERTH_STORAGE_DRIVER: "memory", BERTH_DATA: path.join(folder, "memory") };
 
+/** An address on which a server listens until the tests have ended. */
+async function addressInUse(): Promise<string> {
+  const other = net.createServer().listen(0, "127.0.0.1");
+  after(() => other.close());
+  await once(other, "listening");
+  return `127.0.0.1:${(other.address() as AddressInfo).port}`;
+}
+
 describe("berth serve exits with 1 and one line on standard error", { concurrency: 2 }, () => {
   const oneLine = async (env: NodeJS.ProcessEnv, told: RegExp): Promise<void> => {
     const { code, stdout, stderr } = await berth(["serve", "--open"], {
@@ -23,10 +31,7 @@ describe("berth serve exits with 1 and one line on standard error", { concurrenc
   };
 
   test("when the port is in use", async () => {
-    const other = net.createServer().listen(0, "127.0.0.1");
-    after(() => other.close());
-    await once(other, "listening");
-    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const listen = await addressInUse();
     const data = path.join(folder, "no server");
     await oneLine(
       { BERTH_LISTEN: listen, BERTH_STORAGE_DRIVER: "filesystem", BERTH_DATA: data },
@@ -36,13 +41,23 @@ describe("berth serve exits with 1 and one line on standard error", { concurrenc
   });
 
   test("when the port is in use and metrics.listen is set", async () => {
-    const other = net.createServer().listen(0, "127.0.0.1");
-    after(() => other.close());
-    await once(other, "listening");
-    const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const listen = await addressInUse();
     const metrics = { BERTH_METRICS_LISTEN: "127.0.0.1:0", BERTH_LOG_LEVEL: "warn" };
     await oneLine({ BERTH_LISTEN: listen, ...metrics }, /^berth: .* is already in use/);
   });
+
+  for (const workers of ["1", "2"]) {
+    test(`when metrics.listen is in use, with ${workers} workers, before there is a data folder`, async () => {
+      const listen = await addressInUse();
+      const data = path.join(folder, `no metrics with ${workers} workers`);
+      const env = { BERTH_STORAGE_DRIVER: "filesystem", BERTH_DATA: data, BERTH_WORKERS: workers };
+      await oneLine(
+        { ...env, BERTH_METRICS_LISTEN: listen },
+        new RegExp(`^berth: cannot start: metrics\\.listen: .*in use ${listen}`),
+      );
+      assert.equal(existsSync(data), false, "the failed start left its data folder behind");
+    });
+  }
 
   test("when the address does not belong to this machine", async () => {
     const env = { BERTH_LISTEN: "192.0.2.1:0", BERTH_AUTH_OPEN_ON_NETWORK: "true" };
