@@ -8,7 +8,6 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { isReplicated, startBerth } from "./support/berth.ts";
-import { attempt } from "./support/command.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./support/scratch.ts";
 
 /*
@@ -38,7 +37,9 @@ async function startPrometheus(target: string): Promise<Prometheus> {
   copyFileSync(path.join(deploy, "prometheus/alerts.yml"), path.join(folder, "alerts.yml"));
   const settings = readFileSync(path.join(deploy, "prometheus/prometheus.yml"), "utf8")
     .replace("127.0.0.1:9090", target)
-    .replaceAll("15s", "1s");
+    // A scrape that takes longer than the interval fails, and other tests run beside this one.
+    .replace("scrape_interval: 15s", "scrape_interval: 5s")
+    .replace("evaluation_interval: 15s", "evaluation_interval: 1s");
   writeFileSync(path.join(folder, "prometheus.yml"), settings);
   const port = await freePort();
   const log = path.join(folder, "log");
@@ -128,84 +129,11 @@ async function until(what: string, isDone: () => Promise<boolean>): Promise<void
   }
 }
 
-test("promtool accepts the configuration of Prometheus and the alert rules", async () => {
-  const config = await attempt("promtool", [
-    ...["check", "config", path.join(deploy, "prometheus/prometheus.yml")],
-  ]);
-  assert.equal(config.code, 0, config.stdout + config.stderr);
-  const rules = await attempt("promtool", [
-    ...["check", "rules", path.join(deploy, "prometheus/alerts.yml")],
-  ]);
-  assert.equal(rules.code, 0, rules.stdout + rules.stderr);
-});
-
-/** For each alert the series that make it fire, for 400 minutes. `a+bxn`: a, then n times b more. */
-const firing: Readonly<Record<string, readonly string[]>> = {
-  BerthDown: [`up{job="berth"} 0+0x400`],
-  BerthPartDown: [`berth_part_up{part="database"} 0+0x400`],
-  BerthErrors: [
-    `berth_http_requests_total{status="5xx"} 0+2x400`,
-    `berth_http_requests_total{status="2xx"} 0+98x400`,
-  ],
-  BerthSlowManifests: [
-    `berth_http_request_duration_seconds_bucket{route="/v2/*name/manifests/:reference",le="2"} 0+90x400`,
-    `berth_http_request_duration_seconds_bucket{route="/v2/*name/manifests/:reference",le="10"} 0+100x400`,
-    `berth_http_request_duration_seconds_bucket{route="/v2/*name/manifests/:reference",le="+Inf"} 0+100x400`,
-  ],
-  BerthEventLoopBusy: [`nodejs_eventloop_lag_p99_seconds{job="berth"} 0.5+0x400`],
-  BerthProcessMissing: [`berth_processes 3+0x380 2+0x20`],
-  BerthDiskLow: [`berth_disk_free_bytes 5+0x400`, `berth_disk_size_bytes 100+0x400`],
-  BerthDiskFullSoon: [`berth_disk_free_bytes 28-0.03x400`, `berth_disk_size_bytes 100+0x400`],
-  BerthBlobsMissing: [`berth_blobs_missing 1+0x400`],
-  BerthBlobStoreFails: [
-    `berth_blob_store_operations_total{operation="put",outcome="failed"} 0+1x400`,
-  ],
-  BerthDatabaseFails: [`berth_database_commands_total{outcome="failed"} 0+1x400`],
-  BerthWriterQueueLong: [`berth_database_writer_queue 501+0x400`],
-  BerthCollectorFails: [`berth_collector_last_run_success 0+0x400`],
-  BerthCollectorLate: [`berth_collector_next_run_timestamp_seconds 0+0x400`],
-  BerthScrubFails: [`berth_scrub_last_run_bad_blobs 1+0x400`],
-  BerthCertificateEnds: [`berth_tls_certificate_expiry_timestamp_seconds 100000+0x400`],
-  BerthQuotaNear: [
-    `berth_quota_used_bytes{namespace="team"} 91+0x400`,
-    `berth_quota_limit_bytes{namespace="team"} 100+0x400`,
-  ],
-  BerthWrongPasswords: [
-    `berth_logins_total{outcome="failed"} 0+40x400`,
-    `berth_logins_total{outcome="limited"} 0+40x400`,
-  ],
-  BerthMirrorFails: [`berth_mirror_upstream_up{mirror="docker.io"} 0+0x400`],
-  BerthMirrorLimited: [`berth_mirror_upstream_limited_total{mirror="docker.io"} 0+1x400`],
-};
-
-test("each alert fires for the series that it is for", async () => {
-  const folder = createScratch("alerts");
-  const alerts = path.join(deploy, "prometheus/alerts.yml");
-  const names = [...readFileSync(alerts, "utf8").matchAll(/- alert: (\w+)/g)].map(
-    ([, name]) => name,
-  );
-  assert.deepEqual(Object.keys(firing), names);
-  const tests = Object.entries(firing).map(([name, series]) => ({
-    name,
-    interval: "1m",
-    input_series: series.map((one) => {
-      const end = one.lastIndexOf("} ") + 1 || one.indexOf(" ");
-      return { series: one.slice(0, end), values: one.slice(end + 1) };
-    }),
-    promql_expr_test: [
-      {
-        expr: `count(ALERTS{alertname="${name}",alertstate="firing"})`,
-        eval_time: "400m",
-        exp_samples: [{ labels: "{}", value: 1 }],
-      },
-    ],
-  }));
-  const file = path.join(folder, "alerts.json");
-  // JSON is YAML.
-  writeFileSync(file, JSON.stringify({ rule_files: [alerts], evaluation_interval: "1m", tests }));
-  const { code, stdout, stderr } = await attempt("promtool", ["test", "rules", file]);
-  assert.equal(code, 0, stdout + stderr);
-});
+/** The alerts about the disk and the load of the machine, which other programs use too. They fire after 10 minutes or more. */
+const ofMachine = new Set([
+  ...["BerthDiskLow", "BerthDiskFullSoon"],
+  ...["BerthEventLoopBusy", "BerthSlowManifests"],
+]);
 
 // A load balancer hides /metrics; each replica has an address of its own for Prometheus.
 if (!isReplicated)
@@ -249,8 +177,11 @@ if (!isReplicated)
       );
       const rules = await read();
       assert.ok(rules.length >= 15);
-      for (const { name, health, state } of rules)
-        assert.deepEqual({ name, health, state }, { name, health: "ok", state: "inactive" });
+      for (const { name, health, state } of rules) {
+        const canWait = ofMachine.has(name) && state === "pending";
+        const expected = { name, health: "ok", state: canWait ? "pending" : "inactive" };
+        assert.deepEqual({ name, health, state }, expected);
+      }
     });
 
     test("answers each query of the dashboard; only those of what has not happened yet are empty", async () => {
