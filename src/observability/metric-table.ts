@@ -70,10 +70,7 @@ const processMetrics = {
     buckets: operationSeconds,
     help: "Time of a change of the database, with its wait for the writer and the flush",
   },
-  berth_database_writer_queue: {
-    type: "gauge",
-    help: "Changes of the database that wait or run",
-  },
+  berth_database_writer_queue: { type: "gauge", help: "Changes of the database that wait or run" },
   berth_tls_certificate_expiry_timestamp_seconds: {
     type: "gauge",
     combine: "min",
@@ -96,10 +93,7 @@ const stateMetrics = {
   },
   berth_uploads_open: { type: "gauge", help: "Open uploads" },
   berth_blobs_missing: { type: "gauge", help: "Blobs whose bytes are lost or wrong" },
-  berth_collector_last_run_timestamp_seconds: {
-    type: "gauge",
-    help: "End of the last garbage collection",
-  },
+  berth_collector_last_run_timestamp_seconds: { type: "gauge", help: "End of the last collection" },
   berth_collector_last_run_duration_seconds: {
     type: "gauge",
     help: "Duration of the last garbage collection",

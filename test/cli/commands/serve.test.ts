@@ -52,22 +52,26 @@ describe("berth serve", { concurrency: 2 }, () => {
     assert.match(stderr, /open mode: everyone/);
   });
 
-  test("drains on SIGINT and exits at once with 130 on a second SIGINT", async () => {
-    const { url, child, ended } = await serve();
+  test("drains on SIGINT and exits at once with 130 on a second SIGINT, with all lines in its log", async () => {
+    const { url, child, ended } = await serve([], { BERTH_LOG_REQUESTS: "true" });
     // A request whose body never ends keeps the server draining.
     const session = await fetch(`${url}/v2/a/blobs/uploads/`, { method: "POST" });
     const location = new URL(session.headers.get("location") ?? "", url);
     const upload = http.request(location, { method: "PATCH" });
     upload.on("error", () => undefined).write("begun");
+    let asked = 0;
     await waitUntil("it has begun", async () => {
       const { headers } = await fetch(location);
+      asked += 1;
       return headers.get("range") === "0-4";
     });
     child.kill("SIGINT");
     await waitUntil("the server accepts no connection", async () => !(await accepts(url)));
     assert.equal(child.exitCode, null);
     child.kill("SIGINT");
-    assert.equal((await ended).code, 130);
+    const { code, stderr } = await ended;
+    assert.equal(code, 130);
+    assert.equal(stderr.split(`"method":"GET","path":"${location.pathname}"`).length - 1, asked);
   });
 
   test("requires a login by default, and prints the command that sets the administrator's password", async () => {
