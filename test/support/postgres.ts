@@ -75,7 +75,10 @@ async function makeSchema(schema: string): Promise<void> {
   }
 }
 
-/** Statements that make a schema equal to test_0 again. */
+/**
+ * Statements that make a schema equal to test_0 again. Sent together without BEGIN they are one transaction, which ends
+ * also if one fails: the next query on the connection can be of another suite of this process.
+ */
 const resetOf = once(async () => {
   await onLockConnection(`SELECT pg_advisory_lock(${lockClass}, 0)`);
   try {
@@ -101,7 +104,6 @@ const resetOf = once(async () => {
   }
   return (schema: string): string =>
     [
-      "BEGIN",
       // Without triggers and without checks of foreign keys.
       "SET LOCAL session_replication_role = replica",
       `LOCK TABLE ${tables.map((table) => `${schema}.${table}`).join(", ")}`,
@@ -110,7 +112,6 @@ const resetOf = once(async () => {
       ...sequences.map(
         (name) => `SELECT setval('${schema}.${name}', last_value, is_called) FROM test_0.${name}`,
       ),
-      "COMMIT",
     ].join(";\n");
 });
 
@@ -139,10 +140,7 @@ export async function takeSchema(): Promise<TestSchema> {
   const reset = await resetOf();
   const number = await lockFreeNumber();
   const schema = `test_${number}`;
-  await onLockConnection(reset(schema)).catch(async () => {
-    await onLockConnection("ROLLBACK");
-    await makeSchema(schema);
-  });
+  await onLockConnection(reset(schema)).catch(() => makeSchema(schema));
   const url = urlOf(schema);
   return {
     url,
