@@ -9,6 +9,7 @@ import process from "node:process";
 import { describe, test } from "node:test";
 import { adminPassword, startBerth } from "./support/berth.ts";
 import { atEnd, createScratch, endProcess, untilReady } from "./support/scratch.ts";
+import { waitUntil } from "../support/wait.ts";
 
 /*
  * Tests the examples of docs/proxy.md in real proxies. Only file names, ports and the host name are replaced.
@@ -189,7 +190,9 @@ for (const [name, configure] of Object.entries(proxies)) {
       assert.equal(status, 429);
       const other = { headers: basic(adminPassword), from: "127.0.0.1" };
       assert.equal((await ask(port, "GET", "/token", other)).status, 200);
-      assert.match(berth.said(), /"peer":"127\.0\.0\.9"/);
+      await waitUntil("the log has the client's address", () =>
+        berth.said().includes('"peer":"127.0.0.9"'),
+      );
       assert.doesNotMatch(berth.said(), /not in trustedProxies/);
     });
 

@@ -6,6 +6,7 @@ import { startBerth } from "./support/berth.ts";
 import { run, tool } from "./support/command.ts";
 import { atEnd, createScratch } from "./support/scratch.ts";
 import { createTarball } from "./support/tarball.ts";
+import { waitUntil } from "../support/wait.ts";
 
 /*
  * Renovate looks for newer tags at https://hub.docker.com. In the mount namespace of the suite /etc/hosts maps this
@@ -42,8 +43,8 @@ writeFileSync(layer, createTarball([{ path: "greeting", content: "hello" }]));
 for (const tag of ["1.4.0", "1.5.0", "2.0.0-rc1"])
   await crane("append", "-f", layer, "-t", `${address}/mia/app:${tag}`);
 
-/** The versions that Renovate proposes for a Dockerfile, and the log of its requests. */
-async function updatesOf(name: string, from: string) {
+/** The versions that Renovate proposes for a Dockerfile, and the log of its requests when it has the `expected` one. */
+async function updatesOf(name: string, from: string, expected: RegExp) {
   const project = path.join(createScratch(name), "project");
   await run("git", ["init", "--quiet", project]);
   writeFileSync(path.join(project, "Dockerfile"), `FROM ${from}\n`);
@@ -58,20 +59,21 @@ async function updatesOf(name: string, from: string) {
   const renovate = tool("renovate", { env, cwd: project });
   const before = berth.said().length;
   const { stdout } = await renovate("--dry-run=lookup");
-  const asked = berth.said().slice(before);
+  const asked = (): string => berth.said().slice(before);
+  await waitUntil(`the log has ${expected}`, () => expected.test(asked()));
   const versions = [...stdout.matchAll(/"newVersion":"([^"]+)"/g)].map(([, version]) => version);
-  return { asked, versions: [...new Set(versions)] };
+  return { asked: asked(), versions: [...new Set(versions)] };
 }
 
 test("Renovate finds a newer tag in the tags that Docker Hub's API lists", async () => {
-  const { asked, versions } = await updatesOf("hub", "mia/app:1.4.0");
+  const expected = /"\/v2\/repositories\/mia\/app\/tags/;
+  const { asked, versions } = await updatesOf("hub", "mia/app:1.4.0", expected);
   assert.deepEqual(versions, ["1.5.0"]);
-  assert.match(asked, /"\/v2\/repositories\/mia\/app\/tags/);
   assert.doesNotMatch(asked, /tags\/list/, "it fell back to the registry");
 });
 
 test("Renovate finds a newer tag in the registry's tags/list", async () => {
-  const { asked, versions } = await updatesOf("registry", `${address}/mia/app:1.4.0`);
+  const expected = /"\/v2\/mia\/app\/tags\/list/;
+  const { versions } = await updatesOf("registry", `${address}/mia/app:1.4.0`, expected);
   assert.deepEqual(versions, ["1.5.0"]);
-  assert.match(asked, /"\/v2\/mia\/app\/tags\/list/);
 });

@@ -8,6 +8,7 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { startHaproxy, startNginx } from "./support/balancer.ts";
 import { adminPassword, startCluster } from "./support/cluster.ts";
 import { freePort } from "./support/program.ts";
+import { waitUntil } from "../support/wait.ts";
 
 const host = "registry.example.com";
 const ports = { HAProxy: await freePort(), nginx: await freePort() };
@@ -60,9 +61,16 @@ for (const [name, start] of [
       ...{ port, tls: true },
       replicas: replicas.map((replica) => `127.0.0.1:${replica.port}`),
     });
-    /** The replicas whose logs have a request with this text in its line. */
-    const reached = (text: string): readonly number[] =>
-      [0, 1, 2].filter((index) => replicas[index]?.log().includes(text));
+    /** The replicas whose logs have a request for this path, when all logs together have `times`. */
+    const reached = async (path: string, times: number): Promise<readonly number[]> => {
+      const timesIn = (index: number): number =>
+        (replicas[index]?.log().split(`"path":"${path}"`).length ?? 1) - 1;
+      const indexes = [0, 1, 2];
+      await waitUntil(`the logs have ${times} requests for ${path}`, () => {
+        return indexes.reduce((sum, index) => sum + timesIn(index), 0) === times;
+      });
+      return indexes.filter((index) => timesIn(index) > 0);
+    };
 
     test("a challenge names the public URL, and the log names the client", async () => {
       const { status, headers } = await ask(port, "GET", "/v2/", {
@@ -92,12 +100,13 @@ for (const [name, start] of [
       const join = location.includes("?") ? "&" : "?";
       const closed = await ask(port, "PUT", `${location}${join}digest=${digest}`);
       assert.equal(closed.status, 201, String(closed.body));
-      assert.equal(reached(id).length, 1);
+      const path = `/v2/admin/app/blobs/uploads/${id}`;
+      assert.equal((await reached(path, 5)).length, 1);
       for (let pull = 0; pull < 6; pull += 1) {
         const read = await ask(port, "GET", `/v2/admin/app/blobs/${digest}`);
         assert.ok(read.body.equals(bytes));
       }
-      assert.equal(reached(`/v2/admin/app/blobs/${digest}`).length, 1);
+      assert.equal((await reached(`/v2/admin/app/blobs/${digest}`, 6)).length, 1);
     });
 
     test("a push with 100 tags of 128 characters is answered with all of them", async () => {

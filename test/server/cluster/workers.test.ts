@@ -97,8 +97,9 @@ describe("two workers", () => {
     const blob = `/v2/${repository}/blobs/${digest}`;
     for (let times = 0; times < 4; times += 1)
       assert.ok((await wire.expect(200, "GET", blob, { headers })).body.equals(bytes));
-    const writers = log().filter(({ method }) => method === "PATCH");
-    assert.deepEqual(new Set(writers.map(({ worker }) => worker)), new Set([1, 2]));
+    const writers = () => log().filter(({ method }) => method === "PATCH");
+    await waitUntil("the log has each PATCH", () => writers().length === 6);
+    assert.deepEqual(new Set(writers().map(({ worker }) => worker)), new Set([1, 2]));
 
     const same = contentOf("the same for everybody", 300_000);
     await Promise.all(
