@@ -11,8 +11,10 @@ export class CliError extends Error {
 /** A wrong command line that only the command could find: exit code 2. */
 export class UsageError extends CliError {}
 
+type Place = Pick<Config, "listen" | "data" | "database">;
+
 /** The reason why a server did not start, in one line, with a remedy if one is known. */
-export function startFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
+export function startFailure(error: unknown, config: Place): CliError {
   const { code, syscall, path, message } = detailsOf(error);
   const address = formatListenAddress(config.listen);
   const listening: Record<string, string> = {
@@ -41,8 +43,10 @@ export function startFailure(error: unknown, config: Pick<Config, "listen" | "da
       },
     );
   }
-  if (isOfPostgres(error))
-    return new CliError(`cannot use the database of database.url: ${message}`, { cause: error });
+  if (isOfDatabase(error)) {
+    const place = config.database.url === undefined ? `in ${config.data}` : "of database.url";
+    return new CliError(`cannot use the database ${place}: ${message}`, { cause: error });
+  }
   return new CliError(`cannot start: ${message}`, { cause: error });
 }
 
@@ -75,8 +79,8 @@ const errorsForUsers = new Set([
   "JobError",
 ]);
 
-/** A DatabaseError. Those of SQLite have a code of SQLite. */
-const isOfPostgres = (error: unknown): boolean =>
+/** A DatabaseError without a code of SQLite: of PostgreSQL, or about migrations. */
+const isOfDatabase = (error: unknown): boolean =>
   error instanceof Error &&
   error.name === "DatabaseError" &&
   !detailsOf(error).code.startsWith("SQLITE_");
@@ -85,7 +89,7 @@ const isForUsers = (error: unknown): error is Error =>
   error instanceof Error && errorsForUsers.has(error.name);
 
 /** The reason why a command could not open the data folder, in one line. */
-export function openFailure(error: unknown, config: Pick<Config, "listen" | "data">): CliError {
+export function openFailure(error: unknown, config: Place): CliError {
   return isForUsers(error)
     ? new CliError(error.message, { cause: error })
     : startFailure(error, config);
@@ -97,10 +101,10 @@ const expectedCodes = /^(?:SQLITE_|S3_|WRITER_GONE$|E[A-Z0-9]+$)/;
  * The reason why a command on a data folder failed, in one line, for rejections and for errors of the disk, the database
  * or the store. Any other error is a bug of the program and is returned unchanged, with its stack.
  */
-export function workFailure(error: unknown, config: Pick<Config, "listen" | "data">): unknown {
+export function workFailure(error: unknown, config: Place): unknown {
   const { code, path, message } = detailsOf(error);
   if (isForUsers(error)) return new CliError(error.message, { cause: error });
-  if (isOfPostgres(error)) return startFailure(error, config);
+  if (isOfDatabase(error)) return startFailure(error, config);
   if (error instanceof CliError || !expectedCodes.test(code)) return error;
   if (path !== undefined || code.startsWith("SQLITE_")) return startFailure(error, config);
   return new CliError(`${reasonOf(error)} (${message})`, { cause: error });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
+import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { testOnSqlite } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -184,3 +185,22 @@ describe("a damaged database", () => {
     );
   }
 });
+
+testOnSqlite(
+  "a database that a newer Berth has migrated makes serve and check exit with 1 and name its folder and the migration",
+  async () => {
+    const data = temporaryFolder();
+    await (await startBerth(data)).close();
+    const database = new SqliteDatabase(path.join(data, "berth.db"));
+    database.exec("INSERT INTO schema_migrations VALUES (9999, '9999-next', 0)");
+    database.close();
+    for (const args of [["serve", "--listen", "127.0.0.1:0"], ["check"]]) {
+      const { code, stdout, stderr } = await run([...args, "--data", data]);
+      assert.equal(
+        stdout + stderr,
+        `berth: cannot use the database in ${data}: the database is newer than this program: it has the migration 9999-next; start the newer Berth, or restore a backup\n`,
+      );
+      assert.equal(code, 1);
+    }
+  },
+);
