@@ -209,6 +209,10 @@ export const rows: Readonly<
     ...{ id: "of-team", delivery: 2 },
   }),
   ...Object.fromEntries(serverWebhooks),
+  [`PUT ${berthApi}/admin/read-only`]: admin(
+    json(`${berthApi}/admin/read-only`, { read_only: true }),
+    json(`${berthApi}/admin/read-only`, { read_only: false }),
+  ),
   [`DELETE ${berthApi}/admin/jobs/:id`]: admin(bare(`${berthApi}/admin/jobs/running`)),
   [`DELETE ${api}/*repository`]: [bare(`${api}/team/app`)],
   [`DELETE ${api}/*repository/-/tags/:tag`]: [bare(`${api}/team/app/-/tags/1`)],

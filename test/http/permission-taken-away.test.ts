@@ -31,6 +31,7 @@ const tables = {
     webhooks: "*",
     webhook_deliveries: "*",
     signing_keys: "id",
+    read_only_mode: "*",
   },
 };
 const snapshot = async (from = berth.tables): Promise<Readonly<Record<string, unknown>>> => {
