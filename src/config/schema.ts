@@ -31,7 +31,7 @@ export const configSchema = z.object({
     .describe("The address to listen on; port 0 is any free port"),
   socketMode: fileMode()
     .prefault("0660")
-    .describe("The mode of the socket with listen: unix:PATH: who may connect"),
+    .describe("The mode of the socket with listen: unix:PATH; it decides which users can connect"),
   publicUrl: serverUrl()
     .optional()
     .describe("The URL that clients use, if there is a proxy in front of the server"),

@@ -28,7 +28,7 @@ const hostGrammar = /^(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\
  * @param trustedProxies addresses and CIDR ranges of proxies; their X-Forwarded-For, -Proto and -Host are trusted
  * @param publicUrl the configured origin, used for every request
  * @param isUnix the server listens on a Unix socket: its peers, which have no address, are proxies on this machine, and the
- *   mode of the socket says who may connect
+ *   mode of the socket decides which users can connect
  */
 export function createClientInfo(
   trustedProxies: readonly string[],
