@@ -26,9 +26,8 @@ export async function openAdministration(
 ): Promise<Administration> {
   const { config, clock } = context;
   const { gc } = config;
-  const [jobs, mirrors, database, store] = [
+  const [jobs, database, store] = [
     await context.jobs(),
-    await context.mirrors(),
     await context.database(),
     await context.store(),
   ];
@@ -37,7 +36,7 @@ export async function openAdministration(
   const stored = createCostlyValues<StoredBlobs>();
   const administration: Administration = {
     jobs,
-    mirrors: mirrors && (await (await import("./mirrors.ts")).openMirrorAdministration(context)),
+    mirrors: await administeredMirrors(context),
     keyRing: config.auth.open ? undefined : await context.keyRing(),
     readOnly: await context.readOnly(),
     uploads: createOpenUploads({ store, database }),
@@ -64,6 +63,15 @@ export async function openAdministration(
       database.commands.recordServerChange({ actor, action, subject, nowMs: clock() }),
   };
   return administration;
+}
+
+/** The administration of the mirrors, which is opened when there are some. */
+async function administeredMirrors(context: AppContext): Promise<Administration["mirrors"]> {
+  const live = await context.mirrors();
+  const { openMirrorAdministration } = await import("./mirrors.ts");
+  let opened: ReturnType<typeof openMirrorAdministration> | undefined;
+  return async () =>
+    live.current === undefined ? undefined : await (opened ??= openMirrorAdministration(context));
 }
 
 /** A scrub as a job. It fails if a blob is wrong or unreadable. */
@@ -155,8 +163,9 @@ function warningsOf({ listen, tls, publicUrl }: Config): ServerFacts["warnings"]
 
 async function warningsOfParts({
   keyRing,
-  mirrors,
+  mirrors: openMirrors,
 }: Pick<Administration, "keyRing" | "mirrors">): Promise<ServerFacts["warnings"]> {
+  const mirrors = await openMirrors();
   const keys = (await keyRing?.list()) ?? [];
   const ended = keys.filter(({ endsAtMs }) => keyRing?.isOver(endsAtMs) === true);
   const failing: { readonly code: string; readonly message: string }[] = [];

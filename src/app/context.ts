@@ -56,14 +56,13 @@ export class AppContext {
   readonly locks: UploadLocks;
   readonly leaseTimes: LeaseTimes;
   readonly pushRules: PushRules;
-  /** The visibility of each mirror, by its namespace. */
-  readonly mirrored: ReadonlyMap<string, "private" | "public">;
+  readonly #mirrored = new Map<string, "private" | "public">();
   readonly #writer: Writer | undefined;
   readonly #isNewAllowed: boolean;
   readonly #closing = createClosing();
 
   constructor(config: Config, process: AppProcess) {
-    const { gc, repositories, quotas, mirrors } = config;
+    const { gc, repositories, quotas } = config;
     const shared = process.kind === "worker" ? process.sharedServices : undefined;
     this.config = config;
     this.kind = process.kind;
@@ -75,7 +74,19 @@ export class AppContext {
     this.locks = shared?.locks ?? createUploadLocks();
     this.leaseTimes = { leaseMs: gc.lease, graceMs: gc.grace, deleteDelayMs: gc.deleteDelay };
     this.pushRules = { ...repositories, defaultQuotaBytes: quotas.default ?? null };
-    this.mirrored = new Map(mirrors.map(({ namespace, visibility }) => [namespace, visibility]));
+    this.setMirrored(config.mirrors);
+  }
+
+  /** The visibility of each mirror, by its namespace. It changes when mirrors are added, changed or removed. */
+  get mirrored(): ReadonlyMap<string, "private" | "public"> {
+    return this.#mirrored;
+  }
+
+  setMirrored(
+    mirrors: readonly Pick<Config["mirrors"][number], "namespace" | "visibility">[],
+  ): void {
+    this.#mirrored.clear();
+    for (const { namespace, visibility } of mirrors) this.#mirrored.set(namespace, visibility);
   }
 
   /** The traces of this process; `undefined`: there are none. */
@@ -149,7 +160,7 @@ export class AppContext {
   /** The repositories, without changes to those of mirrors. */
   readonly repositories = once(async () => {
     const { repositories } = await this.registry();
-    return denyChangesToMirrored(repositories, new Set(this.mirrored.keys()));
+    return denyChangesToMirrored(repositories, this.mirrored);
   });
 
   readonly quotas = once(async () => {
@@ -214,12 +225,8 @@ export class AppContext {
 
   // Mirrors and pull counters
 
-  /** `undefined` if the configuration has no mirrors: then none of their code is loaded. */
-  readonly mirrors = once(async () => {
-    if (this.config.mirrors.length === 0) return undefined;
-    const { openConfiguredMirrors } = await import("./mirrors.ts");
-    return await openConfiguredMirrors(this);
-  });
+  /** While there are no mirrors, little of their code is loaded. */
+  readonly mirrors = once(async () => (await import("./mirrors.ts")).openLiveMirrors(this));
 
   readonly pullCounters = once(async () => {
     const { openPullCounters } = await import("./pull-counters.ts");

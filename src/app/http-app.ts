@@ -26,7 +26,7 @@ import { createResponseCache } from "../http/middleware/response-cache.ts";
 import { TokenLabels } from "../http/middleware/token-labels.ts";
 import { createHealthApp, createOperatorCheck } from "../http/ops/health.ts";
 import { createWwwAuthenticate } from "../http/token/www-authenticate.ts";
-import type { Mirrors } from "../mirror/mirrors.ts";
+import type { LiveMirrors } from "../mirror/live-mirrors.ts";
 import { PullEventBuffer } from "../events/pulls.ts";
 import type { Measures } from "../observability/process-metrics.ts";
 import { RequestLog } from "../observability/request-log.ts";
@@ -52,6 +52,8 @@ export interface HttpApp {
   readonly drain: () => void;
   /** Uses other limits from the next request on. */
   readonly setLimits: (limits: Config["limits"]) => void;
+  /** Uses other mirrors of the configuration from the next request on. */
+  readonly setMirrors: (mirrors: Config["mirrors"]) => Promise<void>;
 }
 
 /**
@@ -133,6 +135,7 @@ export async function createHttpApp(
       Object.assign(config.limits, limits);
       handle = createApp({ ...parts, limits });
     },
+    setMirrors: (settings) => mirrors.configure(settings),
     handleHealth: createHealthApp(health, logger),
     drain,
   };
@@ -167,14 +170,14 @@ async function openAuthentication(context: AppContext): Promise<Authentication> 
   const wwwAuthenticate = createWwwAuthenticate({ clientInfo, service: serviceOf(config) });
   const accounts = await context.accounts();
   const facts = (await context.database()).facts.repositories;
-  const mirrored = new Set(context.mirrored.keys());
-  const sessionFacts = { isOpen: config.auth.open, hasMirrors: mirrored.size > 0, createOnPush };
+  const { mirrored } = context;
+  const hasMirrors = (): boolean => mirrored.size > 0;
+  const sessionFacts = { isOpen: config.auth.open, hasMirrors, createOnPush };
   const quotas = await context.quotas();
   const access = createRepositoryAccess({ database: await context.database() });
   const collaborators = await context.collaborators();
   const settings = {
-    ...{ defaultVisibility, sessionFacts, quotas, access, collaborators },
-    mirrored: context.mirrored,
+    ...{ defaultVisibility, sessionFacts, quotas, access, collaborators, mirrored },
   };
   if (!config.auth.open) {
     const { parts, hubPolicy, ...logins } = await openTokens(context, clientInfo);
@@ -210,10 +213,9 @@ async function openTokens(context: AppContext, clientInfo: AppParts["clientInfo"
   const { authenticator: unmeasured, permissionReader } = await context.accounts();
   const authenticator = measuredAuthenticator(unmeasured, metrics);
   const keys = await context.keys();
-  const mirrors = await context.mirrors();
+  const behind = mirrorRepositoryOf(await context.mirrors());
   const { removals } = database;
   const bearer = measuredBearer(createBearer({ keys, issuer: service, service, clock }), metrics);
-  const behind = mirrors && mirrorRepositoryOf(mirrors);
   const grantIssuer = createGrantIssuer({ permissionReader, removals, behind });
   return {
     hubPolicy: createHubPolicy({ database }),
@@ -244,13 +246,14 @@ const serviceOf = ({ publicUrl }: Config): string =>
   publicUrl === undefined ? "berth" : new URL(publicUrl).host;
 
 /** Finds the repository of a mirror that answers for a requested name. */
-function mirrorRepositoryOf(mirrors: Pick<Mirrors, "byName">) {
+function mirrorRepositoryOf(mirrors: Pick<LiveMirrors, "current">) {
   return async (
     repository: RepositoryName,
     requested: string,
   ): Promise<RepositoryName | undefined> => {
     try {
-      return (await mirrors.byName(repository, requested))?.mirrorRepository.repository;
+      const found = await mirrors.current?.byName(repository, requested);
+      return found?.mirrorRepository.repository;
     } catch (error) {
       if (error instanceof OciError) return undefined;
       throw error;

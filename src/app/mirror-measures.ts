@@ -33,15 +33,15 @@ export function createMirrorMeasures({
   readonly context: AppContext;
   readonly administration: Administration;
 }): () => Promise<Measures> {
-  const { mirrors } = administration;
-  if (mirrors === undefined) return () => Promise.resolve([]);
   const cacheBytes = new Map<string, number>();
-  const countCache = async (namespace: string): Promise<void> => {
-    const contents = await mirrors.contentsOf(namespace);
-    cacheBytes.set(namespace, contents.bytes);
-  };
 
   return async () => {
+    const mirrors = await administration.mirrors();
+    if (mirrors === undefined) return [];
+    const countCache = async (namespace: string): Promise<void> => {
+      const contents = await mirrors.contentsOf(namespace);
+      cacheBytes.set(namespace, contents.bytes);
+    };
     const database = await context.database();
     await Promise.all(mirrors.list.map((mirror) => mirror.flush()));
     const counting = Promise.all(

@@ -30,6 +30,7 @@ export interface ServerApp extends HttpApp {
 /** The shared services of a process that serves no requests. */
 export interface SharedServicesOwner extends SharedServices {
   readonly metrics: ProcessMetrics;
+  readonly setMirrors: ServerApp["setMirrors"];
   readonly close: () => Promise<void>;
 }
 
@@ -85,11 +86,12 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
     const { writer } = await context.database();
     await startBackgroundWork(context);
     // Schedules run only in the primary; each worker has its own mirrors.
-    await context.mirrors();
+    const mirrors = await context.mirrors();
     // Only the primary creates the first administrator and the first key.
     await prepareAccounts(context);
     const { locks, metrics } = context;
-    return { writer, locks, metrics, close: () => context.close() };
+    const setMirrors: ServerApp["setMirrors"] = (settings) => mirrors.configure(settings);
+    return { writer, locks, metrics, setMirrors, close: () => context.close() };
   });
 }
 

@@ -87,7 +87,7 @@ const requiresAccount = (permission: HubPermission): boolean =>
  */
 export function denyHubChangesToMirrored(
   policy: HubPolicy,
-  mirrors: ReadonlySet<string>,
+  mirrors: Pick<ReadonlySet<string>, "has">,
 ): HubPolicy {
   return {
     ...policy,

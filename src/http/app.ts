@@ -22,7 +22,7 @@ import { createBrowserRules, nosniff } from "./middleware/csrf.ts";
 import { renderFailures, versionHeader } from "./errors.ts";
 import { hubRoutes, type HubParts } from "./hub/routes.ts";
 import type { ResponseCache } from "./middleware/response-cache.ts";
-import type { Mirrors } from "../mirror/mirrors.ts";
+import type { LiveMirrors } from "../mirror/live-mirrors.ts";
 import { healthRoutes, type HealthParts } from "./ops/health.ts";
 import { documentRoutes, openApiOf } from "./ops/openapi.ts";
 import type { ClientInfo } from "./middleware/client-info.ts";
@@ -59,7 +59,7 @@ export interface AppParts {
    */
   readonly tokens: (TokenParts & { readonly keys: Keys }) | undefined;
   readonly clientInfo: ClientInfo;
-  readonly mirrors: Mirrors | undefined;
+  readonly mirrors: LiveMirrors;
   readonly health: HealthParts;
   readonly responseCache: ResponseCache;
   readonly readOnly: Pick<ReadOnly, "current">;

@@ -14,10 +14,11 @@ import { rejectionError } from "../registry/errors.ts";
 import { createCacheCounter, type CacheContents } from "./cache/contents.ts";
 import { counterNames, figuresOf, type CounterName } from "./counters.ts";
 import type { Mirror } from "./mirror.ts";
-import type { Mirrored, Mirrors } from "./mirrors.ts";
+import type { LiveMirrors } from "./live-mirrors.ts";
+import type { Mirrored } from "./mirrors.ts";
 import { createSyncPull, type SyncPullOptions, type SyncStep } from "./sync/pull.ts";
 import { syncJob, warmJob } from "./sync/jobs.ts";
-import { nextRunOf, schedulesOf, type Schedule } from "./sync/schedule.ts";
+import { holding, nextRunOf, type Schedule } from "./sync/schedule.ts";
 
 /** Whether the upstream of a mirror answers. */
 export interface UpstreamHealth {
@@ -63,7 +64,7 @@ interface MirroredImage extends Mirrored {
   readonly hasTag: boolean;
 }
 
-/** No mirror of the configuration has the image. */
+/** No mirror has the image. */
 class NoMirrorError extends Error {
   override readonly name = "NoMirrorError";
 }
@@ -74,8 +75,7 @@ interface Parts {
   readonly database: Database;
   readonly registry: Registry;
   readonly leasePolicy: LeasePolicy;
-  /** `undefined`: the configuration has no mirrors. */
-  readonly mirrors: Mirrors | undefined;
+  readonly mirrors: Pick<LiveMirrors, "current">;
 }
 
 /** The operations of `berth mirror`, also while a server runs on the data folder. */
@@ -89,7 +89,7 @@ export class MirrorAdministration {
   }
 
   get list(): readonly Mirror[] {
-    return this.#parts.mirrors?.list ?? [];
+    return this.#parts.mirrors.current?.list ?? [];
   }
 
   /** The blobs that only this mirror has. A count reads every blob of the mirror; see `createCacheCounter`. */
@@ -171,7 +171,7 @@ export class MirrorAdministration {
   /** Throws NAME_INVALID, TAG_INVALID, and NoMirrorError if the image belongs to no mirror. */
   async parseImage(text: string): Promise<MirroredImage> {
     const [, name = "", tag] = /^(.+?)(?::([^/:]+))?$/.exec(text) ?? [];
-    const mirrored = await this.#parts.mirrors?.byName(parseRepositoryName(name), name);
+    const mirrored = await this.#parts.mirrors.current?.byName(parseRepositoryName(name), name);
     if (mirrored === undefined)
       throw new NoMirrorError(`no mirror has ${name}: begin it with the namespace of a mirror`);
     return { ...mirrored, tag: parseTag(tag ?? "latest"), hasTag: tag !== undefined };
@@ -179,10 +179,11 @@ export class MirrorAdministration {
 
   /** Downloads an image. */
   warm(
-    { mirror, mirrorRepository, tag }: MirroredImage,
+    { mirror, mirrorRepository, tag, hold }: MirroredImage,
     options: SyncPullOptions,
   ): AsyncIterable<SyncStep> {
-    return createSyncPull(mirror, this.#parts.database).image(mirrorRepository, tag, options);
+    const pull = createSyncPull(mirror, this.#parts.database);
+    return holding(hold, pull.image(mirrorRepository, tag, options));
   }
 
   /** The same as a job of a server. `text` is the name that the client has sent. */
@@ -198,10 +199,9 @@ export class MirrorAdministration {
     return schedule && syncJob(schedule, { isDryRun, report: () => undefined });
   }
 
-  /** All schedules of the configuration, by mirror and image. */
+  /** All schedules, by mirror and image. */
   schedules(): readonly Schedule[] {
-    const { mirrors, database, registry } = this.#parts;
-    return mirrors === undefined ? [] : schedulesOf(mirrors, { database, blobs: registry.blobs });
+    return this.#parts.mirrors.current?.schedules() ?? [];
   }
 
   /** False: the tag already had this state. */

@@ -47,6 +47,8 @@ export interface Mirror {
   followOthers(): Promise<void>;
   /** Writes the counters, the use times and the upstream state to the database. */
   flush(): Promise<void>;
+  /** Whether no download runs. */
+  isIdle(): boolean;
   close(): Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export function createMirror(settings: MirrorSettings, parts: MirrorParts): Mirr
       await eviction.evictAdded();
     },
     flush,
+    isIdle: () => downloads.isIdle(),
     async close() {
       await platforms.close();
       await downloads.close();

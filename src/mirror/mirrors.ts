@@ -15,8 +15,8 @@ import { createProcessId, registerMirrorProcess } from "./pull/mirror-processes.
 import type { MirrorRepository } from "./repository.ts";
 import type { MirrorSettings } from "./settings.ts";
 import type { Jobs } from "../coordination/jobs.ts";
-import type { Leadership } from "../coordination/leadership.ts";
-import { startSchedules } from "./sync/schedule.ts";
+import type { Leadership, Stoppable } from "../coordination/leadership.ts";
+import { schedulesOf, startSchedules, type Schedule } from "./sync/schedule.ts";
 import { createResponseReader } from "./upstream/responses.ts";
 
 /** A mirror and one of its repositories. */
@@ -25,11 +25,22 @@ export interface Mirrored {
   readonly mirrorRepository: MirrorRepository;
   /** The request named the mirror. `false`: the root mirror answers because no hosted repository has the name. */
   readonly isDirect: boolean;
+  /** The mirror stays open until the caller calls the result, once: also if other settings replace it meanwhile. */
+  readonly hold: Hold;
 }
 
-/** All mirrors of this process. */
+type Hold = () => () => void;
+
+/** Mirrors with the same settings from their opening until their closing; see `live-mirrors.ts`. */
 export interface Mirrors extends MirrorRouting {
   readonly list: readonly Mirror[];
+  /** All schedules of the mirrors. */
+  schedules(): readonly Schedule[];
+  /** Runs the schedules at their times, until `stop`. */
+  startSchedules(leadership: Pick<Leadership, "takeScheduleRun">): Stoppable;
+  /** Whether no request and no job holds a mirror, and no download runs. */
+  isIdle(): boolean;
+  /** Ends running requests and downloads. */
   close(): Promise<void>;
 }
 
@@ -52,16 +63,21 @@ interface MirrorRouting {
 const flushEveryMs = 5_000;
 const deleteStaleEveryMs = 60 * 60 * 1000;
 
+/** What all mirrors of a process share, also those that others replace: its limits are those of the process. */
+export const createProcessParts = () => ({
+  scheduler: createEventLoopScheduler(),
+  responses: createResponseReader(),
+  lists: createListStore(),
+});
+export type ProcessParts = ReturnType<typeof createProcessParts>;
+
 export async function openMirrors(
   settings: readonly MirrorSettings[],
-  parts: Omit<MirrorParts, "processId" | "mirrorProcesses" | "scheduler" | "responses" | "lists">,
+  parts: Omit<MirrorParts, "processId" | "mirrorProcesses">,
   {
-    leadership,
     jobs,
     areOnOneHost,
   }: {
-    /** `undefined`: this process runs no schedules. */
-    readonly leadership: Leadership | undefined;
     /** The runs of schedules are jobs. */
     readonly jobs: Jobs;
     /** As in `MirrorProcesses`. */
@@ -69,21 +85,26 @@ export async function openMirrors(
   },
 ): Promise<Mirrors> {
   const { database, clock, report } = parts;
-  const { processId, release } = createProcessId();
   for (const { namespace, visibility } of settings)
     await database.commands.alignMirror({ namespace, visibility, nowMs: clock() });
+  const { processId, release } = createProcessId();
   const identity = { database, processId, areOnOneHost, clock, report };
-  const mirrorProcesses = await registerMirrorProcess(identity);
-  const shared = {
-    ...parts,
-    processId,
-    mirrorProcesses,
-    scheduler: createEventLoopScheduler(),
-    responses: createResponseReader(),
-    lists: createListStore(),
+  const mirrorProcesses = await registerMirrorProcess(identity).catch((error: unknown) => {
+    release();
+    throw error;
+  });
+  const leave = async (): Promise<void> => {
+    await mirrorProcesses.unregister().catch(report);
+    release();
   };
-  const list = settings.map((one) => createMirror(one, shared));
-  const routing = createRouting(list, database.facts.repositories);
+  const shared = { ...parts, processId, mirrorProcesses };
+  const list = await createAll(settings, shared).catch(async (error: unknown) => {
+    await leave();
+    throw error;
+  });
+  const users = createUsers();
+  const routing = createRouting(list, database.facts.repositories, users.hold);
+  const scheduled = { list, byRegistry: routing.byRegistry, hold: users.hold };
   const flushing = setInterval(() => {
     for (const mirror of list) {
       mirror.flush().catch(report);
@@ -96,30 +117,51 @@ export async function openMirrors(
   const deletingStale = setInterval(() => void deleteStale(), deleteStaleEveryMs).unref();
 
   let learnsPlatforms = false;
-  const schedules = leadership?.runAsLeader("mirrors", () => {
-    if (!learnsPlatforms) for (const mirror of list) mirror.learnPlatforms();
-    learnsPlatforms = true;
-    return startSchedules({ list, ...routing }, { ...parts, leadership, jobs });
-  });
   return {
     list,
     ...routing,
+    schedules: () => schedulesOf(scheduled, parts),
+    startSchedules(leadership) {
+      if (!learnsPlatforms) for (const mirror of list) mirror.learnPlatforms();
+      learnsPlatforms = true;
+      return startSchedules(scheduled, { ...parts, leadership, jobs });
+    },
+    isIdle: () => users.areNone() && list.every((mirror) => mirror.isIdle()),
     async close() {
       clearInterval(flushing);
       clearInterval(deletingStale);
-      await schedules?.stop();
       await Promise.all(list.map((mirror) => mirror.close()));
-      await mirrorProcesses.unregister().catch(report);
-      release();
+      await leave();
     },
+  };
+}
+
+/** Rejects if a file of the settings cannot be read. */
+const createAll = async (
+  settings: readonly MirrorSettings[],
+  parts: MirrorParts,
+): Promise<readonly Mirror[]> => settings.map((one) => createMirror(one, parts));
+
+function createUsers(): { readonly hold: Hold; readonly areNone: () => boolean } {
+  let count = 0;
+  return {
+    hold() {
+      count += 1;
+      return () => void (count -= 1);
+    },
+    areNone: () => count === 0,
   };
 }
 
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** A hosted repository takes precedence over the root mirror. */
-function createRouting(mirrors: readonly Mirror[], facts: Facts["repositories"]): MirrorRouting {
-  const routes = mirrors.map((mirror) => createRoute(mirror));
+function createRouting(
+  mirrors: readonly Mirror[],
+  facts: Facts["repositories"],
+  hold: Hold,
+): MirrorRouting {
+  const routes = mirrors.map((mirror) => createRoute(mirror, hold));
   const byNamespace = new Map(routes.map((route) => [route.namespace, route]));
   const byNs = new Map(
     routes.flatMap((route) => route.registryNames.map((name) => [name, route] as const)),
@@ -150,7 +192,7 @@ function createRouting(mirrors: readonly Mirror[], facts: Facts["repositories"])
 }
 
 /** The names of a mirror's registry, and the repositories that the mirror serves. */
-function createRoute(mirror: Mirror) {
+function createRoute(mirror: Mirror, hold: Hold) {
   const { namespace, aliases, allow, deny, root: isRoot } = mirror.settings;
   const isHub = hubNames.has(namespace);
   const allows = allow.length === 0 ? () => true : picomatch([...allow]);
@@ -169,7 +211,7 @@ function createRoute(mirror: Mirror) {
           `the configuration of the mirror of ${namespace} excludes ${name}`,
         );
       const repository = parseRepositoryName(`${namespace}/${name}`);
-      return { mirror, mirrorRepository: { repository, name }, isDirect };
+      return { mirror, mirrorRepository: { repository, name }, isDirect, hold };
     },
   };
 }

@@ -91,14 +91,14 @@ export function createRepositories(parts: {
  */
 export function denyChangesToMirrored(
   repositories: Repositories,
-  namespaces: ReadonlySet<string>,
+  mirrors: Pick<ReadonlySet<string>, "has">,
 ): Repositories {
   const demandHosted = (repository: RepositoryName): void => {
     const namespace = namespaceOf(repository);
-    if (!namespaces.has(namespace)) return;
+    if (!mirrors.has(namespace)) return;
     throw new OciError(
       "DENIED",
-      `${namespace} is a mirror: its content is that of its upstream, and "mirrors" in the configuration says who may pull`,
+      `${namespace} is a mirror: its content is that of its upstream, and its settings say who may pull`,
     );
   };
   return {

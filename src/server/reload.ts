@@ -4,11 +4,13 @@ import { configKeys, type LoadedConfig } from "../config/load.ts";
 import { renderProblems } from "../config/problems.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../observability/logger.ts";
+import { checkFiles } from "./preflight.ts";
 
 /** The settings that a running server can change. */
 export interface ReloadedSettings {
   readonly limits: Config["limits"];
   readonly level: Config["log"]["level"];
+  readonly mirrors: Config["mirrors"];
 }
 
 /** Keys of `limits` that are settings of listening sockets or of timers. */
@@ -19,7 +21,9 @@ const fixedLimits: ReadonlySet<string> = new Set([
 
 /** Whether SIGHUP changes the setting. The certificate is read again in any case. */
 const isReloaded = (key: string): boolean =>
-  key === "log.level" || (key.startsWith("limits.") && !fixedLimits.has(key));
+  key === "log.level" ||
+  key === "mirrors" ||
+  (key.startsWith("limits.") && !fixedLimits.has(key));
 
 /**
  * Makes the function that reads the configuration again. It applies what a running server can change, and logs the names of
@@ -30,7 +34,7 @@ export function createReload(parts: {
   readonly config: Config;
   readonly load: () => Promise<LoadedConfig>;
   readonly logger: Logger;
-  readonly apply: (settings: ReloadedSettings) => void;
+  readonly apply: (settings: ReloadedSettings) => Promise<void>;
 }): () => Promise<void> {
   const { config, load, logger, apply } = parts;
   // Of the running server: what needs a restart stays different from the file.
@@ -44,6 +48,13 @@ export function createReload(parts: {
       );
       return;
     }
+    const { mirrors, log } = loaded.config;
+    try {
+      await checkFiles({ tls: undefined, mirrors });
+    } catch (err) {
+      logger.error({ err }, "SIGHUP: the configuration is not valid; nothing has changed");
+      return;
+    }
     const changed = changedKeys(current, loaded.config);
     const applied = changed.filter(isReloaded);
     const needsRestart = changed.filter((key) => !isReloaded(key));
@@ -51,9 +62,11 @@ export function createReload(parts: {
       // The keys that have no default are there too, so that they replace earlier values.
       const limits = { blobSize: undefined, ...loaded.config.limits };
       for (const key of fixedLimits) Object.assign(limits, only(current.limits, key));
-      const { level } = loaded.config.log;
-      current = { ...current, limits, log: { ...current.log, level } };
-      apply({ limits, level });
+      const { level } = log;
+      current = { ...current, limits, mirrors, log: { ...current.log, level } };
+      await apply({ limits, level, mirrors }).catch((err: unknown) =>
+        logger.error({ err }, "SIGHUP: the mirrors could not be changed; Berth tries it again"),
+      );
     }
     logger.info({ applied }, "SIGHUP: the configuration was read again");
     if (needsRestart.length > 0)

@@ -39,7 +39,7 @@ describe("the application context", () => {
 
   test("has no mirrors if the configuration has none", async () => {
     const context = new AppContext(await configOf(temporaryFolder()), { kind: "server", logger });
-    assert.equal(await context.mirrors(), undefined);
+    assert.equal((await context.mirrors()).current, undefined);
     await context.close();
   });
 });

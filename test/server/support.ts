@@ -39,6 +39,7 @@ export async function start(options: StartOptions = {}): Promise<Started> {
     handleHealth: (request, response) => void response.end(`operator ${request.url}`),
     drain: () => void asked.push("drain"),
     setLimits: () => void asked.push("limits"),
+    setMirrors: async () => void asked.push("mirrors"),
     close: async () => {
       asked.push("close");
       await options.close?.();

@@ -75,6 +75,9 @@ function alternating(
     },
     handleHealth: (request, response) => first.handleHealth(request, response),
     setLimits: (limits) => two.forEach((one) => one.setLimits(limits)),
+    setMirrors: async (mirrors) => {
+      for (const one of two) await one.setMirrors(mirrors);
+    },
     drain: () => two.forEach(({ drain }) => drain()),
     close: async () => {
       for (const one of two) await one.close();

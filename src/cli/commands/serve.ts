@@ -25,8 +25,9 @@ const notes = `
 The server creates the data folder if it does not exist. After Ctrl+C or SIGTERM
 it lets running uploads and downloads finish for limits.drainTimeout (30s). A
 second signal ends it at once, with exit code 130 (Ctrl+C) or 143 (SIGTERM).
-SIGHUP makes it read the TLS certificate, the limits and log.level again, and log
-which other settings need a restart. "berth config --help" lists all settings.
+SIGHUP makes it read the TLS certificate, the mirrors, the limits and log.level
+again, and log which other settings need a restart. "berth config --help" lists
+all settings.
 `;
 
 /** `berth serve`: runs until a signal ends it. */
@@ -101,9 +102,10 @@ async function start(
       const { startServer } = await import("../../server/start-server.ts");
       const { createReload } = await import("../../server/reload.ts");
       const app = await openServerApp(config, logger);
-      const apply = ({ limits, level }: ReloadedSettings): void => {
+      const apply = async ({ limits, level, mirrors }: ReloadedSettings): Promise<void> => {
         logger.level = level;
         app.setLimits(limits);
+        await app.setMirrors(mirrors);
       };
       const reload = createReload({ config, load, logger, apply });
       const server = await orClose(app, () => startServer(config, app, logger, { reload }));

@@ -65,7 +65,7 @@ export function mirrorRoutes(parts: Parts): readonly Route[] {
       status: 202,
       handle: async (request) => {
         const { image, platforms, referrers } = request.body;
-        const { mirrors, text } = openMirror(parts, request.namespace, image);
+        const { mirrors, text } = await openMirror(parts, request.namespace, image);
         const found = await parseImage(mirrors, request.namespace, text);
         const options = { platforms, referrers, isDryRun: false };
         return startJob(parts.administration, request, mirrors.warmJob(text, found, options));
@@ -92,7 +92,7 @@ export function mirrorRoutes(parts: Parts): readonly Route[] {
       status: 202,
       handle: async (request) => {
         const { namespace, body } = request;
-        const { mirrors } = openMirror(parts, namespace, "");
+        const { mirrors } = await openMirror(parts, namespace, "");
         const job = mirrors.syncJob(namespace, body.schedule, body.dry_run);
         if (job === undefined)
           throw new HubError(404, `${namespace} has no schedule ${body.schedule}`);
@@ -111,7 +111,7 @@ const pinRoute = (parts: Parts, isPinned: boolean): Route =>
     body: mirrorImageBody,
     answer: pinSchema,
     handle: async ({ actor, namespace, body }) => {
-      const { mirrors, text } = openMirror(parts, namespace, body.image);
+      const { mirrors, text } = await openMirror(parts, namespace, body.image);
       const found = await parseImage(mirrors, namespace, text);
       const changed = await mirrors.pin(actor, found, isPinned);
       const { mirrorRepository, tag } = found;
@@ -120,9 +120,10 @@ const pinRoute = (parts: Parts, isPinned: boolean): Route =>
   });
 
 async function list(
-  { administration: { mirrors }, ...parts }: Parts,
+  { administration, ...parts }: Parts,
   { ctx, session, query }: HubRequest<z.output<typeof pageQuery>>,
 ) {
+  const mirrors = await administration.mirrors();
   const visible: Mirror[] = [];
   for (const mirror of mirrors?.list ?? [])
     if (await isVisible(parts, session, mirror)) visible.push(mirror);
@@ -139,9 +140,10 @@ async function list(
 }
 
 async function show(
-  { administration: { mirrors }, ...parts }: Parts,
+  { administration, ...parts }: Parts,
   { session, namespace }: HubRequest,
 ): Promise<MirrorAnswer> {
+  const mirrors = await administration.mirrors();
   const mirror = mirrors?.list.find(({ settings }) => settings.namespace === namespace);
   if (mirror === undefined || !(await isVisible(parts, session, mirror))) throw notFound();
   const [report] = isAdministrator(session) ? ((await mirrors?.report(namespace)) ?? []) : [];
@@ -156,7 +158,7 @@ async function purge(
   parts: Parts,
   { actor, namespace, body }: HubRequest<unknown, z.output<typeof purgeBody>>,
 ): Promise<void> {
-  const { mirrors, text } = openMirror(parts, namespace, body.image);
+  const { mirrors, text } = await openMirror(parts, namespace, body.image);
   try {
     await mirrors.purge(actor, await parseImage(mirrors, namespace, text));
   } catch (error) {
@@ -186,7 +188,8 @@ const isAdministrator = (session: HubRequest["session"]): boolean =>
   session.principal.by === "password";
 
 /** The mirror of a namespace, and the name of one of its images with the namespace. Throws 404. */
-function openMirror({ administration: { mirrors } }: Parts, namespace: string, image: string) {
+async function openMirror({ administration }: Parts, namespace: string, image: string) {
+  const mirrors = await administration.mirrors();
   const isThere = mirrors?.list.some(({ settings }) => settings.namespace === namespace);
   if (mirrors === undefined || isThere !== true)
     throw new HubError(404, `there is no mirror ${namespace}`);

@@ -29,7 +29,7 @@ import { root } from "./repositories.ts";
 /** Settings of the registry that clients need to know. */
 export interface SessionFacts {
   readonly isOpen: boolean;
-  readonly hasMirrors: boolean;
+  readonly hasMirrors: () => boolean;
   readonly createOnPush: boolean;
 }
 
@@ -129,7 +129,7 @@ async function describe(
     is_open: isOpen,
     host: new URL(clientInfo.originOf(ctx.req)).host,
     version,
-    has_mirrors: hasMirrors,
+    has_mirrors: hasMirrors(),
     create_on_push: createOnPush,
     read_only: readOnly === undefined ? null : { reason: readOnly.reason },
   };

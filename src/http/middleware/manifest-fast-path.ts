@@ -4,7 +4,7 @@ import type { PullCounters } from "../../catalog/pull-counters.ts";
 import { nameOf, type Grant } from "../../auth/principal.ts";
 import type { Facts, ManifestFacts } from "../../database/facts.ts";
 import type { Logger } from "../../observability/logger.ts";
-import type { Mirrors } from "../../mirror/mirrors.ts";
+import type { LiveMirrors } from "../../mirror/live-mirrors.ts";
 import type { PullEvents } from "../../events/pulls.ts";
 import { OciError } from "../../oci/errors.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
@@ -39,7 +39,7 @@ interface FastPathParts extends RecorderParts {
   readonly pullCounters: PullCounters;
   readonly pullEvents: PullEvents;
   readonly facts: Facts;
-  readonly mirrors: Pick<Mirrors, "mayServe"> | undefined;
+  readonly mirrors: Pick<LiveMirrors, "current">;
   readonly logger: Logger;
   readonly isKnownHost: (request: IncomingMessage) => boolean;
 }
@@ -148,7 +148,7 @@ function createManifestAnswer(parts: FastPathParts) {
   ): boolean => {
     const { method } = request;
     // A mirrored manifest may need a request to the upstream.
-    if (mirrors?.mayServe(repository)) return false;
+    if (mirrors.current?.mayServe(repository)) return false;
     if (!policy.allows({ grant, permission: pull, repository })) return false;
     if (found === undefined) return false;
     const asksForLease =

@@ -1,5 +1,6 @@
 import type { Context } from "koa";
-import type { Mirrors } from "../../mirror/mirrors.ts";
+import type { LiveMirrors } from "../../mirror/live-mirrors.ts";
+import type { Mirrored } from "../../mirror/mirrors.ts";
 import { parseRepositoryName } from "../../oci/name.ts";
 import { queryValue } from "../links.ts";
 import type { ClientInfo } from "./client-info.ts";
@@ -20,19 +21,20 @@ export interface RepositoryResolver {
  * mirror (see `mirror/mirrors.ts`). All other names are hosted. The permission is checked for the resolved repository.
  */
 export function createRepositoryResolver(parts: {
-  readonly mirrors: Mirrors | undefined;
+  readonly mirrors: Pick<LiveMirrors, "current">;
   readonly clientInfo: ClientInfo;
 }): RepositoryResolver {
-  const { mirrors, clientInfo } = parts;
+  const { clientInfo } = parts;
 
   return {
     async resolve(ctx, requestedName) {
       const repository = parseRepositoryName(requestedName);
+      const mirrors = parts.mirrors.current;
       if (mirrors === undefined) return { repository, requestedName, mirrored: undefined };
       const reads = ctx.method === "GET" || ctx.method === "HEAD";
       const ns = reads ? queryValue(ctx, "ns") : undefined;
       if (ns !== undefined && ns !== new URL(clientInfo.originOf(ctx.req)).host) {
-        const mirrored = mirrors.byRegistry(ns, requestedName);
+        const mirrored = held(ctx, mirrors.byRegistry(ns, requestedName));
         ctx.set("OCI-Namespace", ns);
         const { repository: routed } = mirrored.mirrorRepository;
         return { repository: routed, requestedName: routed, mirrored };
@@ -42,7 +44,15 @@ export function createRepositoryResolver(parts: {
       const { repository: routed } = mirrored.mirrorRepository;
       // A push to a name that does not exist yet creates a hosted repository.
       if (!reads && !mirrored.isDirect) return { repository, requestedName, mirrored: undefined };
-      return { repository: routed, requestedName, mirrored };
+      return { repository: routed, requestedName, mirrored: held(ctx, mirrored) };
     },
   };
+}
+
+/** Keeps the mirror open until the response has ended. */
+function held({ res }: Context, mirrored: Mirrored): Mirrored {
+  const release = mirrored.hold();
+  if (res.destroyed || res.writableFinished) release();
+  else res.once("close", release);
+  return mirrored;
 }

@@ -121,6 +121,11 @@ export class DownloadLeader {
       download.pause(new Error("the registry is shutting down"));
   }
 
+  /** Whether no download runs. */
+  isIdle(): boolean {
+    return this.#running.size === 0;
+  }
+
   /** Resolves when all downloads have ended and nothing writes to the store or to their rows. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());

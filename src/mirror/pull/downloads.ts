@@ -83,6 +83,10 @@ export class Downloads {
     return download?.ending() === undefined ? await download?.sized() : undefined;
   }
 
+  isIdle(): boolean {
+    return this.#running.size === 0 && this.#parts.leader.isIdle();
+  }
+
   async close(): Promise<void> {
     const { leader, upstream } = this.#parts;
     leader.pause();

@@ -127,10 +127,15 @@ async function copy(
 /** The steps until the signal aborts. It does not wait for the end of a step, which may be the download of a large blob. */
 async function* untilAborted<T>(steps: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = steps[Symbol.asyncIterator]();
-  while (!signal.aborted) {
-    const next = await orAborted(iterator.next(), signal);
-    if (next === undefined || next.done === true) return;
-    yield next.value;
+  try {
+    while (!signal.aborted) {
+      const next = await orAborted(iterator.next(), signal);
+      if (next === undefined || next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // It ends after the step that runs.
+    void iterator.return?.().catch(() => undefined);
   }
 }
 

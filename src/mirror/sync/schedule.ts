@@ -29,6 +29,8 @@ interface Mirrors {
     ns: string,
     name: string,
   ) => { readonly mirrorRepository: MirrorRepository };
+  /** As in `Mirrored`. */
+  readonly hold: () => () => void;
 }
 
 interface Parts {
@@ -37,7 +39,10 @@ interface Parts {
 }
 
 /** Returns the schedules of all mirrors in the order of the configuration. */
-export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readonly Schedule[] {
+export function schedulesOf(
+  { list, byRegistry, hold }: Mirrors,
+  parts: Parts,
+): readonly Schedule[] {
   const known = new Map<string, number>();
   const unique = (name: string): string => {
     const count = (known.get(name) ?? 0) + 1;
@@ -53,7 +58,8 @@ export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readon
         cron,
         mirror: namespace,
         name: unique(`${image} to ${namespace}/${target}`),
-        run: (isDryRun) => push(mirror, parts, { repository, name: target, settings, isDryRun }),
+        run: (isDryRun) =>
+          holding(hold, push(mirror, parts, { repository, name: target, settings, isDryRun })),
       };
     }
     const { mirrorRepository } = byRegistry(namespace, image);
@@ -61,12 +67,26 @@ export function schedulesOf({ list, byRegistry }: Mirrors, parts: Parts): readon
       cron,
       mirror: namespace,
       name: unique(mirrorRepository.repository),
-      run: (isDryRun) => pull(mirror, parts, { mirrorRepository, settings, isDryRun }),
+      run: (isDryRun) =>
+        holding(hold, pull(mirror, parts, { mirrorRepository, settings, isDryRun })),
     };
   };
   return list.flatMap((mirror) =>
     mirror.settings.schedule.map((settings) => scheduleOf(mirror, settings)),
   );
+}
+
+/** The steps; the mirror stays open until they end. */
+export async function* holding<T>(
+  hold: () => () => void,
+  steps: AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const release = hold();
+  try {
+    yield* steps;
+  } finally {
+    release();
+  }
 }
 
 /** Copies the upstream's tags that a schedule selects. If the list request fails, yields one failed step. */

@@ -53,6 +53,7 @@ export class Upstream {
   readonly #responses: ResponseReader;
   readonly #availability: Availability;
   readonly #counters: Counters;
+  #isClosed = false;
 
   constructor(
     settings: MirrorSettings,
@@ -88,12 +89,14 @@ export class Upstream {
       this.#availability.succeeded();
       return response;
     } catch (error) {
-      this.#availability.failed(error);
+      // A request that the end of the mirror cuts off says nothing about the upstream.
+      if (!this.#isClosed) this.#availability.failed(error);
       throw error;
     }
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#dispatcher.destroy();
   }
 

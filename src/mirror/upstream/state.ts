@@ -30,15 +30,20 @@ export function createUpstreamState(parts: {
 }): UpstreamState {
   const { namespace, database, clock, log } = parts;
   let reason: string | undefined;
+  /** An earlier process, or an upstream of before a change, may have left another state in the database. */
+  let isKnown = false;
   let changedAtMs = 0;
   let isWritten = true;
   const loggedAtMs = new LRUCache<string, number>({ max: linesAtMost });
 
   const change = (next: string | undefined): void => {
-    if (next === reason) return;
+    if (isKnown && next === reason) return;
+    const isFirst = !isKnown;
+    isKnown = true;
     reason = next;
     changedAtMs = clock();
     isWritten = false;
+    if (isFirst && next === undefined) return;
     const line = next ?? "";
     if ((loggedAtMs.get(line) ?? -Infinity) > changedAtMs - sameLineAfterMs) return;
     loggedAtMs.set(line, changedAtMs);

@@ -43,9 +43,10 @@ export async function startWorkers(
   });
   const reload = createReload({
     ...{ config, load, logger },
-    apply(settings) {
+    async apply(settings) {
       logger.level = settings.level;
       workerPool.reload(settings);
+      await owner?.setMirrors(settings.mirrors);
     },
   });
   const ending = endOnSignals({
@@ -126,10 +127,10 @@ class WorkerPool {
   }
 
   /** All workers, also later ones, use these settings. */
-  reload({ limits, level }: ReloadedSettings): void {
-    this.#config = { ...this.#config, limits, log: { ...this.#config.log, level } };
+  reload({ limits, level, mirrors }: ReloadedSettings): void {
+    this.#config = { ...this.#config, limits, mirrors, log: { ...this.#config.log, level } };
     const share = shareOf(this.#config);
-    for (const one of this.#alive.values()) one.reload({ limits: share.limits, level });
+    for (const one of this.#alive.values()) one.reload({ limits: share.limits, level, mirrors });
   }
 
   /** Resolves after the last worker has exited: 0, or 1 if a worker had another exit code than 0. */

@@ -50,9 +50,12 @@ try {
     metricsOfAll,
   );
   app = opened;
-  signals.on("reload", ({ limits, level }: ReloadedSettings) => {
+  signals.on("reload", ({ limits, level, mirrors }: ReloadedSettings) => {
     logger.level = level;
     opened.setLimits(limits);
+    opened.setMirrors(mirrors).catch((err: unknown) => {
+      logger.error({ err }, "SIGHUP: the mirrors could not be changed; Berth tries it again");
+    });
   });
   const server = await startServer(config, opened, logger, { signals });
   const { administrator } = app;

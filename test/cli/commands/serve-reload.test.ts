@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { newFolder, pushUpstream } from "../../mirror/support.ts";
+import { startBerth } from "../../support/berth.ts";
 import { databaseSettings } from "../../support/database.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -40,8 +42,14 @@ async function serve(workers: number) {
     file,
     log: () => log,
     getVersion: async () => (await fetch(`${url}/v2/`)).arrayBuffer(),
+    get: async (where: string) => {
+      const response = await fetch(url + where, { headers: { Connection: "close" } });
+      await response.arrayBuffer();
+      return response.status;
+    },
     pushBlob: () =>
       send("POST", `/v2/a/b/blobs/uploads/?digest=${digestOf(blob)}`, blob, "a/octet-stream"),
+    startUpload: () => send("POST", "/v2/up.example/team/new/blobs/uploads/", "", mediaType),
     pushTags: () =>
       send(
         "PUT",
@@ -110,6 +118,48 @@ describe("SIGHUP", () => {
         ]);
         return statuses.size === 1 && statuses.has(201);
       });
+      server.child.kill("SIGTERM");
+      assert.equal((await server.ended).code, 0);
+    });
+
+  for (const workers of [1, 2])
+    test(`adds, changes and removes mirrors in ${workers} process(es)`, async () => {
+      const upstream = await startBerth(newFolder());
+      after(() => upstream.close());
+      for (const name of ["team/app", "team/other", "team/late"])
+        await pushUpstream({ upstream }, name, "1", `the layer of ${name}`);
+      const server = await serve(workers);
+      const pull = (name: string) => () => server.get(`/v2/up.example/team/${name}/manifests/1`);
+      const untilAll = (what: string, call: () => Promise<number>, status: number) =>
+        waitUntil(what, async () => {
+          const statuses = await each(call);
+          return statuses.size === 1 && statuses.has(status);
+        });
+      assert.deepEqual(await each(pull("app")), new Set([404]));
+
+      const mirror = {
+        ...{ namespace: "up.example", upstream: `http://127.0.0.1:${upstream.port}` },
+        ...{ visibility: "public", allowPrivateNetwork: true },
+      };
+      const applied = /"applied":\["mirrors"\]/;
+      assert.doesNotMatch(await server.change({ mirrors: [mirror] }, applied), /need a restart/);
+      await untilAll("all processes have the mirror", pull("app"), 200);
+      assert.deepEqual(await each(server.startUpload), new Set([405]));
+
+      const unreadable = { ...mirror, tls: { ca: path.join(newFolder(), "none.pem") } };
+      const refused = /tls\.ca \S+none\.pem of the mirror up\.example cannot be used/;
+      await server.change({ mirrors: [unreadable] }, refused);
+      assert.deepEqual(await each(pull("app")), new Set([200]));
+
+      await server.change({ mirrors: [{ ...mirror, deny: ["team/other"] }] }, applied);
+      await untilAll("all processes have its new settings", pull("other"), 403);
+      assert.deepEqual(await each(pull("app")), new Set([200]));
+
+      await server.change({}, applied);
+      await untilAll("no process has the mirror", server.startUpload, 202);
+      assert.deepEqual(await each(pull("late")), new Set([404]));
+      // What was cached is an ordinary repository.
+      assert.deepEqual(await each(pull("app")), new Set([200]));
       server.child.kill("SIGTERM");
       assert.equal((await server.ended).code, 0);
     });

@@ -15,6 +15,7 @@ function startFailing(cron: string, taken: Map<string, number>) {
     {
       list: [mirror as never],
       byRegistry: () => ({ mirrorRepository: { repository: "a/b" as never, name: "b" } }),
+      hold: () => () => undefined,
     },
     {
       ...({} as { readonly database: never; readonly blobs: never }),

@@ -11,8 +11,8 @@ import type { createOpenUploads } from "../../../registry/uploads/open-uploads.t
 /** What administrators do with a server, as the command line does with a data folder. */
 export interface Administration {
   readonly jobs: Jobs;
-  /** `undefined`: the configuration has no mirrors. */
-  readonly mirrors: MirrorAdministration | undefined;
+  /** `undefined`: there are no mirrors now. */
+  readonly mirrors: () => Promise<MirrorAdministration | undefined>;
   /** `undefined` in open mode. */
   readonly keyRing: KeyRing | undefined;
   readonly readOnly: ReadOnly;

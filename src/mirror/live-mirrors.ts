@@ -1,0 +1,149 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import type { Leadership, Stoppable } from "../coordination/leadership.ts";
+import type { Mirrors } from "./mirrors.ts";
+import type { MirrorSettings } from "./settings.ts";
+
+interface LiveMirrorsParts {
+  /** The mirrors of the configuration at the start. */
+  readonly configured: readonly MirrorSettings[];
+  /** Reads the mirrors that the API has added. */
+  readonly added: () => Promise<readonly MirrorSettings[]>;
+  /** Opens mirrors. The first call loads their modules. */
+  readonly open: (settings: readonly MirrorSettings[]) => Promise<Mirrors>;
+  /** Is called with the settings of all mirrors, when they have changed. */
+  readonly changed: (settings: readonly MirrorSettings[]) => void;
+  /** `undefined`: this process runs no schedules. */
+  readonly leadership: Leadership | undefined;
+  readonly report: (error: unknown) => void;
+}
+
+/** Other processes add mirrors to the database. */
+const readEveryMs = 1_000;
+/** A request that has found its mirror holds it within this time. */
+const checkIdleEveryMs = 1_000;
+
+/**
+ * The mirrors of this process, while their settings change. A change opens all mirrors again, beside those before: these
+ * are closed after the last request, job and download that uses them, and until then they are to each other like mirrors
+ * of two processes on one database.
+ */
+export class LiveMirrors {
+  readonly #parts: LiveMirrorsParts;
+  #configured: readonly MirrorSettings[];
+  #settings: readonly MirrorSettings[] = [];
+  #current: Mirrors | undefined;
+  #leading: Stoppable | undefined;
+  #isLeading = false;
+  #schedules: Stoppable | undefined;
+  #following: NodeJS.Timeout | undefined;
+  /** Changes run one after another. */
+  #last: Promise<void> = Promise.resolve();
+  readonly #replaced = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(parts: LiveMirrorsParts) {
+    this.#parts = parts;
+    this.#configured = parts.configured;
+  }
+
+  /** `undefined`: there are no mirrors. */
+  get current(): Mirrors | undefined {
+    return this.#current;
+  }
+
+  /** Uses other mirrors of the configuration, as {@link refresh}. */
+  configure(settings: readonly MirrorSettings[]): Promise<void> {
+    this.#configured = settings;
+    return this.refresh();
+  }
+
+  /** Uses the settings as they are now. What runs finishes with the settings before. */
+  refresh(): Promise<void> {
+    const change = this.#last.then(() => this.#change());
+    this.#last = change.catch(() => undefined);
+    return change;
+  }
+
+  /** From now on the process learns of changes within a second or two. A failure is reported once. */
+  follow(): void {
+    let reported: string | undefined;
+    let isRunning = false;
+    const look = async (): Promise<void> => {
+      if (isRunning) return;
+      isRunning = true;
+      try {
+        await this.refresh();
+        reported = undefined;
+      } catch (error) {
+        const message = String(error);
+        if (message !== reported) this.#parts.report(error);
+        reported = message;
+      } finally {
+        isRunning = false;
+      }
+    };
+    this.#following = setInterval(() => void look(), readEveryMs).unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#following);
+    this.#closing.abort();
+    await this.#leading?.stop();
+    await this.#last;
+    await Promise.all([this.#current?.close(), ...this.#replaced]);
+  }
+
+  async #change(): Promise<void> {
+    const added = await this.#parts.added();
+    const namespaces = new Set(this.#configured.map(({ namespace }) => namespace));
+    // The configuration has precedence.
+    const others = added.filter(({ namespace }) => !namespaces.has(namespace));
+    const settings = [...this.#configured, ...others];
+    if (this.#closing.signal.aborted || isDeepStrictEqual(settings, this.#settings)) return;
+    const next = settings.length === 0 ? undefined : await this.#parts.open(settings);
+    const before = this.#current;
+    await this.#schedules?.stop();
+    this.#schedules = undefined;
+    this.#current = next;
+    this.#settings = settings;
+    this.#parts.changed(settings);
+    if (before !== undefined) this.#replace(before);
+    if (next === undefined) return;
+    if (this.#isLeading) this.#startSchedules();
+    // Without mirrors no process has to lead.
+    this.#leading ??= this.#parts.leadership?.runAsLeader("mirrors", () => {
+      this.#isLeading = true;
+      this.#startSchedules();
+      return { stop: () => this.#stopSchedules() };
+    });
+  }
+
+  #startSchedules(): void {
+    const { leadership } = this.#parts;
+    this.#schedules = leadership && this.#current?.startSchedules(leadership);
+  }
+
+  async #stopSchedules(): Promise<void> {
+    this.#isLeading = false;
+    await this.#schedules?.stop();
+    this.#schedules = undefined;
+  }
+
+  #replace(before: Mirrors): void {
+    const ended = closeWhenIdle(before, this.#closing.signal)
+      .catch(this.#parts.report)
+      .finally(() => this.#replaced.delete(ended));
+    this.#replaced.add(ended);
+  }
+}
+
+async function closeWhenIdle(mirrors: Mirrors, signal: AbortSignal): Promise<void> {
+  try {
+    do await pause(checkIdleEveryMs, undefined, { ref: false, signal });
+    while (!mirrors.isIdle());
+  } catch {
+    // The process ends.
+  }
+  await mirrors.close();
+}
