@@ -50,6 +50,9 @@ export const evictedNextAtMost = 20;
 /** Pinned images, and schedules, of one mirror. */
 export const pinsAtMost = 1_000;
 export const schedulesAtMost = 1_000;
+/** Mirrors that the API has added, and entries of each list in their settings. */
+export const mirrorsAddedAtMost = 100;
+export const mirrorListAtMost = 50;
 /** Tags that one request deletes. */
 export const deletedTagsAtMost = 1_000;
 /** Repositories of a namespace whose pulls are added up. */

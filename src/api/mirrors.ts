@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { time } from "./fields.ts";
 import { jobItemSchema } from "./jobs.ts";
-import { evictedNextAtMost, pinsAtMost, schedulesAtMost } from "./limits.ts";
+import { evictedNextAtMost, mirrorListAtMost, pinsAtMost, schedulesAtMost } from "./limits.ts";
 
 /* Mirrors of other registries. */
 
@@ -43,6 +43,9 @@ export const mirrorItemSchema = z.object({
   upstream: z.string(),
   is_private: z.boolean(),
   is_root: z.boolean().describe("It answers for names that this registry does not host."),
+  is_configured: z
+    .boolean()
+    .describe("It is in the configuration, so that the API cannot change its settings."),
   health: healthSchema,
   numbers: numbersSchema.nullable().describe("For administrators."),
 });
@@ -70,11 +73,65 @@ const detailsSchema = z.object({
     .describe("The blobs that are evicted next, the first one first."),
 });
 
+const listOf = (item: z.ZodString) => z.array(item).max(mirrorListAtMost);
+
+/** The settings of a mirror that the API can change; never the password. Each is described in docs/configuration.md. */
+const settingsSchema = z.object({
+  username: z.string().nullable(),
+  has_password: z.boolean(),
+  aliases: listOf(z.string()),
+  token_hosts: listOf(z.string()),
+  allow: listOf(z.string()),
+  deny: listOf(z.string()),
+  tag_ttl: z.int().describe("Seconds, rounded."),
+  prefetch: z.int(),
+  allow_private_network: z.boolean(),
+  insecure: z.boolean(),
+  foreign_layer_hosts: listOf(z.string()),
+});
+
 export const mirrorSchema = mirrorItemSchema.extend({
   details: detailsSchema.nullable().describe("For administrators."),
+  settings: settingsSchema.nullable().describe("For administrators."),
 });
 export type MirrorItemAnswer = z.output<typeof mirrorItemSchema>;
 export type MirrorAnswer = z.output<typeof mirrorSchema>;
+
+const hosts = listOf(z.string().min(1).max(255)).describe("`HOST` or `HOST:PORT`.");
+const globs = listOf(z.string().min(1).max(255)).describe(
+  "Globs with at most 3 wildcards, such as `library/*`.",
+);
+const upstream = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .describe("The URL of the registry: `https://ghcr.io`.");
+
+/** `null` removes a setting. */
+const givenSettings = {
+  username: z.string().min(1).max(300).nullable().optional(),
+  password: z.string().min(1).max(10_000).nullable().optional().describe("It is never answered."),
+  is_private: z.boolean().optional().describe("The default is `true`."),
+  is_root: z.boolean().optional(),
+  aliases: hosts.optional(),
+  token_hosts: hosts.optional(),
+  allow: globs.optional(),
+  deny: globs.optional(),
+  tag_ttl: z.int().min(0).max(31_536_000).nullable().optional().describe("Seconds."),
+  cache_size: z.int().min(1).nullable().optional().describe("Bytes; `null`: no limit."),
+  prefetch: z.int().min(0).max(100).optional(),
+  allow_private_network: z.boolean().optional(),
+  insecure: z.boolean().optional().describe("Do not verify the certificate of the upstream."),
+  foreign_layer_hosts: hosts.optional(),
+};
+export const mirrorChangesBody = z.object({ upstream: upstream.optional(), ...givenSettings });
+export const newMirrorBody = z.object({
+  namespace: z.string().min(1).max(100).describe("Usually the host: `ghcr.io`."),
+  upstream,
+  ...givenSettings,
+});
+export type MirrorChanges = z.output<typeof mirrorChangesBody>;
+export type NewMirror = z.output<typeof newMirrorBody>;
 
 const image = z
   .string()

@@ -12,6 +12,7 @@ import type { Readiness } from "../http/ops/health.ts";
 import { scrub, withScrubStats } from "../maintenance/scrub.ts";
 import { measureStoredBlobs, type StoredBlobs } from "../maintenance/stored-blobs.ts";
 import { createOpenUploads } from "../registry/uploads/open-uploads.ts";
+import { openMirrorChanges } from "./added-mirrors.ts";
 import { collectionJob } from "./collection.ts";
 import type { AppContext } from "./context.ts";
 import { hasDataFolder } from "./data-folder.ts";
@@ -37,6 +38,7 @@ export async function openAdministration(
   const administration: Administration = {
     jobs,
     mirrors: await administeredMirrors(context),
+    mirrorChanges: await openMirrorChanges(context),
     keyRing: config.auth.open ? undefined : await context.keyRing(),
     readOnly: await context.readOnly(),
     uploads: createOpenUploads({ store, database }),

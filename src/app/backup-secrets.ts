@@ -4,6 +4,7 @@ import { parseKey, type SigningKey } from "../auth/signing-keys/key.ts";
 import type { Config } from "../config/schema.ts";
 import type { Database } from "../database/contract.ts";
 import { SecretError } from "../events/errors.ts";
+import { openMirrorSealing } from "./added-mirrors.ts";
 import type { AppContext } from "./context.ts";
 import { sourceKeys } from "./database-copy.ts";
 import { openWebhookSecrets } from "./webhooks.ts";
@@ -17,6 +18,13 @@ export interface RegistrySecrets {
   /** The keys that sign tokens, the newest first. */
   readonly keys: readonly SigningKey[];
   readonly webhooks: readonly WebhookSecret[];
+  /** The passwords of the mirrors that the API has added. */
+  readonly mirrors: readonly MirrorPassword[];
+}
+
+interface MirrorPassword {
+  readonly namespace: string;
+  readonly password: string;
 }
 
 interface WebhookSecret {
@@ -26,13 +34,31 @@ interface WebhookSecret {
   readonly oldSecret: string | null;
 }
 
-/** @param copy the copy of the database, which names the webhooks */
+/** @param copy the copy of the database, which names the webhooks and the mirrors */
 export async function readSecrets(
   context: AppContext,
-  copy: Pick<Database, "webhookSecrets">,
+  copy: Pick<Database, "webhookSecrets" | "addedMirrors">,
 ): Promise<RegistrySecrets> {
   const keys = (await (await sourceKeys(context, await context.database()))?.list()) ?? [];
-  return { keys, webhooks: await readWebhookSecrets(context.config, copy) };
+  return {
+    keys,
+    webhooks: await readWebhookSecrets(context.config, copy),
+    mirrors: await readMirrorPasswords(context.config, copy),
+  };
+}
+
+async function readMirrorPasswords(
+  config: Config,
+  { addedMirrors }: Pick<Database, "addedMirrors">,
+): Promise<readonly MirrorPassword[]> {
+  const withPassword = (await addedMirrors.all()).filter(({ password }) => password !== null);
+  if (withPassword.length === 0 || !canDecrypt(config)) return [];
+  const sealing = await openMirrorSealing(config);
+  return withPassword.flatMap(({ namespace, password }) => {
+    const opened = password === null ? undefined : sealing.open(namespace, password);
+    // A password that does not open is lost in the registry too.
+    return opened === undefined ? [] : [{ namespace, password: opened.toString() }];
+  });
 }
 
 async function readWebhookSecrets(
@@ -61,7 +87,7 @@ const canDecrypt = ({ database, auth }: Config): boolean =>
 
 /** @param instance the id of the registry */
 export function sealSecrets(
-  { keys, webhooks }: RegistrySecrets,
+  { keys, webhooks, mirrors }: RegistrySecrets,
   passphrase: string,
   instance: string,
 ): Promise<PassphraseSealed> {
@@ -69,7 +95,11 @@ export function sealSecrets(
     id,
     pkcs8: privateKey.export({ type: "pkcs8", format: "der" }).toString("base64"),
   }));
-  return sealWithPassphrase(JSON.stringify({ keys: plain, webhooks }), passphrase, instance);
+  return sealWithPassphrase(
+    JSON.stringify({ keys: plain, webhooks, mirrors }),
+    passphrase,
+    instance,
+  );
 }
 
 /** `undefined`: the passphrase is another one. */
@@ -80,21 +110,39 @@ export async function openSecrets(
 ): Promise<RegistrySecrets | undefined> {
   const text = await openWithPassphrase(sealed, passphrase, instance);
   if (text === undefined) return undefined;
-  const { keys, webhooks } = JSON.parse(text) as {
+  // A backup of before they existed has no mirrors.
+  const {
+    keys,
+    webhooks,
+    mirrors = [],
+  } = JSON.parse(text) as {
     readonly keys: readonly { readonly id: string; readonly pkcs8: string }[];
     readonly webhooks: readonly WebhookSecret[];
+    readonly mirrors?: readonly MirrorPassword[];
   };
   const parsed = keys.map(({ id, pkcs8 }) => parseKey(id, Buffer.from(pkcs8, "base64")));
-  return { keys: parsed.filter((key) => key !== undefined), webhooks };
+  return { keys: parsed.filter((key) => key !== undefined), webhooks, mirrors };
 }
 
-/** Encrypts the secrets of webhooks for a restored registry. Returns the number of the webhooks. */
-export async function writeWebhookSecrets(
+/**
+ * Encrypts the secrets of webhooks and the passwords of mirrors for a restored registry. Returns the number of the
+ * webhooks.
+ */
+export async function writeSecrets(
   config: Config,
   { commands }: Pick<Database, "commands">,
-  webhooks: readonly WebhookSecret[],
+  { webhooks, mirrors }: Pick<RegistrySecrets, "webhooks" | "mirrors">,
 ): Promise<number> {
-  if (webhooks.length === 0 || !canDecrypt(config)) return 0;
+  if (!canDecrypt(config)) return 0;
+  if (mirrors.length > 0) {
+    const sealing = await openMirrorSealing(config);
+    const passwords = mirrors.map(({ namespace, password }) => ({
+      namespace,
+      password: sealing.seal(namespace, Buffer.from(password)),
+    }));
+    await commands.resealMirrors({ passwords });
+  }
+  if (webhooks.length === 0) return 0;
   const secrets = await openWebhookSecrets(config);
   const sealed = webhooks.map(({ id, secret, oldSecret }) => ({
     id,

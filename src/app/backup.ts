@@ -126,11 +126,11 @@ function withCounts(progress: BackupProgress, job: RunningJob): BackupProgress {
 
 async function sealedSecrets(
   context: AppContext,
-  rows: Pick<Database, "instance" | "webhookSecrets">,
+  rows: Pick<Database, "instance" | "webhookSecrets" | "addedMirrors">,
   passphrase: string | undefined,
 ): Promise<{ readonly keys: PassphraseSealed | null; readonly leavesOut: boolean }> {
   const secrets = await readSecrets(context, rows);
-  const hasSecrets = secrets.keys.length > 0 || secrets.webhooks.length > 0;
+  const hasSecrets = Object.values(secrets).some((ofOneKind) => ofOneKind.length > 0);
   if (!hasSecrets || passphrase === undefined) return { keys: null, leavesOut: hasSecrets };
   const instance = await rows.instance.get();
   return { keys: await sealSecrets(secrets, passphrase, instance?.id ?? ""), leavesOut: false };

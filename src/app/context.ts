@@ -6,6 +6,8 @@ import type { Config } from "../config/schema.ts";
 import { systemActor } from "../database/permissions/authority.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Writer } from "../database/contract.ts";
+import { joinMirrors } from "../mirror/live-mirrors.ts";
+import type { MirrorSettings } from "../mirror/settings.ts";
 import { createLogger, type Logger } from "../observability/logger.ts";
 import { ProcessMetrics } from "../observability/process-metrics.ts";
 import type { Clock, LeaseTimes } from "../registry/leases.ts";
@@ -82,9 +84,13 @@ export class AppContext {
     return this.#mirrored;
   }
 
-  setMirrored(
-    mirrors: readonly Pick<Config["mirrors"][number], "namespace" | "visibility">[],
-  ): void {
+  /** Uses other mirrors of the configuration. */
+  async configureMirrors(mirrors: Config["mirrors"]): Promise<void> {
+    Object.assign(this.config, { mirrors });
+    await (await this.mirrors()).refresh();
+  }
+
+  setMirrored(mirrors: readonly Pick<MirrorSettings, "namespace" | "visibility">[]): void {
     this.#mirrored.clear();
     for (const { namespace, visibility } of mirrors) this.#mirrored.set(namespace, visibility);
   }
@@ -123,6 +129,8 @@ export class AppContext {
     this.onClose(() => database.close());
     const { coordination } = database;
     if (coordination !== undefined) await this.databaseClock.measure(() => coordination.nowMs());
+    const added = await database.addedMirrors.visibilities();
+    this.setMirrored(joinMirrors(this.config.mirrors, added));
     return database;
   });
 
@@ -227,6 +235,10 @@ export class AppContext {
 
   /** While there are no mirrors, little of their code is loaded. */
   readonly mirrors = once(async () => (await import("./mirrors.ts")).openLiveMirrors(this));
+
+  readonly addedMirrors = once(async () =>
+    (await import("./added-mirrors.ts")).openAddedMirrors(this),
+  );
 
   readonly pullCounters = once(async () => {
     const { openPullCounters } = await import("./pull-counters.ts");

@@ -135,7 +135,7 @@ export async function createHttpApp(
       Object.assign(config.limits, limits);
       handle = createApp({ ...parts, limits });
     },
-    setMirrors: (settings) => mirrors.configure(settings),
+    setMirrors: (settings) => context.configureMirrors(settings),
     handleHealth: createHealthApp(health, logger),
     drain,
   };

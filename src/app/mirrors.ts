@@ -13,9 +13,10 @@ import { leadershipOf } from "./replica.ts";
  */
 export async function openLiveMirrors(context: AppContext): Promise<LiveMirrors> {
   const { config, kind } = context;
+  const added = await context.addedMirrors();
   const mirrors = new LiveMirrors({
-    configured: config.mirrors,
-    added: () => Promise.resolve([]),
+    configured: () => config.mirrors,
+    added: () => added.settings(),
     open: await createOpen(context),
     changed: (settings) => context.setMirrored(settings),
     leadership: kind === "server" ? await leadershipOf(context) : undefined,
@@ -70,5 +71,6 @@ export async function openMirrorAdministration(context: AppContext): Promise<Mir
     registry: await context.registry(),
     leasePolicy: createLeasePolicy(context.clock, context.leaseTimes),
     mirrors: await context.mirrors(),
+    configured: () => context.config.mirrors,
   });
 }

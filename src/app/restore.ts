@@ -29,7 +29,7 @@ import {
   openStore,
   pullCounterFile,
 } from "./data-folder.ts";
-import { openSecrets, writeWebhookSecrets, type RegistrySecrets } from "./backup-secrets.ts";
+import { openSecrets, writeSecrets, type RegistrySecrets } from "./backup-secrets.ts";
 import { addKeys, openTarget } from "./database-copy.ts";
 import { openDatabase } from "./database.ts";
 
@@ -84,7 +84,7 @@ async function secretsOf(
   { keys, instance, id }: BackupPoint,
   passphrase: string | undefined,
 ): Promise<RegistrySecrets> {
-  if (keys === null || passphrase === undefined) return { keys: [], webhooks: [] };
+  if (keys === null || passphrase === undefined) return { keys: [], webhooks: [], mirrors: [] };
   const opened = await openSecrets(keys, passphrase, instance);
   if (opened !== undefined) return opened;
   throw new BackupError(`the passphrase does not open the keys of the point ${id}`);
@@ -135,14 +135,14 @@ async function prepareSqlite({ config, from, point }: RestoreOptions): Promise<F
   const [part, counterPart] = [`${file}.restored`, `${counterFile}.restored`];
   for (const suffix of ["", "-wal", "-shm"]) await rm(`${part}${suffix}`, { force: true });
   await fetchDatabase({ main: part, pullCounters: counterPart }, from, point);
-  return async ({ keys, webhooks }, missing) => {
-    await addToFolder(keys, createKeyFolder(keysFolder(config)));
+  return async (secrets, missing) => {
+    await addToFolder(secrets.keys, createKeyFolder(keysFolder(config)));
     if (point.pullCounters !== null) await rename(counterPart, counterFile);
-    const complete = completion(config, missing, webhooks);
+    const complete = completion(config, missing, secrets);
     const written = await complete(await openSqliteDatabase(part));
     await rename(part, file);
     await syncDirectory(config.data);
-    return { keys: keys.length, webhooks: written };
+    return { keys: secrets.keys.length, webhooks: written };
   };
 }
 
@@ -181,9 +181,10 @@ async function preparePostgres(
   closing: Closing,
 ): Promise<Finish> {
   if (target === undefined) {
-    return async ({ keys, webhooks }, missing) => {
-      const complete = completion(config, missing, webhooks);
-      return { keys: keys.length, webhooks: await complete(await openForRestore(config)) };
+    return async (secrets, missing) => {
+      const complete = completion(config, missing, secrets);
+      const webhooks = await complete(await openForRestore(config));
+      return { keys: secrets.keys.length, webhooks };
     };
   }
   const folder = await mkdtemp(path.join(tmpdir(), "berth-restore-"));
@@ -193,14 +194,14 @@ async function preparePostgres(
     pullCounters: path.join(folder, "berth-counts.db"),
   };
   await fetchDatabase(files, from, point);
-  return async ({ keys, webhooks }, missing) => {
-    const added = await addKeys(keys, target.keys);
+  return async (secrets, missing) => {
+    const added = await addKeys(secrets.keys, target.keys);
     const source = openSqliteSource(files);
     closing.add(() => source.close());
     const copied = await target.begin();
     await copyTables(source, copied, () => undefined);
     await copied.finish();
-    const complete = completion(config, missing, webhooks);
+    const complete = completion(config, missing, secrets);
     return { keys: added ?? 0, webhooks: await complete(await openForRestore(config)) };
   };
 }
@@ -224,15 +225,15 @@ async function fetchDatabase(
 }
 
 /**
- * Marks the blobs whose bytes are in no place as missing, encrypts the secrets of webhooks, and closes the database. Resolves
- * with the number of webhooks that have their secrets.
+ * Marks the blobs whose bytes are in no place as missing, encrypts the secrets of webhooks and the passwords of mirrors, and
+ * closes the database. Resolves with the number of webhooks that have their secrets.
  */
 const completion =
-  (config: Config, missing: readonly BlobEntry[], webhooks: RegistrySecrets["webhooks"]) =>
+  (config: Config, missing: readonly BlobEntry[], secrets: RegistrySecrets) =>
   async (database: Database): Promise<number> => {
     try {
       for (const { key } of missing) await database.commands.quarantineBlob({ storageKey: key });
-      return await writeWebhookSecrets(config, database, webhooks);
+      return await writeSecrets(config, database, secrets);
     } finally {
       await database.close();
     }

@@ -86,12 +86,15 @@ export function openSharedServices(config: Config, logger: Logger): Promise<Shar
     const { writer } = await context.database();
     await startBackgroundWork(context);
     // Schedules run only in the primary; each worker has its own mirrors.
-    const mirrors = await context.mirrors();
+    await context.mirrors();
     // Only the primary creates the first administrator and the first key.
     await prepareAccounts(context);
     const { locks, metrics } = context;
-    const setMirrors: ServerApp["setMirrors"] = (settings) => mirrors.configure(settings);
-    return { writer, locks, metrics, setMirrors, close: () => context.close() };
+    return {
+      ...{ writer, locks, metrics },
+      setMirrors: (mirrors) => context.configureMirrors(mirrors),
+      close: () => context.close(),
+    };
   });
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import path from "node:path";
+import type { KeySecrets } from "../auth/signing-keys/sealing.ts";
 import { packageVersion } from "../config/package-version.ts";
 import { formatListenAddress } from "../config/addresses.ts";
 import type { Config } from "../config/schema.ts";
@@ -51,19 +52,24 @@ function tellerOf({ publicUrl, listen, tls }: Config): Teller {
   return { url, version: packageVersion() };
 }
 
+/** The secrets of webhooks, encrypted as {@link readSealingSecrets} says. */
+export const openWebhookSecrets = async (config: Config): Promise<WebhookSecrets> =>
+  createWebhookSecrets(await readSealingSecrets(config, "webhooks"));
+
 /**
- * The secrets of webhooks: with `database.url` encrypted with `auth.keySecret`, otherwise with a file in the data folder.
+ * What encrypts secrets in the database: with `database.url` it is `auth.keySecret`, otherwise a file in the data folder.
+ * @param what is encrypted, for the message
  * @throws WebhookError without a secret
  */
-export async function openWebhookSecrets(config: Config): Promise<WebhookSecrets> {
+export async function readSealingSecrets(config: Config, what: string): Promise<KeySecrets> {
   if (config.database.url === undefined) {
     const current = await readOrCreateSecret(path.join(keysFolder(config), "webhooks.secret"));
-    return createWebhookSecrets({ current, old: undefined });
+    return { current, old: undefined };
   }
   const { keySecret: current, oldKeySecret: old } = config.auth;
   if (current === undefined)
-    throw new WebhookError("conflict", "webhooks with database.url need auth.keySecret");
-  return createWebhookSecrets({ current, old });
+    throw new WebhookError("conflict", `${what} with database.url need auth.keySecret`);
+  return { current, old };
 }
 
 async function readOrCreateSecret(file: string): Promise<string> {

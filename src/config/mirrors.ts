@@ -2,6 +2,7 @@ import { Cron } from "croner";
 import { validRange } from "semver";
 import * as z from "zod";
 import { upstreamUrl } from "./addresses.ts";
+import { nameOf } from "./keys.ts";
 import { bool, choice, duration, filePath, integer, secret, size, text, value } from "./values.ts";
 
 const day = 86_400_000;
@@ -134,3 +135,19 @@ export const mirrorSchema = z.object({
     .prefault([])
     .describe("Images to copy at fixed times, before clients pull them"),
 });
+
+type ParsedMirror =
+  | { readonly ok: true; readonly mirror: z.output<typeof mirrorSchema> }
+  /** What is wrong, in one line. */
+  | { readonly ok: false; readonly problem: string };
+
+/** Parses one entry of `mirrors` that does not come from the configuration. */
+export function parseMirror(entry: Readonly<Record<string, unknown>>): ParsedMirror {
+  const parsed = mirrorSchema.safeParse(entry);
+  if (parsed.success) return { ok: true, mirror: parsed.data };
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const name = nameOf(path.filter((step) => typeof step !== "symbol"));
+    return `${name} must be ${message}`;
+  });
+  return { ok: false, problem: problems.join("; ") };
+}

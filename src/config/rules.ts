@@ -103,7 +103,8 @@ const reservedNamespaces: ReadonlyMap<string, string> = new Map([
   ["mirror", "the audit log uses mirror for changes of mirrors"],
 ]);
 
-function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {
+/** What is wrong with several mirrors together. */
+export function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {
   const namespaces = mirrors.map(({ namespace }) => namespace);
   const twice = namespaces.find((name, at) => namespaces.indexOf(name) !== at);
   if (twice !== undefined)

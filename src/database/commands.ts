@@ -25,6 +25,7 @@ import * as jobs from "./maintenance/jobs.ts";
 import * as readOnlyMode from "./maintenance/read-only-mode.ts";
 import * as retention from "./maintenance/retention.ts";
 import * as retentionPolicies from "./maintenance/retention-policies.ts";
+import * as addedMirrors from "./mirror/added-mirrors.ts";
 import * as mirrorEviction from "./mirror/eviction.ts";
 import * as mirrorFetches from "./mirror/fetches.ts";
 import * as mirrors from "./mirror/mirrors.ts";
@@ -103,6 +104,7 @@ export const commands = {
   ...pick(repositoryDetails, "setDescription"),
   ...pick(stars, "star", "unstar"),
   ...pick(searchIndex, "rankRepositories", "rankByStars"),
+  ...pick(addedMirrors, "addMirror", "changeMirror", "removeMirror", "resealMirrors"),
   ...pick(mirrorEviction, "useMirrorBlobs", "evictMirrorBlobs"),
   ...pick(
     mirrorFetches,
@@ -200,7 +202,7 @@ type InternalCommand =
     )
   | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
   | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
-  | "setPlatform"
+  | ("setPlatform" | "resealMirrors")
   // Webhooks: the dispatcher, and pulls.
   | ("recordAttempt" | "pruneDeliveries" | "recordPulls" | "resealWebhooks");
 

@@ -36,6 +36,7 @@ import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
 import { createRetentionPolicyReads } from "./maintenance/retention-policies.ts";
 import { createReadOnlyModeReads } from "./maintenance/read-only-mode.ts";
 import { createRetentionReads } from "./maintenance/retention-reads.ts";
+import { createAddedMirrorReads } from "./mirror/added-mirrors.ts";
 import { createMirrorUseReads } from "./mirror/eviction.ts";
 import { createMirrorFetchReads, createMirrorProcessReads } from "./mirror/fetches.ts";
 import { createMirrorReads } from "./mirror/mirrors.ts";
@@ -108,6 +109,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     tagRelations: createTagRelationReads(lists),
     tagRemoval: createTagRemovalReads(lists),
     mirrors: createMirrorReads(db),
+    addedMirrors: createAddedMirrorReads(db),
     mirrorFetches: createMirrorFetchReads(db),
     mirrorProcesses: createMirrorProcessReads(db),
     mirrorReferences: createMirrorReferenceReads(db),

@@ -16,6 +16,7 @@ import { counterNames, figuresOf, type CounterName } from "./counters.ts";
 import type { Mirror } from "./mirror.ts";
 import type { LiveMirrors } from "./live-mirrors.ts";
 import type { Mirrored } from "./mirrors.ts";
+import type { MirrorSettings } from "./settings.ts";
 import { createSyncPull, type SyncPullOptions, type SyncStep } from "./sync/pull.ts";
 import { syncJob, warmJob } from "./sync/jobs.ts";
 import { holding, nextRunOf, type Schedule } from "./sync/schedule.ts";
@@ -76,6 +77,8 @@ interface Parts {
   readonly registry: Registry;
   readonly leasePolicy: LeasePolicy;
   readonly mirrors: Pick<LiveMirrors, "current">;
+  /** The mirrors of the configuration as they are now. */
+  readonly configured: () => readonly Pick<MirrorSettings, "namespace">[];
 }
 
 /** The operations of `berth mirror`, also while a server runs on the data folder. */
@@ -90,6 +93,11 @@ export class MirrorAdministration {
 
   get list(): readonly Mirror[] {
     return this.#parts.mirrors.current?.list ?? [];
+  }
+
+  /** Whether the mirror is in the configuration, and not one that the API has added. */
+  isConfigured(namespace: string): boolean {
+    return this.#parts.configured().some((one) => one.namespace === namespace);
   }
 
   /** The blobs that only this mirror has. A count reads every blob of the mirror; see `createCacheCounter`. */

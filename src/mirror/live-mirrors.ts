@@ -1,12 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Leadership, Stoppable } from "../coordination/leadership.ts";
+import { DatabaseError } from "../database/errors.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { MirrorSettings } from "./settings.ts";
 
 interface LiveMirrorsParts {
-  /** The mirrors of the configuration at the start. */
-  readonly configured: readonly MirrorSettings[];
+  /** The mirrors of the configuration as they are now. */
+  readonly configured: () => readonly MirrorSettings[];
   /** Reads the mirrors that the API has added. */
   readonly added: () => Promise<readonly MirrorSettings[]>;
   /** Opens mirrors. The first call loads their modules. */
@@ -30,7 +31,6 @@ const checkIdleEveryMs = 1_000;
  */
 export class LiveMirrors {
   readonly #parts: LiveMirrorsParts;
-  #configured: readonly MirrorSettings[];
   #settings: readonly MirrorSettings[] = [];
   #current: Mirrors | undefined;
   #leading: Stoppable | undefined;
@@ -44,18 +44,11 @@ export class LiveMirrors {
 
   constructor(parts: LiveMirrorsParts) {
     this.#parts = parts;
-    this.#configured = parts.configured;
   }
 
   /** `undefined`: there are no mirrors. */
   get current(): Mirrors | undefined {
     return this.#current;
-  }
-
-  /** Uses other mirrors of the configuration, as {@link refresh}. */
-  configure(settings: readonly MirrorSettings[]): Promise<void> {
-    this.#configured = settings;
-    return this.refresh();
   }
 
   /** Uses the settings as they are now. What runs finishes with the settings before. */
@@ -65,7 +58,10 @@ export class LiveMirrors {
     return change;
   }
 
-  /** From now on the process learns of changes within a second or two. A failure is reported once. */
+  /**
+   * From now on the process learns of changes within a second or two. A failure is reported once; that the database is
+   * away, others report.
+   */
   follow(): void {
     let reported: string | undefined;
     let isRunning = false;
@@ -77,7 +73,7 @@ export class LiveMirrors {
         reported = undefined;
       } catch (error) {
         const message = String(error);
-        if (message !== reported) this.#parts.report(error);
+        if (message !== reported && !(error instanceof DatabaseError)) this.#parts.report(error);
         reported = message;
       } finally {
         isRunning = false;
@@ -89,17 +85,14 @@ export class LiveMirrors {
   async close(): Promise<void> {
     clearInterval(this.#following);
     this.#closing.abort();
-    await this.#leading?.stop();
     await this.#last;
+    await this.#leading?.stop();
     await Promise.all([this.#current?.close(), ...this.#replaced]);
   }
 
   async #change(): Promise<void> {
     const added = await this.#parts.added();
-    const namespaces = new Set(this.#configured.map(({ namespace }) => namespace));
-    // The configuration has precedence.
-    const others = added.filter(({ namespace }) => !namespaces.has(namespace));
-    const settings = [...this.#configured, ...others];
+    const settings = joinMirrors(this.#parts.configured(), added);
     if (this.#closing.signal.aborted || isDeepStrictEqual(settings, this.#settings)) return;
     const next = settings.length === 0 ? undefined : await this.#parts.open(settings);
     const before = this.#current;
@@ -136,6 +129,15 @@ export class LiveMirrors {
       .finally(() => this.#replaced.delete(ended));
     this.#replaced.add(ended);
   }
+}
+
+/** All mirrors. One of the configuration has precedence over one that the API has added. */
+export function joinMirrors<M extends { readonly namespace: string }>(
+  configured: readonly M[],
+  added: readonly M[],
+): readonly M[] {
+  const namespaces = new Set(configured.map(({ namespace }) => namespace));
+  return [...configured, ...added.filter(({ namespace }) => !namespaces.has(namespace))];
 }
 
 async function closeWhenIdle(mirrors: Mirrors, signal: AbortSignal): Promise<void> {

@@ -104,7 +104,7 @@ export async function openMirrors(
   });
   const users = createUsers();
   const routing = createRouting(list, database.facts.repositories, users.hold);
-  const scheduled = { list, byRegistry: routing.byRegistry, hold: users.hold };
+  const scheduled = { ...routing, list, hold: users.hold };
   const flushing = setInterval(() => {
     for (const mirror of list) {
       mirror.flush().catch(report);

@@ -21,9 +21,7 @@ const fixedLimits: ReadonlySet<string> = new Set([
 
 /** Whether SIGHUP changes the setting. The certificate is read again in any case. */
 const isReloaded = (key: string): boolean =>
-  key === "log.level" ||
-  key === "mirrors" ||
-  (key.startsWith("limits.") && !fixedLimits.has(key));
+  key === "log.level" || key === "mirrors" || (key.startsWith("limits.") && !fixedLimits.has(key));
 
 /**
  * Makes the function that reads the configuration again. It applies what a running server can change, and logs the names of

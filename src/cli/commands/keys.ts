@@ -93,5 +93,10 @@ function reseal(options: DataFolderOptions): Promise<void> {
         { webhook, resealed: true },
         `encrypted the secret of webhook ${webhook} with auth.keySecret`,
       );
+    for (const mirror of await (await context.addedMirrors()).reseal())
+      say(
+        { mirror, resealed: true },
+        `encrypted the password of mirror ${mirror} with auth.keySecret`,
+      );
   });
 }

@@ -4,10 +4,14 @@ import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError } from "../support/failure.ts";
 import { group, serverCommand, type ServerOptions } from "../support/options.ts";
 import { formatBytes, orNone, unitsOf, type Say } from "../support/output.ts";
+import { mirrorSettingsCommands } from "./mirror-settings.ts";
 
 const notes = `
 Examples:
   $ berth mirror status
+  $ berth mirror add ghcr.io https://ghcr.io --public
+  $ berth mirror set ghcr.io --cache-size 50GB
+  $ berth mirror remove ghcr.io                       its repositories stay
   $ berth mirror warm docker.io/library/alpine:3.20 --platform linux/amd64
   $ berth mirror pin docker.io/library/alpine:3.20    it is never evicted
   $ berth mirror purge docker.io/library/alpine:3.20  delete the cached tag
@@ -15,13 +19,11 @@ Examples:
   $ berth mirror sync --dry-run                       list what would be copied
 `;
 
-/** `berth mirror …`: the mirrors of a configuration, also while a server runs on its data folder. */
+/** `berth mirror …`: the mirrors of a registry, also while a server runs on its data folder. */
 export function mirrorCommand(): Command {
   const command = new Command("mirror").description("manage mirrors of other registries");
-  return group(command, [status(), warm(), pin(), unpin(), purge(), sync()]).addHelpText(
-    "after",
-    notes,
-  );
+  const content = [status(), warm(), pin(), unpin(), purge(), sync()];
+  return group(command, [...mirrorSettingsCommands(), ...content]).addHelpText("after", notes);
 }
 
 function withMirrors(
@@ -136,7 +138,7 @@ interface SyncOptions extends ServerOptions {
 }
 
 function sync(): Command {
-  return serverCommand("sync", "run all schedules of the configuration now")
+  return serverCommand("sync", "run all schedules of the mirrors now")
     .option("--dry-run", "list what would be copied; downloads only manifests")
     .action((options: SyncOptions) =>
       withMirrors(options, async (mirrors) => {

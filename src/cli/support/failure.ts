@@ -68,6 +68,7 @@ const errorsForUsers = new Set([
   "KeySecretError",
   "OciError",
   "AccountError",
+  "MirrorError",
   "NoMirrorError",
   "WebhookError",
   "SecretError",

@@ -1,6 +1,7 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
+import type { Visibility } from "../registry/schema.ts";
 
 /** The tables of mirrors, besides the repositories that they fill; `migrations/` describes the columns. */
 export interface MirrorTables {
@@ -11,6 +12,7 @@ export interface MirrorTables {
   mirror_pins: MirrorPinsTable;
   mirror_counters: MirrorCountersTable;
   mirror_states: MirrorStatesTable;
+  added_mirrors: AddedMirrorsTable;
 }
 
 /** A blob's digest, or `manifests/` with a digest or tag. */
@@ -52,6 +54,15 @@ interface MirrorStatesTable {
   namespace: string;
   reason: string | null;
   changed_at: number;
+}
+
+interface AddedMirrorsTable {
+  namespace: string;
+  visibility: Visibility;
+  settings: string;
+  password: Uint8Array | null;
+  changed_at: number;
+  changed_by: string;
 }
 
 interface MirrorCountersTable {

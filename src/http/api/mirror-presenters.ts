@@ -1,13 +1,17 @@
 import { timeOf, timeOrNull } from "../../api/fields.ts";
-import { pinsAtMost, schedulesAtMost } from "../../api/limits.ts";
-import type { MirrorItemAnswer } from "../../api/mirrors.ts";
+import { mirrorListAtMost, pinsAtMost, schedulesAtMost } from "../../api/limits.ts";
+import type { MirrorAnswer, MirrorItemAnswer } from "../../api/mirrors.ts";
 import type { MirrorReport, UpstreamHealth } from "../../mirror/administration.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import { presentJob } from "./admin/jobs.ts";
 
-/** @param report `undefined`: the client is no administrator */
+/**
+ * @param isConfigured the mirror is in the configuration
+ * @param report `undefined`: the client is no administrator
+ */
 export function presentMirror(
   { settings: { namespace, upstream, visibility, root } }: Mirror,
+  isConfigured: boolean,
   health: UpstreamHealth | undefined,
   report: MirrorReport | undefined,
 ): MirrorItemAnswer {
@@ -16,6 +20,7 @@ export function presentMirror(
     upstream,
     is_private: visibility === "private",
     is_root: root,
+    is_configured: isConfigured,
     health: presentHealth(health, report !== undefined),
     numbers: report === undefined ? null : presentNumbers(report),
   };
@@ -77,4 +82,19 @@ export const presentDetails = ({ pins, schedules, contents }: MirrorReport) => (
     repository: blob.repository,
     last_used: timeOf(blob.usedAtMs),
   })),
+});
+
+/** For administrators. */
+export const presentSettings = ({ settings }: Mirror): MirrorAnswer["settings"] => ({
+  username: settings.username ?? null,
+  has_password: settings.password !== undefined,
+  aliases: settings.aliases.slice(0, mirrorListAtMost),
+  token_hosts: settings.tokenHosts.slice(0, mirrorListAtMost),
+  allow: settings.allow.slice(0, mirrorListAtMost),
+  deny: settings.deny.slice(0, mirrorListAtMost),
+  tag_ttl: Math.round(settings.ttl.tag / 1_000),
+  prefetch: settings.prefetch,
+  allow_private_network: settings.allowPrivateNetwork,
+  insecure: settings.tls.insecure,
+  foreign_layer_hosts: settings.foreignLayerHosts.slice(0, mirrorListAtMost),
 });

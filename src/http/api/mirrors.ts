@@ -22,7 +22,8 @@ import type { Pager } from "../hub/pages.ts";
 import { route, type HubRequest, type Route } from "../route.ts";
 import type { Administration } from "./admin/administration.ts";
 import { startJob } from "./admin/jobs.ts";
-import { presentDetails, presentMirror } from "./mirror-presenters.ts";
+import { mirrorSettingsRoutes } from "./mirror-settings.ts";
+import { presentDetails, presentMirror, presentSettings } from "./mirror-presenters.ts";
 import { root } from "./repositories.ts";
 
 interface Parts {
@@ -36,7 +37,13 @@ const path = `${root}/mirrors`;
 const requires = { of: "administrator" } as const;
 
 /** Routes of mirrors: what they hold and have done, and the changes of `berth mirror`. */
-export function mirrorRoutes(parts: Parts): readonly Route[] {
+export const mirrorRoutes = (parts: Parts): readonly Route[] => [
+  ...mirrorSettingsRoutes(parts.administration, (request) => show(parts, request)),
+  ...contentRoutes(parts),
+];
+
+/** Routes of what mirrors hold. */
+function contentRoutes(parts: Parts): readonly Route[] {
   return [
     route({
       method: "get",
@@ -134,7 +141,8 @@ async function list(
     const { namespace } = mirror.settings;
     const report = (reports || []).find((one) => one.namespace === namespace);
     const health = report ?? (await mirrors?.healthOf(namespace));
-    results.push(presentMirror(mirror, health, report));
+    const isConfigured = mirrors?.isConfigured(namespace) ?? true;
+    results.push(presentMirror(mirror, isConfigured, health, report));
   }
   return { ...page, results };
 }
@@ -145,12 +153,14 @@ async function show(
 ): Promise<MirrorAnswer> {
   const mirrors = await administration.mirrors();
   const mirror = mirrors?.list.find(({ settings }) => settings.namespace === namespace);
-  if (mirror === undefined || !(await isVisible(parts, session, mirror))) throw notFound();
-  const [report] = isAdministrator(session) ? ((await mirrors?.report(namespace)) ?? []) : [];
-  const health = report ?? (await mirrors?.healthOf(namespace));
+  if (mirrors === undefined || mirror === undefined) throw notFound();
+  if (!(await isVisible(parts, session, mirror))) throw notFound();
+  const [report] = isAdministrator(session) ? await mirrors.report(namespace) : [];
+  const health = report ?? (await mirrors.healthOf(namespace));
   return {
-    ...presentMirror(mirror, health, report),
+    ...presentMirror(mirror, mirrors.isConfigured(namespace), health, report),
     details: report === undefined ? null : presentDetails(report),
+    settings: report === undefined ? null : presentSettings(mirror),
   };
 }
 

@@ -1,5 +1,6 @@
 import { AccountError } from "../../accounts/errors.ts";
 import { WebhookError } from "../../events/errors.ts";
+import { MirrorError } from "../../mirror/errors.ts";
 import { NotAuthorizedError } from "../../auth/policy.ts";
 import { errorTable, OciError } from "../../oci/errors.ts";
 
@@ -33,10 +34,13 @@ export const forbidden = (message = "you do not have permission to do this"): Hu
 
 const statuses = { invalid: 400, unknown: 404, exists: 409, conflict: 400 } as const;
 
+const mirrorStatuses = { invalid: 400, unknown: 404, conflict: 409 } as const;
+
 /** Converts errors of the domain into HubErrors; returns other errors unchanged. */
 export function hubErrorOf(error: unknown): unknown {
   if (error instanceof AccountError || error instanceof WebhookError)
     return new HubError(statuses[error.kind], error.message);
+  if (error instanceof MirrorError) return new HubError(mirrorStatuses[error.kind], error.message);
   if (error instanceof OciError && error.code === "TOOMANYREQUESTS") {
     const seconds = Number(error.headers?.["Retry-After"] ?? 1);
     // Older clients read the Unix time (X-Retry-After), newer clients read the seconds (Retry-After).

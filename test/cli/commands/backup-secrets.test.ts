@@ -9,7 +9,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { create, restore } from "../support/backups.ts";
 import { berth as run } from "../support.ts";
 
-/** The secrets of all webhooks of a registry, which it must be able to decrypt. */
+/** The secrets of all webhooks and the passwords of all mirrors of a registry, which it must be able to decrypt. */
 async function secretsIn(data: string): Promise<readonly string[]> {
   const berth = await startBerth(data, { "auth.open": "false" });
   try {
@@ -20,7 +20,11 @@ async function secretsIn(data: string): Promise<readonly string[]> {
       const opened = await secrets();
       const nowMs = Date.now();
       const all = await webhookSecrets.all();
-      return all.flatMap((one) => opened.open({ ...one, oldSecretUntilMs: nowMs + 1 }, nowMs));
+      const mirrors = await (await context.addedMirrors()).settings();
+      return [
+        ...all.flatMap((one) => opened.open({ ...one, oldSecretUntilMs: nowMs + 1 }, nowMs)),
+        ...mirrors.map(({ password }) => password ?? ""),
+      ];
     } finally {
       await context.close();
     }
@@ -29,7 +33,7 @@ async function secretsIn(data: string): Promise<readonly string[]> {
   }
 }
 
-test("a passphrase keeps the keys and the secrets of webhooks in a backup, which has neither as plain text", async () => {
+test("a passphrase keeps the keys, the secrets of webhooks and the passwords of mirrors in a backup, which has none as plain text", async () => {
   const folder = temporaryFolder();
   const berth = await startClosedBerth();
   await berth.addUser("mia");
@@ -52,6 +56,12 @@ test("a passphrase keeps the keys and the secrets of webhooks in a backup, which
   ];
   const added = await run(creation);
   assert.equal(added.code, 0, added.stderr);
+  const passwordFile = path.join(folder, "password");
+  writeFileSync(passwordFile, "the-password-at-the-upstream\n");
+  const upstream = ["--upstream-user", "mia", "--upstream-password-file", passwordFile];
+  const mirror = ["mirror", "add", "up.example", "https://up.example", ...upstream];
+  const mirrored = await run([...mirror, "--data", data]);
+  assert.equal(mirrored.code, 0, mirrored.stderr);
 
   const backup = path.join(folder, "backup");
   const plain = await run(["backup", "create", backup, "--data", data]);
@@ -59,14 +69,14 @@ test("a passphrase keeps the keys and the secrets of webhooks in a backup, which
   const { id, keys } = await create(data, backup, "--passphrase-file", passphrase);
   assert.ok(keys);
   const point = readFileSync(path.join(backup, "points", `${id}.json`), "utf8");
-  assert.doesNotMatch(point, /pkcs8|PRIVATE|the-secret-of-this-webhook/);
+  assert.doesNotMatch(point, /pkcs8|PRIVATE|the-secret-of-this-webhook|the-password-at/);
 
   const target = path.join(folder, "restored");
   const restored = await restore(backup, target, "--passphrase-file", passphrase, "--json");
   const { webhooks, keys: restoredKeys } = JSON.parse(restored) as Record<string, number>;
   assert.equal(webhooks, 1);
   assert.ok((restoredKeys ?? 0) >= 1);
-  assert.deepEqual(await secretsIn(target), [text]);
+  assert.deepEqual(await secretsIn(target), [text, "the-password-at-the-upstream"]);
 });
 
 test("a passphrase file that is missing or begins with an empty line is a usage error", async () => {

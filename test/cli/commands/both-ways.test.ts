@@ -220,6 +220,24 @@ describe("the commands for mirrors on a data folder and on a running server", as
       { folder: ["--config", config], server: remoteOf(server.port) },
     ));
 
+  test("add, change and remove mirrors with the same output", () =>
+    compare(
+      [
+        [
+          "mirror add quay.io https://quay.io --public",
+          /^0\nquay\.io mirrors https:\/\/quay\.io\n/,
+        ],
+        ["mirror add quay.io https://quay.io", /^1\n\n.*there is a mirror quay\.io already/],
+        ["mirror add Quay https://quay.io", /^1\n\n.*namespace must be one component/],
+        ["mirror set quay.io --cache-size 5GB --deny a/* b/* --no-root", /^0\nchanged the mirror/],
+        ["mirror set quay.io", /^2\n\n.*name at least one setting/],
+        ["mirror set docker.io --public", /^1\n\n.*docker\.io is in the configuration/],
+        ["mirror remove quay.io --json", /^0\n\{"namespace":"quay\.io","removed":true\}/],
+        ["mirror remove quay.io", /^1\n\n.*there is no mirror quay\.io/],
+      ],
+      { folder: ["--config", config], server: remoteOf(server.port) },
+    ));
+
   test("show the state of each mirror with the same fields", async () => {
     const fieldsOf = async (...more: string[]) => {
       const { code, stdout, stderr } = await berth(["mirror", "status", "--json", ...more]);

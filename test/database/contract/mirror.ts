@@ -1,5 +1,17 @@
 import { app, base, blob, change, digest, manifest, reference, tag, type Step } from "./support.ts";
 
+const row = {
+  ...{ namespace: "new", visibility: "private" as const, settings: '{"root":true}' },
+  password: Buffer.from("sealed"),
+};
+const added = (namespace: string) => ({
+  ...{ ...change, ...row, namespace, upstream: "https://new", atMost: 5 },
+});
+const changed = {
+  ...{ ...change, ...row, visibility: "public" as const, settings: "{}" },
+  ...{ upstream: "https://new", changed: ["is_root"] },
+};
+
 /** Mirrors of other registries. */
 export const mirrorSteps: readonly Step[] = [
   [
@@ -19,6 +31,36 @@ export const mirrorSteps: readonly Step[] = [
   ],
   [(db) => db.commands.addMirrorCounters({ namespace: "team", counts: { hits: 3 } }), undefined],
   [(db) => db.commands.setMirrorGauge({ namespace: "team", name: "left", value: 9 }), undefined],
+  [
+    async (db) => {
+      const id = await db.commands.createAccount({ ...change, name: "user", kind: "user" });
+      return id !== undefined;
+    },
+    true,
+  ],
+  [(db) => db.commands.addMirror(added("user")), "user"],
+  [(db) => db.commands.addMirror({ ...added("new"), atMost: 0 }), "too many"],
+  [(db) => db.commands.addMirror(added("new")), "added"],
+  [(db) => db.commands.addMirror(added("new")), "exists"],
+  [(db) => db.addedMirrors.all(), [row]],
+  [(db) => db.addedMirrors.find("new"), row],
+  [(db) => db.addedMirrors.find("other"), undefined],
+  [(db) => db.addedMirrors.visibilities(), [{ namespace: "new", visibility: "private" }]],
+  [(db) => db.commands.changeMirror({ ...changed, before: { ...row, settings: "" } }), false],
+  [(db) => db.commands.changeMirror({ ...changed, before: row }), true],
+  [
+    (db) =>
+      db.commands.resealMirrors({
+        passwords: [{ namespace: "new", password: Buffer.from("resealed") }],
+      }),
+    undefined,
+  ],
+  [
+    (db) => db.addedMirrors.find("new"),
+    { ...row, visibility: "public", settings: "{}", password: Buffer.from("resealed") },
+  ],
+  [(db) => db.commands.removeMirror({ ...change, namespace: "new" }), true],
+  [(db) => db.commands.removeMirror({ ...change, namespace: "new" }), false],
   [(db) => db.mirrors.counters(), new Map<unknown, unknown>([["team", { hits: 5, left: 9 }]])],
   [
     (db) =>

@@ -48,12 +48,13 @@ describe("mirrors in the API", async () => {
         {
           ...{ namespace: "docker.io", upstream: pair.proxy.url, is_private: false },
           is_root: true,
+          is_configured: true,
           health: { state: "ok", until: null, since: null, reason: null },
           numbers: null,
         },
       ]);
       const one = (await ask("get", hub)).body;
-      assert.equal(one["details"], null);
+      assert.deepEqual([one["details"], one["settings"]], [null, null]);
     }
     const token = await hubAs(berth, "root", await berth.addPersonalToken("root", "repo:admin"));
     const one = (await token("get", hub)).body;

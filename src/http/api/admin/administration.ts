@@ -3,6 +3,7 @@ import type { JobTask } from "../../../coordination/job-run.ts";
 import type { Jobs } from "../../../coordination/jobs.ts";
 import type { WaitingCandidates } from "../../../database/maintenance/collection.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
+import type { AddedMirrors } from "../../../mirror/added-mirrors.ts";
 import type { MirrorAdministration } from "../../../mirror/administration.ts";
 import type { ReadOnly } from "../../../maintenance/read-only.ts";
 import type { BlobSum, StoredBlobs } from "../../../maintenance/stored-blobs.ts";
@@ -13,6 +14,7 @@ export interface Administration {
   readonly jobs: Jobs;
   /** `undefined`: there are no mirrors now. */
   readonly mirrors: () => Promise<MirrorAdministration | undefined>;
+  readonly mirrorChanges: Pick<AddedMirrors, "add" | "change" | "remove">;
   /** `undefined` in open mode. */
   readonly keyRing: KeyRing | undefined;
   readonly readOnly: ReadOnly;
