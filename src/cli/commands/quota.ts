@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { quotaSchema } from "../../api/administration.ts";
 import { pageSchema } from "../../api/fields.ts";
 import type { Use } from "../../registry/quotas.ts";
-import { parseSize } from "../../config/values.ts";
+import { parseSize } from "../../config/quantities.ts";
 import { namespaceOf, parseRepositoryName } from "../../oci/name.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError, UsageError } from "../support/failure.ts";

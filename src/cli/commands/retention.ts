@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { setRetentionBody, type RetentionBody } from "../../api/retention.ts";
-import { parseDuration } from "../../config/values.ts";
+import { parseDuration } from "../../config/quantities.ts";
 import { CliError, UsageError } from "../support/failure.ts";
 import { group, serverCommand, type ServerOptions } from "../support/options.ts";
 import { withRetention } from "../support/administered-retention.ts";

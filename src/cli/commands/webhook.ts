@@ -9,7 +9,7 @@ import {
   type WantedEvent,
 } from "../../api/event-types.ts";
 import type { DeliveryAnswer, WebhookAnswer } from "../../api/webhooks.ts";
-import { parseDuration } from "../../config/values.ts";
+import { parseDuration } from "../../config/quantities.ts";
 import type { AdministeredWebhooks } from "../support/administered-webhooks.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError, UsageError } from "../support/failure.ts";

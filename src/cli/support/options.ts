@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../../config/values.ts";
+import { parseDuration } from "../../config/quantities.ts";
 import { UsageError } from "./failure.ts";
 
 /*

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { styleText } from "node:util";
 import { Presets, SingleBar } from "cli-progress";
-import { formatSize } from "../../config/values.ts";
+import { formatSize } from "../../config/quantities.ts";
 import { printableJson, printableLine } from "../../observability/printable.ts";
 
 /*
