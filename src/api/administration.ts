@@ -142,6 +142,10 @@ export const adminAuditSchema = z
       .describe(
         "A page may have no results, and others after it: it reads 10,000 entries at most.",
       ),
+    kept_seconds: z
+      .number()
+      .nullable()
+      .describe("The age at which entries are deleted (audit.keep). Null: never."),
   })
   .meta({ alsoAs: "text/csv" });
 export type AdminAuditAnswer = z.output<typeof adminAuditSchema>;

@@ -53,6 +53,7 @@ export async function openAdministration(
         deleteUntagged: gc.deleteUntagged,
       },
       scrub: config.scrub,
+      auditKeptMs: config.audit.keep,
     },
     waiting: (atMs) =>
       database.collection.waiting(atMs === undefined ? undefined : atMs - gc.deleteDelay),

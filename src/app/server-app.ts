@@ -142,6 +142,7 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     gc: config.gc,
     scrub: config.scrub,
     retention: { interval: config.retention.interval, run: await retentionRun(context) },
+    auditKeptMs: config.audit.keep,
     uploadIdleMs: config.limits.uploadExpiry,
     // A session that is older than its lifetime ends too, and was used less than that time ago.
     sessionIdleMs: Math.min(config.web.sessionIdle, config.web.sessionLifetime),

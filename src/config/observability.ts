@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { collectorUrl, ipRange, tcpAddress } from "./addresses.ts";
-import { bool, choice, integer } from "./values.ts";
+import { bool, choice, duration, integer } from "./values.ts";
 
-/* What operators see of a server: its log, its metrics and its traces. */
+/* What operators see of a server: its log, the audit log, its metrics and its traces. */
+
+const day = 86_400_000;
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -17,6 +19,14 @@ export const logSchema = z
     requests: bool()
       .prefault(false)
       .describe("Write a line for each request at info; otherwise only for those that are refused"),
+  })
+  .prefault({});
+
+export const auditSchema = z
+  .object({
+    keep: duration({ min: day, max: 36_500 * day })
+      .optional()
+      .describe("The age at which entries of the audit log are deleted; if not set, never"),
   })
   .prefault({});
 

@@ -4,7 +4,7 @@ import { databaseSchema } from "./database.ts";
 import { limitsSchema } from "./limits.ts";
 import { gcSchema, retentionSchema, scrubSchema } from "./maintenance.ts";
 import { mirrorSchema } from "./mirrors.ts";
-import { logSchema, metricsSchema, tracingSchema } from "./observability.ts";
+import { auditSchema, logSchema, metricsSchema, tracingSchema } from "./observability.ts";
 import { storageSchema } from "./storage.ts";
 import {
   bool,
@@ -81,6 +81,7 @@ export const configSchema = z.object({
   database: databaseSchema,
   storage: storageSchema,
   log: logSchema,
+  audit: auditSchema,
   repositories: z
     .object({
       createOnPush: bool()

@@ -7,6 +7,7 @@ import { deleteMarkedBlobs } from "../registry/deleting-blobs.ts";
 import { createLeasePolicy, type Clock, type LeaseTimes } from "../registry/leases.ts";
 import { expireUploads, deleteOrphanUploads } from "../registry/uploads/expire.ts";
 import type { Uploads } from "../registry/uploads/uploads.ts";
+import { scheduleAuditPruning } from "./audit-pruning.ts";
 import { collect, withStats } from "./collector.ts";
 import { runTaskOnce, scheduleTask, type MaintenanceTask } from "./scheduled-task.ts";
 import { scheduleRetention, type Retention } from "./retention/retention.ts";
@@ -37,6 +38,8 @@ export interface MaintenanceParts {
   readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
   /** The milliseconds between two runs of all retention policies (0: none). */
   readonly retention: { readonly interval: number; readonly run: Retention["run"] };
+  /** The age in milliseconds at which entries of the audit log are deleted; `undefined`: never. */
+  readonly auditKeptMs: number | undefined;
   readonly uploadIdleMs: number;
   /** The sessions of browsers that no request has used for this time have ended. */
   readonly sessionIdleMs: number;
@@ -47,7 +50,7 @@ const dayMs = 24 * hourMs;
 /** The first deletion of bytes begins this long after the start phase; by then the server accepts connections. */
 const firstDeletionMs = 1_000;
 
-/** Starts deletions, collections, scrubs and runs of retention. */
+/** Starts deletions, collections, scrubs, runs of retention, and the pruning of the audit log. */
 export function startTasks(parts: MaintenanceParts): MaintenanceTask {
   const tasks = [
     startRestoring(parts),
@@ -55,6 +58,7 @@ export function startTasks(parts: MaintenanceParts): MaintenanceTask {
     ...startDeletingBytes(parts),
     startScrubbing(parts),
     scheduleRetention({ ...parts, ...parts.retention }),
+    scheduleAuditPruning({ ...parts, keepMs: parts.auditKeptMs }),
   ];
   const cleanUp = (): void => void Promise.all([cleanUpUploads(parts), cleanUpSessions(parts)]);
   const hourly = setInterval(cleanUp, hourMs).unref();

@@ -31,6 +31,7 @@ describe("a key that is not set", () => {
         },
       },
       log: { level: "info", format: "auto", requests: false },
+      audit: {},
       repositories: { createOnPush: true, defaultVisibility: "private" },
       manifests: { mediaTypes: [] },
       quotas: {},

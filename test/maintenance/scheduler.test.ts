@@ -55,6 +55,7 @@ async function openWithDeletingBlobs(count: number) {
         uploads,
         leaseTimes,
         report: silent,
+        auditKeptMs: undefined,
         uploadIdleMs: 3_600_000,
         sessionIdleMs: 3_600_000,
       },

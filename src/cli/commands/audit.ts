@@ -1,9 +1,10 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { auditCsvHead, auditCsvLine } from "../../api/audit.ts";
 import { timeOf } from "../../api/fields.ts";
+import { formatDuration } from "../../config/quantities.ts";
 import { withAccounts } from "../support/data-folder.ts";
 import { serverCommand, parsePast, type ServerOptions } from "../support/options.ts";
-import { orNone, print } from "../support/output.ts";
+import { orNone, print, printError } from "../support/output.ts";
 
 interface Options extends ServerOptions {
   readonly account?: string;
@@ -18,6 +19,7 @@ interface Options extends ServerOptions {
 const notes = `
 The newest entry comes first. The actor "berth" without an address is the
 command line. An entry without an actor is from an anonymous client.
+Entries stay forever, or until they are as old as audit.keep.
 
 Example:
   $ berth audit --account team --action repo.tag --from 7d
@@ -42,7 +44,9 @@ function audit(options: Options): Promise<void> {
   return withAccounts(options, async ({ accounts, say }) => {
     const { account, actor, action, from, to, limit, csv } = options;
     const query = { account, actor, action, fromMs: from, toMs: to, limit };
-    const entries = await accounts.audit.list(query);
+    const { entries, keptMs } = await accounts.audit.list(query);
+    if (keptMs !== undefined)
+      printError(`entries are deleted after ${formatDuration(keptMs)} (audit.keep)\n`);
     if (csv && !options.json) {
       print(`${auditCsvHead(true)}\n`);
       for (const { atMs, peer, ...entry } of entries)

@@ -26,6 +26,12 @@ export interface TeamName {
   readonly team: string;
 }
 
+export interface ListedAudit {
+  readonly entries: readonly Omit<AuditEntry, "id">[];
+  /** The age at which entries are deleted; `undefined`: never. */
+  readonly keptMs: number | undefined;
+}
+
 export interface AdministeredAccounts {
   readonly users: Acting<Users, "add" | "setDisabled" | "setAdmin" | "setPassword" | "delete"> & {
     readonly list: () => AsyncIterable<Omit<Account, "id" | "kind">>;
@@ -56,12 +62,19 @@ export interface AdministeredAccounts {
     readonly revoke: (account: string, id: string) => Promise<void>;
   };
   readonly audit: {
-    readonly list: (query: AuditQuery) => Promise<readonly Omit<AuditEntry, "id">[]>;
+    readonly list: (query: AuditQuery) => Promise<ListedAudit>;
   };
 }
 
-/** The accounts of a data folder, changed by `actor`. */
-export function localAccounts(accounts: Accounts, actor: Actor): AdministeredAccounts {
+/**
+ * The accounts of a data folder, changed by `actor`.
+ * @param keptMs `audit.keep`
+ */
+export function localAccounts(
+  accounts: Accounts,
+  actor: Actor,
+  keptMs: number | undefined,
+): AdministeredAccounts {
   const { users, organisations, teams, accessTokens, audit } = accounts;
   return {
     users: {
@@ -85,7 +98,7 @@ export function localAccounts(accounts: Accounts, actor: Actor): AdministeredAcc
       list: (account) => accessTokens.list(account),
       revoke: (account, id) => accessTokens.revoke(actor, account, id),
     },
-    audit,
+    audit: { list: async (query) => ({ entries: await audit.list(query), keptMs }) },
   };
 }
 

@@ -63,7 +63,8 @@ export async function withAccounts(
     );
   }
   return withContext(options, { store: false, isNewAllowed }, async (context) => {
-    const accounts = localAccounts(await context.accounts(), context.actor);
+    const { keep } = context.config.audit;
+    const accounts = localAccounts(await context.accounts(), context.actor, keep);
     await work({ accounts, say: createSay(options) });
   });
 }

@@ -14,7 +14,7 @@ import { pageSchema } from "../../api/fields.ts";
 import { teamMemberAddedSchema, teamSchema } from "../../api/organisations.ts";
 import { teamPermissionSchema } from "../../api/repositories.ts";
 import type { AuditEntry } from "../../database/events/audit.ts";
-import type { AdministeredAccounts, TeamName } from "./administered.ts";
+import type { AdministeredAccounts, ListedAudit, TeamName } from "./administered.ts";
 import type { Remote } from "./remote.ts";
 
 /** The accounts of a running server, by its API. The errors are those of the server, with the same messages. */
@@ -182,20 +182,22 @@ async function listAudit(
     toMs,
     limit,
   }: Parameters<AdministeredAccounts["audit"]["list"]>[0],
-): Promise<readonly Omit<AuditEntry, "id">[]> {
+): Promise<ListedAudit> {
   const time = (ms: number | undefined): string | undefined =>
     ms === undefined ? undefined : new Date(ms).toISOString();
   const filter = { account, actor, action, from: time(fromMs), to: time(toMs) };
-  const found: Omit<AuditEntry, "id">[] = [];
-  for (let last: string | undefined; found.length < limit;) {
-    const query = { ...filter, last, page_size: Math.min(100, limit - found.length) };
+  const entries: Omit<AuditEntry, "id">[] = [];
+  for (let last: string | undefined; ;) {
+    const query = { ...filter, last, page_size: Math.min(100, limit - entries.length) };
     const page = await remote.get(adminAuditSchema, "/admin/audit", query);
     for (const { at: time, address: peer, ...entry } of page.results)
-      found.push({ ...entry, atMs: msOf(time), peer });
-    if (page.next === null) break;
+      entries.push({ ...entry, atMs: msOf(time), peer });
+    if (page.next === null || entries.length >= limit) {
+      const { kept_seconds: kept } = page;
+      return { entries, keptMs: kept === null ? undefined : kept * 1_000 };
+    }
     last = new URL(page.next).searchParams.get("last") ?? undefined;
   }
-  return found;
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

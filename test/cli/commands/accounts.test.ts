@@ -137,6 +137,14 @@ describe("the account commands while a server runs", async () => {
     assert.ok(content.includes("org.team.member.add") && !content.includes(canary));
   });
 
+  test("`audit` says on standard error when audit.keep deletes entries", async () => {
+    const args = ["audit", "--account", "team", "--limit", "1", "--data", data];
+    const { code, stdout, stderr } = await run(args, { BERTH_AUDIT_KEEP: "90d" });
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, "entries are deleted after 90d (audit.keep)\n");
+    assert.equal(stdout, await done("audit --account team --limit 1"));
+  });
+
   test("`user list` exits with 1 and names `berth serve` when the folder has no registry", async () => {
     const empty = temporaryFolder();
     const { code, stderr } = await run(["user", "list", "--data", empty], await emptyDatabase());

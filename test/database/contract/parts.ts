@@ -4,6 +4,7 @@ import { browserSessionsSteps } from "./browser-sessions.ts";
 import { jobSteps } from "./jobs.ts";
 import { invitesSteps } from "./invites.ts";
 import { accountsSteps } from "./accounts.ts";
+import { auditSteps } from "./audit.ts";
 import { catalogSteps } from "./catalog.ts";
 import { imagesSteps } from "./images.ts";
 import { maintenanceSteps } from "./maintenance.ts";
@@ -29,4 +30,5 @@ export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["jobs", jobSteps],
   ["webhooks", webhookSteps],
   ["retention", retentionSteps],
+  ["the audit log", auditSteps],
 ]);

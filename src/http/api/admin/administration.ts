@@ -53,6 +53,8 @@ export interface MaintenanceSettings {
     readonly deleteUntagged: boolean;
   };
   readonly scrub: { readonly interval: number; readonly bytesPerSecond: number };
+  /** `undefined`: no entry of the audit log is deleted. */
+  readonly auditKeptMs: number | undefined;
 }
 
 export interface ServerFacts {

@@ -13,9 +13,11 @@ import { auditCsv, wantsCsv } from "../../hub/audit/csv.ts";
 import type { Pager } from "../../hub/pages.ts";
 import { route, type HubRequest, type Route } from "../../route.ts";
 import { root } from "../repositories.ts";
+import type { Administration } from "./administration.ts";
 
 interface Parts {
   readonly accounts: Pick<Accounts, "auditLog">;
+  readonly administration: Pick<Administration, "settings">;
   readonly pager: Pager;
 }
 
@@ -37,7 +39,7 @@ export const adminAuditRoutes = (parts: Parts): readonly Route[] => [
 ];
 
 async function list(
-  { accounts: { auditLog }, pager }: Parts,
+  { accounts: { auditLog }, administration, pager }: Parts,
   request: HubRequest<z.output<typeof adminAuditQuery>>,
 ): Promise<AdminAuditAnswer | Readable> {
   const { ctx, query, work } = request;
@@ -61,9 +63,11 @@ async function list(
   const results = found.slice(0, size);
   // Behind the last entry of this page, or behind the last row that was read.
   const end = found.length > size ? results.at(-1) : before;
+  const { auditKeptMs } = administration.settings;
   return {
     results: results.map(presentEntry),
     next: end === undefined ? null : pager.linkTo(ctx, "last", `${end.atMs}-${end.id}`),
+    kept_seconds: auditKeptMs === undefined ? null : auditKeptMs / 1_000,
   };
 }
 

@@ -28,7 +28,7 @@ test("the list of actions has every action of the audit log, also deletions of b
 });
 
 describe("the audit logs as CSV", async () => {
-  const berth = await startClosedBerth();
+  const berth = await startClosedBerth({ "audit.keep": "30d" });
   await berth.addUser("mia");
   await berth.addUser("ann");
   await berth.addUser("root", { is_admin: 1 });
@@ -70,6 +70,8 @@ describe("the audit logs as CSV", async () => {
     assert.match(headers["content-type"] ?? "", /json/);
     await mia.api.get(`${own}?format=xml`).expect(400);
     const root = berth.as("root");
+    const listed = await root.api.get(ofAll).expect(200);
+    assert.equal((listed.body as { kept_seconds: number }).kept_seconds, 30 * 86_400);
     const all = await root.api.get(`${ofAll}?format=csv&account=mia&actor=mia`).expect(200);
     const lines = linesOf(all.text);
     assert.equal(lines[0], "time,actor,account,action,subject,data,address");
