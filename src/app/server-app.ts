@@ -4,6 +4,7 @@ import { startLeaderMaintenance, startMaintenance } from "../maintenance/schedul
 import type { Retention } from "../maintenance/retention/retention.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Measures, ProcessMetrics } from "../observability/process-metrics.ts";
+import { startAuditForwarding } from "./audit-forwarding.ts";
 import { AppContext, type SharedServices } from "./context.ts";
 import { databaseFile, lockDataFolder } from "./data-folder.ts";
 import type { HttpApp } from "./http-app.ts";
@@ -142,12 +143,13 @@ async function startBackgroundWork(context: AppContext): Promise<void> {
     gc: config.gc,
     scrub: config.scrub,
     retention: { interval: config.retention.interval, run: await retentionRun(context) },
-    auditKeptMs: config.audit.keep,
+    audit: { keepMs: config.audit.keep, isForwarded: config.audit.forward !== undefined },
     uploadIdleMs: config.limits.uploadExpiry,
     // A session that is older than its lifetime ends too, and was used less than that time ago.
     sessionIdleMs: Math.min(config.web.sessionIdle, config.web.sessionLifetime),
   };
   await startDispatcher(context);
+  await startAuditForwarding(context);
   if (database.coordination !== undefined) {
     const leadership = await leadershipOf(context);
     const leading = leadership.runAsLeader("maintenance", () => startLeaderMaintenance(parts));

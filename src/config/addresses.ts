@@ -72,6 +72,54 @@ export function listenAddress(): z.ZodType<ListenAddress> {
   });
 }
 
+/** Where the audit log is forwarded to: a syslog server, or a webhook. */
+export type AuditForward =
+  | { readonly kind: "udp" | "tcp"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "webhook"; readonly url: string };
+
+/** The receiver of `audit.forward`. */
+export function auditReceiver(): z.ZodType<AuditForward> {
+  return value<AuditForward>({
+    allowed:
+      "a syslog server as udp://HOST:PORT, tcp://HOST:PORT or unix:PATH, or the http:// or https:// URL of a webhook",
+    parse: (raw) => {
+      if (typeof raw !== "string") return undefined;
+      const [, scheme = "", rest = ""] = /^(udp|tcp):\/\/(.+)$/.exec(raw.trim()) ?? [];
+      if (scheme === "") return unixOrWebhook(raw.trim());
+      const address = parseListenAddress(rest);
+      if (address === undefined || address.path !== undefined) return undefined;
+      const { host, port } = address;
+      const kind = scheme === "udp" ? "udp" : "tcp";
+      return host === "" || port === 0 ? undefined : { kind, host, port };
+    },
+    print: formatAuditForward,
+  });
+}
+
+function unixOrWebhook(text: string): AuditForward | undefined {
+  const path = parseListenAddress(text)?.path;
+  if (path !== undefined) return { kind: "unix", path };
+  if (!/^https?:\/\/[^/?#\s]/i.test(text) || /[#\s\\]/.test(text) || !URL.canParse(text))
+    return undefined;
+  const url = new URL(text);
+  return url.username === "" && url.password === ""
+    ? { kind: "webhook", url: url.href }
+    : undefined;
+}
+
+export function formatAuditForward(forward: AuditForward): string {
+  switch (forward.kind) {
+    case "webhook":
+      return forward.url;
+    case "unix":
+      return `unix:${forward.path}`;
+    case "udp":
+    case "tcp":
+      return `${forward.kind}://${formatListenAddress(forward)}`;
+  }
+}
+
 /** The absolute URL under which clients reach this server, without a slash at its end. */
 export const serverUrl = (): z.ZodType<string> => bareUrl("https://registry.example.com");
 

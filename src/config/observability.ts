@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { collectorUrl, ipRange, tcpAddress } from "./addresses.ts";
-import { bool, choice, duration, integer } from "./values.ts";
+import { auditReceiver, collectorUrl, ipRange, tcpAddress } from "./addresses.ts";
+import { bool, choice, duration, integer, secret } from "./values.ts";
 
 /* What operators see of a server: its log, the audit log, its metrics and its traces. */
 
@@ -27,6 +27,12 @@ export const auditSchema = z
     keep: duration({ min: day, max: 36_500 * day })
       .optional()
       .describe("The age at which entries of the audit log are deleted; if not set, never"),
+    forward: auditReceiver()
+      .optional()
+      .describe("A receiver that gets each new entry of the audit log; if not set, there is none"),
+    forwardSecret: secret()
+      .optional()
+      .describe("Signs what a webhook of audit.forward gets, in X-Berth-Signature-256"),
   })
   .prefault({});
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import { formatListenAddress, isLoopback } from "./addresses.ts";
+import { formatAuditForward, formatListenAddress, isLoopback } from "./addresses.ts";
 import type { ConfigProblem } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
@@ -49,6 +49,17 @@ export const rules: readonly Rule[] = [
             what: "storage.s3.accessKeyId and storage.s3.secretAccessKey must be set together",
             found: "one of them",
             allowed: "both, or neither",
+          },
+  },
+  {
+    keys: ["audit.forwardSecret", "audit.forward"],
+    check: ({ audit: { forward, forwardSecret } }) =>
+      forwardSecret === undefined || forward?.kind === "webhook"
+        ? undefined
+        : {
+            what: "audit.forwardSecret signs what a webhook gets, and audit.forward is none",
+            found: forward === undefined ? "nothing" : formatAuditForward(forward),
+            allowed: "no audit.forwardSecret; or the URL of a webhook in audit.forward",
           },
   },
   {

@@ -13,7 +13,7 @@ import * as repositoryDetails from "./catalog/repository-details.ts";
 import * as searchIndex from "./catalog/search-index.ts";
 import * as stars from "./catalog/stars.ts";
 import * as audit from "./events/audit.ts";
-import * as auditLog from "./events/audit-log.ts";
+import * as auditForwarding from "./events/audit-forwarding.ts";
 import * as events from "./events/events.ts";
 import * as deliveryStates from "./events/delivery-states.ts";
 import * as webhookSecrets from "./events/webhook-secrets.ts";
@@ -120,7 +120,7 @@ export const commands = {
   ...pick(mirrorReferences, "setPlatform"),
   ...pick(mirrorTags, "checkMirrorTag", "pinMirrorTag", "unpinMirrorTag"),
   ...pick(audit, "recordServerChange"),
-  ...pick(auditLog, "pruneAudit"),
+  ...pick(auditForwarding, "beginAuditForwarding", "recordAuditForwarding", "pruneAudit"),
   ...pick(webhooks, "createWebhook", "changeWebhook", "deleteWebhook"),
   ...pick(webhookSecrets, "rotateWebhookSecret", "resealWebhooks"),
   ...pick(
@@ -205,8 +205,8 @@ type InternalCommand =
   | ("beginMirrorFetch" | "touchMirrorFetch" | "endMirrorFetch" | "storeMirrorBlob")
   | ("seeMirrorProcess" | "forgetMirrorProcesses" | "useMirrorBlobs")
   | ("setPlatform" | "resealMirrors")
-  // The age of the audit log.
-  | "pruneAudit"
+  // The age of the audit log, and its receiver.
+  | ("pruneAudit" | "beginAuditForwarding" | "recordAuditForwarding")
   // Webhooks: the dispatcher, and pulls.
   | ("recordAttempt" | "pruneDeliveries" | "recordPulls" | "resealWebhooks");
 

@@ -68,6 +68,12 @@ export interface Coordination {
   /** Records the run of a schedule. False: a replica has run it for this or a later time. */
   takeScheduleRun(name: string, atMs: number): Promise<boolean>;
 
+  /**
+   * The transactions of the database: all with a number below `oldest` have ended, and none that has begun to write has
+   * `next` or a higher one.
+   */
+  transactions(): Promise<{ readonly oldest: number; readonly next: number }>;
+
   /** Takes the lock of an upload for 3 s, or for as long as it is renewed. */
   holdUpload(id: string, holder: string): Promise<UploadHold>;
   /**

@@ -22,6 +22,7 @@ import { createTagRemovalReads } from "./catalog/tag-removal.ts";
 import { createTagRelationReads } from "./catalog/tag-relations.ts";
 import { createCatalogReads } from "./catalog/visibility-filter.ts";
 import { createActivityReads } from "./events/activity.ts";
+import { createAuditForwardingReads } from "./events/audit-forwarding.ts";
 import { createAuditLogReads } from "./events/audit-log.ts";
 import { createAuditReads } from "./events/audit.ts";
 import { createDeliveryReads } from "./events/deliveries.ts";
@@ -118,6 +119,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
     audit: createAuditReads(lists),
     activity: createActivityReads(lists),
     auditLog: createAuditLogReads(lists),
+    auditForwarding: createAuditForwardingReads(db),
     webhooks: createWebhookReads(db),
     webhookSecrets: createWebhookSecretReads(db),
     webhookDeliveries: createDeliveryReads(db),

@@ -12,6 +12,7 @@ export interface Schema
   blob_reviews: BlobReviewsTable;
   instance: InstanceTable;
   audit_log: AuditLogTable;
+  audit_forwarding: AuditForwardingTable;
   replicas: ReplicasTable;
   leases: LeasesTable;
   schedules: SchedulesTable;
@@ -54,6 +55,11 @@ interface AuditLogTable {
   subject: string;
   data: Generated<string>;
   peer: Generated<string>;
+}
+
+interface AuditForwardingTable {
+  only_row: 1;
+  last_id: number;
 }
 
 interface ReplicasTable {

@@ -14,7 +14,7 @@ export const copiedTables = [
   "browser_sessions",
   ...["webhooks", "webhook_events", "events", "webhook_deliveries"],
   ...["browser_sessions", "retention_policies", "read_only_mode"],
-  ...["audit_log", "repository_descriptions", "stars", "namespace_counts"],
+  ...["audit_log", "audit_forwarding", "repository_descriptions", "stars", "namespace_counts"],
   ...["mirror_fetches", "mirror_tags", "mirror_uses", "mirror_pins", "mirror_counters"],
   ...["mirror_states", "added_mirrors", "schedules", "search_star_changes", "repository_facets"],
   ...["repository_counts", "tag_counts", "repository_days", "tag_days"],

@@ -6,11 +6,10 @@ import type { AddressCheck } from "../network/addresses.ts";
 import { openConnections, type ProxySettings } from "../network/connections.ts";
 import { receiverAnswerAtMost } from "../api/limits.ts";
 import { printableLine } from "../observability/printable.ts";
+import { answerMs, reasonOf } from "./errors.ts";
 import { renderPayload, type Teller } from "./payloads.ts";
 import type { WebhookSecrets } from "./secrets.ts";
 
-/** A receiver must answer in this time; it should answer before it does the work. */
-const answerMs = 10_000;
 const connectionsPerReceiver = 16;
 
 /** What a receiver answered. */
@@ -88,8 +87,8 @@ export function signatureHeaders(
 /** Gateways that have no receiver, and receivers that want fewer requests. */
 const unavailable: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-/** Redirects are not followed: they would lead around the check of the URL. */
-async function post(
+/** Sends a body once. Redirects are not followed: they would lead around the check of the URL. */
+export async function post(
   dispatcher: Dispatcher,
   url: string,
   headers: Readonly<Record<string, string>>,
@@ -123,13 +122,4 @@ async function beginOf(body: Dispatcher.ResponseData["body"]): Promise<string> {
   }
   const text = Buffer.concat(pieces).subarray(0, receiverAnswerAtMost).toString("utf8");
   return printableLine(text.replaceAll("\0", ""));
-}
-
-/** Why there was no answer, in one line. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown error";
-  if (error.name === "TimeoutError") return `no answer in ${answerMs / 1000} s`;
-  const { message } = error;
-  const code = "code" in error && typeof error.code === "string" ? error.code : error.name;
-  return printableLine(message === "" ? code : message).slice(0, receiverAnswerAtMost);
 }

@@ -13,6 +13,8 @@ interface Parts {
   };
   /** The age in milliseconds; `undefined`: no entry is deleted. */
   readonly keepMs: number | undefined;
+  /** Entries that the receiver of `audit.forward` does not have yet stay. */
+  readonly isForwarded: boolean;
 }
 
 const everyMs = 3_600_000;
@@ -42,13 +44,15 @@ export async function* pruneAuditLog({
   clock,
   report,
   keepMs,
+  isForwarded,
 }: Parts): AsyncGenerator<void> {
   if (keepMs === undefined) return;
   const beforeMs = clock() - keepMs;
   let all = 0;
   try {
     for (let deleted = deletedAtOnce; deleted === deletedAtOnce;) {
-      deleted = await database.commands.pruneAudit({ beforeMs, limit: deletedAtOnce });
+      const slice = { beforeMs, isForwarded, limit: deletedAtOnce };
+      deleted = await database.commands.pruneAudit(slice);
       all += deleted;
       yield;
     }

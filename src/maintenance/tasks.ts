@@ -39,7 +39,7 @@ export interface MaintenanceParts {
   /** The milliseconds between two runs of all retention policies (0: none). */
   readonly retention: { readonly interval: number; readonly run: Retention["run"] };
   /** The age in milliseconds at which entries of the audit log are deleted; `undefined`: never. */
-  readonly auditKeptMs: number | undefined;
+  readonly audit: { readonly keepMs: number | undefined; readonly isForwarded: boolean };
   readonly uploadIdleMs: number;
   /** The sessions of browsers that no request has used for this time have ended. */
   readonly sessionIdleMs: number;
@@ -58,7 +58,7 @@ export function startTasks(parts: MaintenanceParts): MaintenanceTask {
     ...startDeletingBytes(parts),
     startScrubbing(parts),
     scheduleRetention({ ...parts, ...parts.retention }),
-    scheduleAuditPruning({ ...parts, keepMs: parts.auditKeptMs }),
+    scheduleAuditPruning({ ...parts, ...parts.audit }),
   ];
   const cleanUp = (): void => void Promise.all([cleanUpUploads(parts), cleanUpSessions(parts)]);
   const hourly = setInterval(cleanUp, hourMs).unref();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
+  auditReceiver,
+  formatAuditForward,
   formatListenAddress,
   ipRange,
   isLoopback,
@@ -126,4 +128,28 @@ describe("the parser of trustedProxies", () => {
     test(`rejects the range ${JSON.stringify(written)}`, () =>
       assert.equal(ipRange().safeParse(written).success, false));
   }
+});
+
+describe("the receiver of the audit log", () => {
+  const good = [
+    ["udp://127.0.0.1:514", { kind: "udp", host: "127.0.0.1", port: 514 }],
+    ["tcp://[::1]:601", { kind: "tcp", host: "::1", port: 601 }],
+    ["tcp://Logs.example.com:601", { kind: "tcp", host: "logs.example.com", port: 601 }],
+    ["unix:/run/syslog.sock", { kind: "unix", path: "/run/syslog.sock" }],
+    ["https://logs.example.com/berth?a=b", undefined],
+    ["http://127.0.0.1:8080/", undefined],
+  ] as const;
+  for (const [written, expected] of good)
+    test(`can be ${written}`, () => {
+      const parsed = auditReceiver().parse(written);
+      assert.deepEqual(parsed, expected ?? { kind: "webhook", url: written });
+      assert.equal(formatAuditForward(parsed), written.toLowerCase());
+    });
+  for (const written of [
+    ...["", "logs.example.com", "udp://logs.example.com", "tcp://:601", "udp://127.0.0.1:0"],
+    ...["tcp://unix:/run/a.sock", "unix:run/a.sock", "tls://a:6514", "https://user@a/", "http://"],
+    ...["https://a/#b", 514, null],
+  ])
+    test(`cannot be ${JSON.stringify(written)}`, () =>
+      assert.equal(auditReceiver().safeParse(written).success, false));
 });

@@ -187,6 +187,17 @@ describe("the precedence of configuration sources", () => {
   });
 });
 
+describe("the secret of a forwarded audit log", () => {
+  test("needs a webhook, because syslog has no signature", async () => {
+    const secret = { "audit.forwardSecret": "s" };
+    for (const forward of ["udp://127.0.0.1:514", "unix:/run/syslog.sock", undefined]) {
+      const flags = forward === undefined ? secret : { ...secret, "audit.forward": forward };
+      assert.deepEqual([...(await refuse({ flags })).keys()], ["audit.forwardSecret"], forward);
+    }
+    await accept({ flags: { ...secret, "audit.forward": "https://logs.example.com/" } });
+  });
+});
+
 describe("open mode", () => {
   test("needs auth.openOnNetwork to listen on an address that is not loopback", async () => {
     for (const listen of [

@@ -22,7 +22,8 @@ async function start(t: TestContext, entries: number) {
   };
   const left = async (): Promise<number> =>
     Number(await database.tables.value("SELECT count(*) FROM audit_log"));
-  return { parts: { database, clock: () => nowMs, report }, nowMs, lines, left, database };
+  const parts = { database, clock: () => nowMs, report, isForwarded: false };
+  return { parts, nowMs, lines, left, database };
 }
 
 describe("the audit log with audit.keep", () => {

@@ -55,7 +55,7 @@ async function openWithDeletingBlobs(count: number) {
         uploads,
         leaseTimes,
         report: silent,
-        auditKeptMs: undefined,
+        audit: { keepMs: undefined, isForwarded: false },
         uploadIdleMs: 3_600_000,
         sessionIdleMs: 3_600_000,
       },

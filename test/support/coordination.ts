@@ -65,6 +65,11 @@ export class CoordinationInMemory implements Coordination {
     return true;
   }
 
+  async transactions() {
+    await this.nowMs();
+    return { oldest: 1, next: 1 };
+  }
+
   async holdUpload(id: string, holder: string) {
     const nowMs = await this.nowMs();
     const upload = this.uploads.get(id);

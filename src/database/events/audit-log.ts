@@ -1,5 +1,4 @@
 import { sql } from "kysely";
-import { dialectOf } from "../dialect.ts";
 import type { Db } from "../schema.ts";
 import { entryColumns, entryOf, type AuditEntry, type AuditQuery } from "./audit.ts";
 
@@ -9,28 +8,6 @@ import { entryColumns, entryOf, type AuditEntry, type AuditQuery } from "./audit
 export interface AuditPosition {
   readonly atMs: number;
   readonly id: number;
-}
-
-/**
- * Deletes the oldest entries of the log that are from before a time, at most `limit`. The newest entry stays: with SQLite
- * the next one has its id plus 1, and no id may be given twice.
- * @returns the number of deleted entries
- */
-export async function pruneAudit(
-  tx: Db,
-  { beforeMs, limit }: { readonly beforeMs: number; readonly limit: number },
-): Promise<number> {
-  const old = await tx
-    .selectFrom("audit_log")
-    .select("id")
-    .where("at", "<", beforeMs)
-    .where(sql<boolean>`id < (SELECT max(id) FROM audit_log)`)
-    .orderBy("at")
-    .limit(limit)
-    .execute();
-  const ids = old.map(({ id }) => id);
-  await tx.deleteFrom("audit_log").where(dialectOf(tx).isOneOf("id", ids)).execute();
-  return ids.length;
 }
 
 /** What the entries must match. */

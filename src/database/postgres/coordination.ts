@@ -24,6 +24,13 @@ export function createCoordination(
       return row?.now ?? Date.now();
     },
     runAlone: (work) => runAlone(pool, work),
+    async transactions() {
+      const [row] = await pool.read<{ readonly oldest: number; readonly next: number }>(
+        `SELECT pg_snapshot_xmin(seen)::text::bigint AS oldest, pg_snapshot_xmax(seen)::text::bigint AS next
+         FROM pg_current_snapshot() AS seen`,
+      );
+      return row ?? { oldest: 0, next: Infinity };
+    },
     ...createReplicaRows(pool, schemaVersion),
     ...createLeaseRows(pool),
     ...createUploadHolds(pool),
