@@ -40,16 +40,15 @@ export function createRecorder(
   { requestMetrics, requestLog, tokenLabels, clientInfo, newRequestId }: RecorderParts,
   route: string,
 ) {
-  const gets = requestMetrics.of(route, "GET", 200);
-  const heads = requestMetrics.of(route, "HEAD", 200);
+  const metrics = requestMetrics.of(route);
   return {
     /** `undefined`: the log has no line of this request. An id takes 1 µs with its header. */
     idOf: (request: IncomingMessage): string | undefined =>
       requestLog.logsSuccess ? newRequestId(request) : undefined,
 
-    /** Returns the duration in milliseconds. */
+    /** Counts an answer with 200. Returns the duration in milliseconds. */
     count: (request: IncomingMessage, beganAtMs: number): number =>
-      (request.method === "HEAD" ? heads : gets).count(beganAtMs),
+      metrics.count(request.method ?? "", 200, beganAtMs),
 
     write(request: IncomingMessage, { principal }: Grant, answer: FastAnswer): void {
       const { account, token } = credentialOf(principal);
@@ -74,6 +73,7 @@ export function createRecorder(
 
 type Headers = Record<string, string | number>;
 
+/** Adds the id to headers that were made for this answer. */
 export function withRequestId(headers: Headers, requestId: string | undefined): Headers {
   if (requestId !== undefined) headers[requestIdHeader] = requestId;
   return headers;

@@ -74,7 +74,9 @@ export function withManifestFastPath(
     if (grant === undefined || !policy.allows({ grant, permission, repository: undefined }))
       return false;
     const requestId = versionRecorder.idOf(request);
-    response.writeHead(200, withRequestId({ ...versionHeaders }, requestId));
+    const headers =
+      requestId === undefined ? versionHeaders : withRequestId({ ...versionHeaders }, requestId);
+    response.writeHead(200, headers);
     response.end(request.method === "HEAD" ? undefined : body);
     const durationMs = versionRecorder.count(request, beganAtMs);
     if (requestId !== undefined)
@@ -112,15 +114,15 @@ export function withManifestFastPath(
     const passUnanswered = (answered: boolean): void => {
       if (!answered) koaPipeline(request, response);
     };
-    const beganAtMs = performance.now();
     let isAnswered: boolean | Promise<boolean> = false;
     try {
       const { method, url } = request;
+      // The Koa pipeline measures all others itself.
       if (method === "GET" || method === "HEAD")
         isAnswered = (url === "/v2/" ? answersVersion : answersManifest)(
           request,
           response,
-          beganAtMs,
+          performance.now(),
         );
     } catch (error) {
       failed(error);

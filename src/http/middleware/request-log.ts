@@ -38,7 +38,7 @@ export function recordRequests(parts: RecordParts): Middleware {
     ctx.res.once("close", () => {
       const status = ctx.res.headersSent ? ctx.res.statusCode : undefined;
       endTrace(ctx, status, peer);
-      const durationMs = requestMetrics.of(routeOf(ctx), ctx.method, status).count(beganAtMs);
+      const durationMs = requestMetrics.of(routeOf(ctx)).count(ctx.method, status, beganAtMs);
       void write(parts, ctx, { status, peer, durationMs, before });
     });
     await next();
