@@ -1,12 +1,6 @@
 import * as z from "zod";
 import { flag, pageFields, time, words } from "./fields.ts";
-import {
-  aliasesAtMost,
-  deletedTagsAtMost,
-  imageLayersAtMost,
-  imagesAtMost,
-  shownReferrersAtMost,
-} from "./limits.ts";
+import { aliasesAtMost, imageLayersAtMost, imagesAtMost, shownReferrersAtMost } from "./limits.ts";
 
 /* Tags and images in the Hub-shaped API (`hub…`) and in Berth's own API. Sizes are in bytes. */
 
@@ -80,10 +74,25 @@ export const imageSchema = z.object({
 });
 export type ImageAnswer = z.output<typeof imageSchema>;
 
+const artifactTypes = [
+  ...(["helm", "wasm", "signature", "attestation", "sbom"] as const),
+  ...(["plugin", "compose", "model", "other"] as const),
+];
+const artifactSchema = z.object({
+  type: z.enum(artifactTypes),
+  label: z.string().describe("What it is in words, with name and version."),
+  name: z.string().nullable().describe("Of Chart.yaml, for a Helm chart."),
+  version: z.string().nullable().describe("Of Chart.yaml."),
+  app_version: z.string().nullable().describe("Of Chart.yaml: the version of what it installs."),
+});
+
 export const tagItemSchema = z.object({
   name: z.string(),
   digest: z.string(),
   media_type: z.string(),
+  artifact: artifactSchema
+    .nullable()
+    .describe("Null: an index or a container image. Berth does not verify what it says."),
   last_updated: time,
   last_updater: z.string().nullable(),
   pull_count: z.int(),
@@ -115,7 +124,7 @@ export const referrerSchema = z.object({
     .describe("The tag of the referrer, like sha256-….sig; null for a referrer by subject."),
 });
 
-const freed = z
+export const freedBytes = z
   .int()
   .nullable()
   .describe(
@@ -125,7 +134,7 @@ const freed = z
 export const tagQuery = z.object({ frees: flag.describe("Adds frees to the answer.") });
 export const tagSchema = tagItemSchema.extend({
   referrers: z.array(referrerSchema).max(shownReferrersAtMost),
-  frees: freed.optional(),
+  frees: freedBytes.optional(),
 });
 export type TagAnswer = z.output<typeof tagSchema>;
 
@@ -184,56 +193,3 @@ export const rollbackBody = z.object({
   digest: z.string().nullish().describe("A digest of the history; default: the previous one."),
 });
 export const rollbackSchema = z.object({ name: z.string(), digest: z.string() });
-
-const platformWords = z.array(z.string().max(100)).max(50).default([]);
-
-/**
- * `POST /api/berth/v1/repositories/NAME/-/tag-deletions`. An unknown field is rejected: without it, a misspelled filter
- * would delete other tags.
- */
-export const deleteTagsBody = z
-  .strictObject({
-    tags: z.array(z.string().max(128)).min(1).max(deletedTagsAtMost).optional(),
-    matching: z.string().min(1).max(256).optional().describe("RE2 expression for the whole name."),
-    keep: z
-      .int()
-      .min(0)
-      .max(1_000_000)
-      .default(0)
-      .describe("With matching: the number of the newest matching tags that stay."),
-    unused_for: z
-      .int()
-      .min(0)
-      .max(36_500)
-      .optional()
-      .describe("With matching: days without a push and a pull."),
-    filter: z.string().max(255).default("").describe("With matching: a part of the name."),
-    os: platformWords.describe("With matching: tags with an image for one of these."),
-    architecture: platformWords.describe("With matching: the same for architectures."),
-    dry_run: z.boolean().default(false),
-  })
-  .refine(({ tags, matching }) => (tags === undefined) !== (matching === undefined), {
-    message: "send either tags or matching",
-  })
-  .refine(
-    ({ tags, keep, unused_for, ...filter }) =>
-      tags === undefined ||
-      (keep === 0 &&
-        unused_for === undefined &&
-        filter.filter === "" &&
-        filter.os.length + filter.architecture.length === 0),
-    { message: "keep, unused_for, filter, os and architecture need matching" },
-  );
-export const deletedTagsSchema = z.object({
-  results: z
-    .array(z.object({ name: z.string(), outcome: z.enum(["deleted", "immutable", "unknown"]) }))
-    .max(deletedTagsAtMost),
-  more: z.boolean().describe("More tags can be deleted: repeat the request."),
-  selected: z
-    .int()
-    .describe("The number of all tags that are named or match, also of those behind results."),
-  immutable: z.int().describe("How many of them are immutable and stay."),
-  frees: freed.describe("As frees of a tag, for the tags in results."),
-  dry_run: z.boolean().describe("True: nothing was deleted."),
-});
-export type DeletedTagsAnswer = z.output<typeof deletedTagsSchema>;

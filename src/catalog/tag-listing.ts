@@ -9,6 +9,8 @@ import type { Listing } from "../oci/page.ts";
 import { fallbackTagOf, parseTag, type Tag } from "../oci/reference.ts";
 import type { PullCounts } from "./pull-counters.ts";
 import type { YieldingWork } from "../concurrency/yielding-work.ts";
+import type { Registry } from "../registry/registry.ts";
+import { createArtifactReader, type Artifact } from "./artifacts.ts";
 import { createTagInspector, type TagWithImages } from "./tag-inspector.ts";
 import { compareNaturally } from "./tag-order.ts";
 import { relationsOf, type TagRelations } from "./tag-relations.ts";
@@ -32,7 +34,10 @@ export interface ShownMove extends TagMove {
 }
 
 /** A tag as Berth's own API shows it. */
-export interface ListedTag extends TagWithImages, TagRelations {}
+export interface ListedTag extends TagWithImages, TagRelations {
+  /** `undefined`: the tag points at an index or a container image. */
+  readonly artifact: Artifact | undefined;
+}
 
 interface TagPage {
   readonly items: readonly ListedTag[];
@@ -51,9 +56,11 @@ const cosignSuffixes = [".sig", ".att", ".sbom"];
 export function createTagListing(parts: {
   readonly database: Database;
   readonly counts: PullCounts;
+  readonly registry: Pick<Registry, "blobs">;
   readonly clock: () => number;
 }) {
   const { database } = parts;
+  const artifactsOf = createArtifactReader(parts);
   const contents = createTagInspector(parts);
   const search = createTagSearch(parts);
 
@@ -65,9 +72,12 @@ export function createTagListing(parts: {
   ): Promise<readonly ListedTag[]> => {
     const tags = await contents.of(home, names, work);
     const relations = await relationsOf(database, home, tags);
+    const manifests = tags.map(({ manifest }) => manifest);
+    const artifacts = await artifactsOf(home, manifests, work);
     return tags.flatMap((tag) => {
       const found = relations.get(tag.name);
-      return found === undefined ? [] : [Object.assign(tag, found)];
+      const artifact = artifacts.get(tag.manifest.id);
+      return found === undefined ? [] : [Object.assign(tag, found, { artifact })];
     });
   };
 

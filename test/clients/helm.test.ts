@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { test } from "node:test";
-import { refusal, tool } from "./support/command.ts";
+import { refusal, run, tool } from "./support/command.ts";
 import { digestOf, parseManifest } from "./support/registry-reader.ts";
 import { startBerth } from "./support/berth.ts";
 import { createScratch } from "./support/scratch.ts";
@@ -11,6 +12,9 @@ const berth = await startBerth();
 const folder = createScratch("helm");
 const helm = tool("helm", { env: { HOME: folder, DOCKER_CONFIG: folder }, cwd: folder });
 const charts = `oci://${berth.host}/charts`;
+const program = path.join(import.meta.dirname, "../../dist/main.js");
+const berthOf = (...args: readonly string[]) =>
+  run(process.execPath, [program, ...args, "--host", berth.host], { cwd: folder });
 
 const chart = path.join(folder, "greeter");
 mkdirSync(path.join(chart, "templates"), { recursive: true });
@@ -23,7 +27,7 @@ writeFileSync(
 async function packageChart(version: string): Promise<string> {
   writeFileSync(
     path.join(chart, "Chart.yaml"),
-    `apiVersion: v2\nname: greeter\nversion: ${version}\ndescription: greets\n`,
+    `apiVersion: v2\nname: greeter\nversion: ${version}\nappVersion: "7"\ndescription: greets\n`,
   );
   await helm("package", chart, "--destination", folder);
   return path.join(folder, `greeter-${version}.tgz`);
@@ -41,6 +45,14 @@ test("helm push stores a chart under its version with the digest that it prints"
     assert.equal(body.layers?.[0]?.digest, digestOf(readFileSync(file)));
   }
   assert.deepEqual(await berth.tags("charts/greeter"), ["1.0.0", "1.1.0", "1.2.0_build.7"]);
+});
+
+test("berth tag ls and show name a chart by its Chart.yaml", async () => {
+  const { stdout: list } = await berthOf("tag", "ls", "charts/greeter");
+  assert.match(list, /^1\.1\.0 .* Helm chart greeter 1\.1\.0 \(app 7\)$/m);
+  const { stdout: shown } = await berthOf("tag", "show", "charts/greeter:1.1.0");
+  assert.match(shown, /^content +Helm chart greeter 1\.1\.0 \(app 7\)\napp version +7$/m);
+  assert.doesNotMatch(list + shown, /\?\/\?/);
 });
 
 test("helm pull writes the same archive", async () => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { DeletedTagsAnswer } from "../../src/api/tags.ts";
+import type { DeletedTagsAnswer } from "../../src/api/tag-removal.ts";
 import { repositoryCall, type TagFilterOfList } from "../addresses.ts";
 import { send, type Failure } from "../answers.ts";
 import { Dialog } from "../parts/dialog.tsx";

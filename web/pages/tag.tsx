@@ -27,14 +27,10 @@ export function Page() {
 
 function Contents({ name, tag }: { readonly name: string; readonly tag: TagView }) {
   const { url } = usePlace();
-  const { data: repository } = useAnswer<{
-    readonly is_private: boolean;
-    readonly types: readonly string[];
-  }>(repositoryCall(name));
+  const { data: repository } = useAnswer<{ readonly is_private: boolean }>(repositoryCall(name));
   const asked = url.searchParams.get("platform");
   const images = tag.images.filter(({ os }) => os !== "unknown" && os !== "");
   const chosen = images.find((image) => platformKey(image) === asked) ?? images[0];
-  const isPlain = images.length === 0;
   return (
     <div class="cols">
       <div class="stack">
@@ -42,7 +38,7 @@ function Contents({ name, tag }: { readonly name: string; readonly tag: TagView 
           name={name}
           references={[`${name}:${tag.name}`, `${name}@${tag.digest}`]}
           isPrivate={repository?.is_private === true}
-          type={isPlain ? (repository?.types[0] ?? "image") : "image"}
+          type={tag.artifact?.type ?? "image"}
         />
         {images.length > 0 && chosen !== undefined && (
           <PlatformTiles images={images} chosen={chosen} size={tag.size} />

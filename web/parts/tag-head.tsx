@@ -12,7 +12,7 @@ import { Icon } from "./icon.tsx";
 import { lazy } from "./lazy.tsx";
 import { PageHead } from "./page-head.tsx";
 import type { OwnView } from "./repository-head.tsx";
-import { Digest, Since } from "./text.tsx";
+import { Digest, Since, Text } from "./text.tsx";
 
 export type TagView = TagAnswer;
 type TagTab = keyof typeof words.tabs;
@@ -91,6 +91,11 @@ export function TagHead({
   const lede = (
     <>
       <Digest digest={tag.digest} />
+      {tag.artifact !== null && (
+        <span class="sub">
+          <Text of={tag.artifact.label} />
+        </span>
+      )}
       {aliases.length > 0 && (
         <span class="sub">
           {words.sameAs}{" "}

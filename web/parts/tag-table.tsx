@@ -71,7 +71,11 @@ export function TagRow({
         </span>
       </td>
       <td class="full">
-        <Platforms platforms={platformsOf(tag.images)} />
+        {tag.artifact === null ? (
+          <Platforms platforms={platformsOf(tag.images)} />
+        ) : (
+          <Text of={tag.artifact.label} />
+        )}
       </td>
       <td class="r num nw" data-label={words.columns.size}>
         <Size bytes={tag.size} />

@@ -68,14 +68,14 @@ function list(): Command {
         sayList({
           page: pageSchema(tagItemSchema),
           path: `/repositories/${name}/-/tags`,
-          heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "PLATFORMS"],
+          heads: ["TAG", "DIGEST", "SIZE", "PULLS", "UPDATED", "CONTENT"],
           rowOf: (tag) => [
             tag.name,
             shortDigest(tag.digest),
             formatBytes(tag.size),
             String(tag.pull_count),
             shortTime(tag.last_updated),
-            [...tag.images.map(platformOf), ...moreThan(tag)].join(", "),
+            tag.artifact?.label ?? [...tag.images.map(platformOf), ...moreThan(tag)].join(", "),
           ],
         }),
       );
@@ -99,7 +99,7 @@ function show(): Command {
 }
 
 function description(image: string, tag: TagAnswer): readonly Line[] {
-  const { images, referrers, last_updater: updater } = tag;
+  const { artifact, images, referrers, last_updater: updater } = tag;
   const platforms = images.map((one) => [platformOf(one), formatBytes(one.size), one.digest]);
   const others = referrers.map((one) => [
     one.tag ?? one.artifact_type ?? one.media_type,
@@ -111,13 +111,24 @@ function description(image: string, tag: TagAnswer): readonly Line[] {
       ["tag", image],
       ["digest", tag.digest],
       ["type", tag.media_type],
+      ...(artifact === null ? [] : artifactFacts(artifact, tag.size)),
       ["pushed", `${shortTime(tag.last_updated)}${updater === null ? "" : ` by ${updater}`}`],
       ["pulls", `${tag.pull_count}, last ${shortTime(tag.last_pulled)}`],
     ]),
-    "",
-    ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms),
+    ...(artifact === null ? ["", ...tableOf(["PLATFORM", "SIZE", "DIGEST"], platforms)] : []),
     ...moreThan(tag),
     ...(others.length > 0 ? ["", ...tableOf(["REFERRER", "SIZE", "DIGEST"], others)] : []),
+  ];
+}
+
+function artifactFacts(
+  { label, app_version: appVersion }: NonNullable<TagAnswer["artifact"]>,
+  size: number,
+): readonly (readonly [string, string])[] {
+  return [
+    ["content", label],
+    ...(appVersion === null ? [] : [["app version", appVersion] as const]),
+    ["size", formatBytes(size)],
   ];
 }
 

@@ -41,6 +41,12 @@ export interface TaggedManifest {
   readonly osFeatures: string | null;
 }
 
+/** The parts of an image manifest that say what it is. */
+interface FirstParts {
+  readonly configDigest: Digest | undefined;
+  readonly layerMediaType: string | undefined;
+}
+
 /** Columns of consecutive tags, by name; empty if they were not requested. A repository may have 100,000 tags, so there is no object per tag. */
 export interface TagColumns {
   readonly names: readonly Tag[];
@@ -92,17 +98,14 @@ export function createTagPageReads(db: Db) {
       return rows.map(({ name, updated_at }) => ({ name, updatedAtMs: updated_at }));
     },
 
+    /** The config and the first layer of manifests, by manifest id. */
+    firstParts: (manifestIds: readonly number[]) => firstPartsOf(db, manifestIds),
+
     /** The tags whose names contain `search`, by name, after `last`. */
     scan: (repositoryId: number, request: TagScan) => scanColumns(db, repositoryId, request),
 
     /** Number of tags whose names contain `search`. The number of all tags is in the repository's row. */
-    async countNamed(repositoryId: number, search: string): Promise<number> {
-      const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
-        WHERE repository_id = ${repositoryId} AND ${dialectOf(db).containsText("name", search)}`.execute(
-        db,
-      );
-      return rows[0]?.count ?? 0;
-    },
+    countNamed: (repositoryId: number, search: string) => countNamed(db, repositoryId, search),
 
     /** The names of the existing tags among `names`, in any order. */
     async existing(repositoryId: number, names: readonly Tag[]): Promise<readonly Tag[]> {
@@ -148,6 +151,37 @@ export function createTagPageReads(db: Db) {
       }));
     },
   };
+}
+
+async function countNamed(db: Db, repositoryId: number, search: string): Promise<number> {
+  const { rows } = await sql<{ readonly count: number }>`SELECT count(*) AS count FROM tags
+    WHERE repository_id = ${repositoryId} AND ${dialectOf(db).containsText("name", search)}`.execute(
+    db,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+async function firstPartsOf(
+  db: Db,
+  manifestIds: readonly number[],
+): Promise<ReadonlyMap<number, FirstParts>> {
+  const { rows } = await sql<{
+    readonly id: number;
+    readonly kind: "config" | "layer";
+    readonly digest: Digest;
+    readonly mediaType: string;
+  }>`
+    SELECT manifest_id AS id, kind, digest, substr(media_type, 1, 255) AS "mediaType"
+    FROM manifest_references
+    WHERE ${dialectOf(db).isOneOf("manifest_id", manifestIds)} AND position <= 1 AND kind <> 'child'
+    ORDER BY manifest_id, position`.execute(db);
+  const found = new Map<number, FirstParts>();
+  for (const { id, kind, digest, mediaType } of rows) {
+    const known = found.get(id) ?? { configDigest: undefined, layerMediaType: undefined };
+    if (kind === "config") found.set(id, { ...known, configDigest: digest });
+    else found.set(id, { ...known, layerMediaType: known.layerMediaType ?? mediaType });
+  }
+  return found;
 }
 
 /** See {@link createTagPageReads}. */

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { deletedTagsSchema, deleteTagsBody } from "../../api/tags.ts";
+import { deletedTagsSchema, deleteTagsBody } from "../../api/tag-removal.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
 import type { TagSelection } from "../../catalog/tag-removal.ts";

@@ -1,6 +1,5 @@
 import type * as z from "zod";
 import { pageQuery, pageSchema, timeOf, timeOrNull } from "../../api/fields.ts";
-import { diffQuery, diffSchema } from "../../api/tag-diff.ts";
 import {
   featuresAtMost,
   isDescending,
@@ -15,12 +14,12 @@ import {
   type referrerSchema,
 } from "../../api/tags.ts";
 import type { HubPolicy } from "../../auth/hub-policy.ts";
+import type { Artifact } from "../../catalog/artifacts.ts";
 import type { Catalog } from "../../catalog/catalog.ts";
-import type { ComparedImage, LayerList, TagDiff } from "../../catalog/tag-diff.ts";
 import type { Image } from "../../catalog/tag-inspector.ts";
 import type { ListedTag, ShownMove, TagReferrer } from "../../catalog/tag-listing.ts";
 import { parseDigest } from "../../oci/digest.ts";
-import { parseReference, type Tag } from "../../oci/reference.ts";
+import type { Tag } from "../../oci/reference.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { HubError } from "../hub/errors.ts";
 import type { Pager } from "../hub/pages.ts";
@@ -35,12 +34,11 @@ interface Parts {
   readonly pager: Pager;
 }
 
-const repositoryPath = `${root}/repositories/*repository`;
-const tagsPath = `${repositoryPath}/-/tags`;
+const tagsPath = `${root}/repositories/*repository/-/tags`;
 const tagPath = `${tagsPath}/:tag`;
 const see = { of: "repository", permission: "see tags" } as const;
 
-/** Routes of Berth's own API for the tags of a repository: contents, history, rollback and diff. */
+/** Routes of Berth's own API for the tags of a repository: contents, history and rollback. */
 export function berthTagRoutes(parts: Parts): readonly Route[] {
   const { registry } = parts;
   return [
@@ -53,15 +51,6 @@ export function berthTagRoutes(parts: Parts): readonly Route[] {
       query: tagListQuery,
       answer: pageSchema(tagItemSchema),
       handle: (request) => list(parts, request),
-    }),
-    route({
-      method: "get",
-      path: `${repositoryPath}/-/diff`,
-      requires: { of: "repository", permission: "see contents" },
-      summary: "The differences of two tags or digests: layers, sizes, configuration",
-      query: diffQuery,
-      answer: diffSchema,
-      handle: (request) => diff(parts, request),
     }),
     route({
       method: "get",
@@ -152,20 +141,12 @@ async function listMoves(
   return pager.numbered(ctx, query, total, presented);
 }
 
-async function diff(
-  { catalog }: Parts,
-  { repository, query, work }: HubRequest<z.output<typeof diffQuery>>,
-): Promise<z.input<typeof diffSchema>> {
-  const [from, to] = [parseReference(query.from), parseReference(query.to)];
-  const wanted = { repository, from, to, platform: query.platform };
-  return presentDiff(await catalog.diffs.compare(wanted, work));
-}
-
 function presentTag(tag: ListedTag): z.input<typeof tagItemSchema> {
   return {
     name: tag.name,
     digest: tag.manifest.digest,
     media_type: tag.manifest.mediaType,
+    artifact: tag.artifact === undefined ? null : presentArtifact(tag.artifact),
     last_updated: timeOf(tag.updatedAtMs),
     last_updater: tag.updater ?? null,
     pull_count: tag.count?.pulls ?? 0,
@@ -184,7 +165,12 @@ function presentTag(tag: ListedTag): z.input<typeof tagItemSchema> {
   };
 }
 
-function presentImage(image: Image): z.input<typeof imageSchema> {
+const presentArtifact = ({ type, label, name, version, appVersion }: Artifact) => ({
+  ...{ type, label, name: name ?? null },
+  ...{ version: version ?? null, app_version: appVersion ?? null },
+});
+
+export function presentImage(image: Image): z.input<typeof imageSchema> {
   return {
     os: image.os,
     architecture: image.architecture,
@@ -217,30 +203,4 @@ function presentTagMove(move: ShownMove, withLabel: boolean): z.input<typeof tag
     ...{ changed_at: timeOf(changedAtMs), is_here: manifestId !== null },
     ...{ reason: digest === null ? "delete" : reason, tags: [...tags] },
   };
-}
-
-function presentDiff(found: TagDiff): z.input<typeof diffSchema> {
-  const { shared, added, removed } = found.layers;
-  return {
-    from: presentCompared(found.from),
-    to: presentCompared(found.to),
-    layers: {
-      shared: presentLayers(shared),
-      added: presentLayers(added),
-      removed: presentLayers(removed),
-    },
-    layer_counts: { shared: shared.count, added: added.count, removed: removed.count },
-    size_change: found.sizeChangeBytes,
-    download_size: found.downloadBytes,
-    config: found.config.map(({ field, from, to }) => ({ field, from, to })),
-    config_change_count: found.configChangeCount,
-  };
-}
-
-function presentCompared({ tag, digest, image, sizeBytes }: ComparedImage) {
-  return { tag: tag ?? null, digest, size: sizeBytes, image: presentImage(image) };
-}
-
-function presentLayers({ layers }: LayerList) {
-  return layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes }));
 }

@@ -35,6 +35,7 @@ import { profileRoutes } from "../api/user.ts";
 import { sessionRoutes, type SessionFacts } from "../api/session.ts";
 import { webhookRoutes } from "../api/webhooks.ts";
 import { berthTagRemovalRoutes } from "../api/tag-removal.ts";
+import { berthTagDiffRoutes } from "../api/tag-diff.ts";
 import { berthTagRoutes } from "../api/tags.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { Route } from "../route.ts";
@@ -116,6 +117,7 @@ export function hubRoutes(
     ...jobRoutes(parts),
     ...mirrorRoutes(parts),
     ...berthTagRoutes(parts),
+    ...berthTagDiffRoutes(parts),
     ...berthTagRemovalRoutes(parts),
     ...retentionRoutes(parts),
     ...berthManifestRoutes(parts),

@@ -123,6 +123,11 @@ export const catalogSteps: readonly Step[] = [
     { names: [], manifestIds: new Float64Array(), updatedAtMs: new Float64Array() },
   ],
   [(db) => db.tagPages.existing(ids.app, [tag("latest"), tag("none")]), ["latest"]],
+  [
+    (db) => db.tagPages.firstParts([1, 2, 3]),
+    new Map([[1, { configDigest: digest("config"), layerMediaType: "type/layer" }]]),
+  ],
+  [(db) => db.tagPages.firstParts([]), new Map()],
   [(db) => db.tagPages.countNamed(ids.app, "LAT"), 1],
   [(db) => db.tagPages.countNamed(ids.app, "%"), 0],
   [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { DeletedTagsAnswer, TagAnswer } from "../../../src/api/tags.ts";
+import type { DeletedTagsAnswer } from "../../../src/api/tag-removal.ts";
+import type { TagAnswer } from "../../../src/api/tags.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 

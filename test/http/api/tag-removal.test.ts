@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { TagDiffAnswer } from "../../../src/api/tag-diff.ts";
-import type { DeletedTagsAnswer } from "../../../src/api/tags.ts";
+import type { DeletedTagsAnswer } from "../../../src/api/tag-removal.ts";
 import { pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 import { waitUntil } from "../../support/wait.ts";
