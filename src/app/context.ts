@@ -16,28 +16,10 @@ import { createRegistry } from "../registry/registry.ts";
 import { DatabaseClock } from "../coordination/database-clock.ts";
 import { denyChangesToMirrored } from "../registry/repositories.ts";
 import { createUploadLocks, type UploadLocks } from "../registry/uploads/locks.ts";
+import type { AppProcess } from "./app-process.ts";
 import { openDatabase, openKeyStore } from "./database.ts";
-import { demandOwner, hasDataFolder, prepareRegistry, openStore } from "./data-folder.ts";
+import { hasDataFolder, openStore } from "./data-folder.ts";
 import { createCommandMeter, measuredStore } from "./measured-parts.ts";
-
-/** The services that a data folder may have only once. Their process also runs maintenance. */
-export interface SharedServices {
-  readonly writer: Writer;
-  readonly locks: UploadLocks;
-}
-
-/** What kind of process uses the data folder. */
-export type AppProcess =
-  /** It owns the shared services, and runs maintenance and the schedules of mirrors. */
-  | { readonly kind: "server"; readonly logger: Logger }
-  /** It uses the shared services of the primary process. */
-  | { readonly kind: "worker"; readonly logger: Logger; readonly sharedServices: SharedServices }
-  /** A command of the command line, also while a server runs. It prints its results itself. */
-  | {
-      readonly kind: "command";
-      /** The command may create a registry in an empty database. */
-      readonly isNewAllowed: boolean;
-    };
 
 /**
  * The parts of one process on one data folder, made from the configuration. Each part is made at its first use, with
@@ -270,38 +252,4 @@ export class AppContext {
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
-}
-
-/**
- * Opens the registry in the data folder for a command, also while a server runs on it.
- * @param options.store also opens the blob store and checks that it belongs to the database
- * @param options.isNewAllowed creates a missing registry with its first administrator, like a first start
- * @throws OwnerError, NoRegistryError, MismatchError, and errors of the store or the database
- */
-export async function openCommandContext(
-  config: Config,
-  options: { readonly store: boolean; readonly isNewAllowed?: boolean },
-): Promise<AppContext> {
-  await demandOwner(config);
-  const isNewAllowed = options.isNewAllowed ?? false;
-  const isNew = await prepareRegistry(config, isNewAllowed);
-  const context = new AppContext(config, { kind: "command", isNewAllowed });
-  try {
-    const database = await context.database();
-    // The first server marks the instance, and in open mode it creates no administrator.
-    if (isNew && (await database.instance.get()) === undefined)
-      await (await context.accounts()).bootstrap(config.auth.adminPassword);
-    if (options.store) {
-      const { matchInstance } = await import("../maintenance/recovery.ts");
-      const store = await context.store();
-      const match = (): Promise<void> => matchInstance({ store, database });
-      // The first match marks both, and a replica may start at the same time.
-      const isMarked = (await database.instance.get()) !== undefined;
-      await (isMarked ? match() : (database.coordination?.runAlone(match) ?? match()));
-    }
-    return context;
-  } catch (error) {
-    await context.close().catch(() => undefined);
-    throw error;
-  }
 }

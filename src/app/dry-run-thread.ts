@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../config/schema.ts";
 import { dryRunIn } from "./collection.ts";
-import { openCommandContext } from "./context.ts";
+import { openCommandContext } from "./command-context.ts";
 
 /* The dry run of a collection: sends each step to the server, which started this thread. */
 

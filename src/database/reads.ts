@@ -47,7 +47,7 @@ import { createPermissionReads } from "./permissions/check.ts";
 import { createRepositoryPermissionReads } from "./permissions/facts.ts";
 import { createBlobReads } from "./registry/blobs.ts";
 import { createManifestReads } from "./registry/manifests.ts";
-import { createQuotaReads } from "./registry/quotas.ts";
+import { createQuotaReads } from "./registry/quota-reads.ts";
 import { createRemovalReads } from "./registry/repository-removal.ts";
 import { createRepositoryReads } from "./registry/repositories.ts";
 import { createTagHistoryReads } from "./registry/tag-history.ts";

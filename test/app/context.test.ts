@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AppContext, openCommandContext } from "../../src/app/context.ts";
+import { openCommandContext } from "../../src/app/command-context.ts";
+import { AppContext } from "../../src/app/context.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";

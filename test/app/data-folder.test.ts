@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, test } from "node:test";
-import { openCommandContext } from "../../src/app/context.ts";
+import { openCommandContext } from "../../src/app/command-context.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { berth, launch, type Running } from "../cli/support.ts";

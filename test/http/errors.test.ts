@@ -3,7 +3,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { before, test } from "node:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { reservedNamespaces } from "../../src/oci/name.ts";
-import { describeApi, pushImageParts, putManifest } from "../support/berth.ts";
+import { pushImageParts, putManifest } from "../support/berth.ts";
+import { describeApi } from "../support/describe-api.ts";
 
 const digest = digestOf(Buffer.from("never pushed"));
 

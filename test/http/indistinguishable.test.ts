@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openCommandContext } from "../../src/app/context.ts";
+import { openCommandContext } from "../../src/app/command-context.ts";
 import { startClosedBerth, password } from "../support/closed.ts";
 import { connect } from "../server/support.ts";
 

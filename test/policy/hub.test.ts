@@ -6,7 +6,8 @@ import type { Session } from "../../src/auth/sessions.ts";
 import { parseRepositoryName } from "../../src/oci/name.ts";
 import { startClosedBerth } from "../support/closed.ts";
 import { openDatabaseOf } from "../support/database.ts";
-import { hubCallers, hubExpected, hubTable, type HubCaller } from "./hub-table.ts";
+import { hubCallers, hubExpected, type HubCaller } from "./hub-callers.ts";
+import { hubTable } from "./hub-table.ts";
 import { repositories, servedHubRoutes } from "./matrix.ts";
 
 const berth = await startClosedBerth();

@@ -1,10 +1,8 @@
-import { mkdirSync, mkdtempSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import path from "node:path";
-import { after, describe } from "node:test";
 import supertest from "supertest";
-import { openCommandContext, type SharedServices } from "../../src/app/context.ts";
+import { openCommandContext } from "../../src/app/command-context.ts";
+import type { SharedServices } from "../../src/app/app-process.ts";
 import { databaseFile } from "../../src/app/data-folder.ts";
 import { openServerApp, type ServerApp } from "../../src/app/server-app.ts";
 import type { Config } from "../../src/config/schema.ts";
@@ -14,11 +12,10 @@ import { parseRepositoryName } from "../../src/oci/name.ts";
 import { createLogger } from "../../src/observability/logger.ts";
 import { createUploadLocks } from "../../src/registry/uploads/locks.ts";
 import { isPostgresTested } from "./postgres.ts";
-import { configOf, kindsOfDrivers, tablesFor, type Settings } from "./settings.ts";
+import { configOf, tablesFor, type Settings } from "./settings.ts";
 import type { Tables } from "./tables.ts";
 import { assembleTwo } from "./two-processes.ts";
 import { isReplicated, openTwoReplicas } from "./two-replicas.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 /** A Berth in this process on a free port of 127.0.0.1, assembled as by `berth serve --open`. */
 export interface TestBerth {
@@ -131,40 +128,6 @@ function following(api: TestBerth["api"], redirect: boolean): TestBerth["api"] {
     return request;
   };
   return Object.assign(Object.create(api) as TestBerth["api"], { get });
-}
-
-const shared: Readonly<Record<string, Settings>> = { "two processes": { workers: "2" } };
-
-/** {@link describeApi}, plus a run with two processes on one folder that answer requests alternately. */
-export function describeSharedApi(
-  name: string,
-  tests: (berth: () => TestBerth) => void,
-  settings: Settings = {},
-): void {
-  describeApi(name, tests, settings, { ...kindsOfDrivers(), ...shared });
-}
-
-/** Runs the tests on the filesystem driver and the memory driver, or on the S3 server of `npm run s3`. */
-export function describeApi(
-  name: string,
-  tests: (berth: () => TestBerth) => void,
-  settings: Settings = {},
-  kinds = kindsOfDrivers(),
-): void {
-  for (const [kind, kindSettings] of Object.entries(kinds)) {
-    describe(`${name} (${kind})`, async () => {
-      const folder = temporaryFolder();
-      mkdirSync(folder, { recursive: true });
-      const data = mkdtempSync(path.join(folder, "data-"));
-      const berth = await startBerth(data, {
-        ...kindSettings,
-        ...("storage.s3.bucket" in kindSettings && { "storage.s3.prefix": path.basename(data) }),
-        ...settings,
-      });
-      after(() => berth.close());
-      tests(() => berth);
-    });
-  }
 }
 
 /** Pushes a blob in one request and returns its digest. */

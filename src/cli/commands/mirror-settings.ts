@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { mirrorSchema, type MirrorChanges, type NewMirror } from "../../api/mirrors.ts";
-import { parseDuration, parseSize } from "../../config/values.ts";
+import { parseDuration, parseSize } from "../../config/quantities.ts";
 import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError, UsageError } from "../support/failure.ts";
 import { serverCommand, type ServerOptions } from "../support/options.ts";

@@ -93,7 +93,7 @@ async function withContext(
   let context: AppContext;
   try {
     // Loaded here, so that the other commands start without it.
-    const { openCommandContext } = await import("../../app/context.ts");
+    const { openCommandContext } = await import("../../app/command-context.ts");
     context = await openCommandContext(config, opens);
   } catch (error) {
     throw openFailure(error, config);

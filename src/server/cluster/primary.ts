@@ -2,7 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import type { SharedServices } from "../../app/context.ts";
+import type { SharedServices } from "../../app/app-process.ts";
 import type { ServerApp, SharedServicesOwner } from "../../app/server-app.ts";
 import { deserializeError, type SerializedError } from "../../concurrency/serialized-error.ts";
 import { configKeys, type LoadedConfig } from "../../config/load.ts";

@@ -1,4 +1,4 @@
-import type { SharedServices } from "../../app/context.ts";
+import type { SharedServices } from "../../app/app-process.ts";
 import type { CommandName } from "../../database/commands.ts";
 import type { Durability } from "../../database/contract.ts";
 import { commandError } from "../../database/sqlite/errors.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { startBerth } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 import { temporaryFolder } from "../../support/temporary.ts";

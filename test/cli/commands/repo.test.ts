@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { temporaryFolder } from "../../support/temporary.ts";

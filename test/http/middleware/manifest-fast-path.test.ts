@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { password, startClosedBerth } from "../../support/closed.ts";
-import { describeSharedApi, pushImageParts, putManifest } from "../../support/berth.ts";
+import { pushImageParts, putManifest } from "../../support/berth.ts";
+import { describeSharedApi } from "../../support/describe-api.ts";
 
 /**
  * Sends one request on its own connection; the raw answer with sorted header lines, without Date and without X-Request-Id,

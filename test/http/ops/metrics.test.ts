@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  describeApi,
-  describeSharedApi,
-  pushImageParts,
-  putManifest,
-  type TestBerth,
-} from "../../support/berth.ts";
+import { pushImageParts, putManifest, type TestBerth } from "../../support/berth.ts";
+import { describeApi, describeSharedApi } from "../../support/describe-api.ts";
 import { password, startClosedBerth } from "../../support/closed.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";

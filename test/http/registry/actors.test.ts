@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 

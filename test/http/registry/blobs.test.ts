@@ -3,13 +3,8 @@ import { readdirSync, rmSync, truncateSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import {
-  collect,
-  describeSharedApi,
-  pushBlob,
-  pushImageParts,
-  putManifest,
-} from "../../support/berth.ts";
+import { collect, pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
+import { describeSharedApi } from "../../support/describe-api.ts";
 
 const repository = "team/app";
 const bytes = Buffer.from(Array.from({ length: 2048 }, (_, index) => (index * 7) & 0xff));

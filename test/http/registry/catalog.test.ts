@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { describeApi, pushBlob, putManifest } from "../../support/berth.ts";
+import { pushBlob, putManifest } from "../../support/berth.ts";
+import { describeApi } from "../../support/describe-api.ts";
 
 const names = ["team/app", "team-two/app", "team/app/part", "alpine", "zoo/0", "team/ap.p", "0/0"];
 const listed = names

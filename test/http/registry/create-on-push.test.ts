@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { describeApi } from "../../support/berth.ts";
+import { describeApi } from "../../support/describe-api.ts";
 import { startClosedBerth } from "../../support/closed.ts";
 
 const settings = { "repositories.createOnPush": "false" };

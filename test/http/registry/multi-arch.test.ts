@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import * as types from "../../../src/oci/media-types.ts";
-import { collect, describeApi, putManifest } from "../../support/berth.ts";
+import { collect, putManifest } from "../../support/berth.ts";
+import { describeApi } from "../../support/describe-api.ts";
 import {
   forms,
   platforms,

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
-import { describeSharedApi, pushBlob, putManifest, type TestBerth } from "../../support/berth.ts";
+import { pushBlob, putManifest, type TestBerth } from "../../support/berth.ts";
+import { describeSharedApi } from "../../support/describe-api.ts";
 
 const manifest = Buffer.from(
   JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { connect } from "../../server/support.ts";

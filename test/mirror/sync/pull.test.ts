@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { openMirrorAdministration } from "../../../src/app/mirrors.ts";
 import type { MirrorAdministration } from "../../../src/mirror/administration.ts";
 import type { SyncStep } from "../../../src/mirror/sync/pull.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { openCommandContext } from "../../../src/app/context.ts";
+import { openCommandContext } from "../../../src/app/command-context.ts";
 import { openMirrorAdministration } from "../../../src/app/mirrors.ts";
 import type { SyncStep } from "../../../src/mirror/sync/pull.ts";
 import { pushBlob, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";

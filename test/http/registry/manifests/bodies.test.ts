@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import * as types from "../../../../src/oci/media-types.ts";
-import { describeApi, putManifest } from "../../../support/berth.ts";
+import { putManifest } from "../../../support/berth.ts";
+import { describeApi } from "../../../support/describe-api.ts";
 import { nested, pushParts, rejectedBodies, withField, type Parts } from "./rejected-bodies.ts";
 
 describeApi("bodies that are no manifest", (berth) => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import * as types from "../../../../src/oci/media-types.ts";
-import { describeSharedApi, putManifest } from "../../../support/berth.ts";
+import { putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { nowhere, pathOf, pushImage, readManifest, tagsOf } from "./support.ts";
 
 describeSharedApi("deleting a manifest", (berth) => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import * as types from "../../../../src/oci/media-types.ts";
-import { describeSharedApi, pushImageParts, putManifest } from "../../../support/berth.ts";
+import { pushImageParts, putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 
 describeSharedApi("the foreign layers of a manifest", (berth) => {
   const elsewhere = digestOf(Buffer.from("a base layer that only its vendor hands out"));

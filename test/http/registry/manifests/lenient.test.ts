@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../../src/oci/media-types.ts";
-import { describeApi, ociManifest, pushImageParts, putManifest } from "../../../support/berth.ts";
+import { ociManifest, pushImageParts, putManifest } from "../../../support/berth.ts";
+import { describeApi } from "../../../support/describe-api.ts";
 
 const absent = digestOf(Buffer.from("bytes that were never pushed"));
 const vendorType = "application/vnd.example.model.v1+json";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi, pushImageParts, putManifest } from "../../../support/berth.ts";
+import { pushImageParts, putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { pathOf, readManifest, tagsOf } from "./support.ts";
 
 describeSharedApi("several tags in one push", (berth) => {

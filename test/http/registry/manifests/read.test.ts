@@ -2,7 +2,8 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as types from "../../../../src/oci/media-types.ts";
-import { collect, describeSharedApi } from "../../../support/berth.ts";
+import { collect } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { nowhere, pathOf, pushImage, readManifest, send, tagsOf } from "./support.ts";
 
 describeSharedApi("reading a manifest", (berth) => {

@@ -2,12 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, type Digest } from "../../../../src/oci/digest.ts";
 import * as types from "../../../../src/oci/media-types.ts";
-import {
-  describeSharedApi,
-  pushBlob,
-  pushImageParts,
-  putManifest,
-} from "../../../support/berth.ts";
+import { pushBlob, pushImageParts, putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { nowhere, pathOf, pushImage, readManifest, tagsOf } from "./support.ts";
 
 describeSharedApi("the blobs and manifests that a manifest references", (berth) => {

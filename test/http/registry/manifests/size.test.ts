@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { test } from "node:test";
 import * as types from "../../../../src/oci/media-types.ts";
-import { describeSharedApi } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { pathOf, readManifest, send } from "./support.ts";
 
 /** An index manifest of exactly this size in bytes. */

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { OCI_EMPTY, OCI_INDEX, OCI_MANIFEST } from "../../../../src/oci/media-types.ts";
 import { fallbackTagOf } from "../../../../src/oci/reference.ts";
-import { describeSharedApi, pushBlob, putManifest } from "../../../support/berth.ts";
+import { pushBlob, putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { artifact, attach, digests, index, list, sbom, signature, subject } from "./support.ts";
 
 describeSharedApi("the referrers of a manifest", (berth) => {

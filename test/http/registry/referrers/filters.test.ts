@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { OCI_EMPTY } from "../../../../src/oci/media-types.ts";
-import { describeSharedApi } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { artifact, attach, digests, index, list, sbom, signature } from "./support.ts";
 
 describeSharedApi("the artifactType filter of referrers", (berth) => {

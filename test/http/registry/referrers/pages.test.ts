@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, type Digest } from "../../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../../src/oci/media-types.ts";
-import { describeSharedApi, putManifest } from "../../../support/berth.ts";
+import { putManifest } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { artifact, attach, digests, list, readPage, sbom, signature, subject } from "./support.ts";
 
 describeSharedApi("the pages of referrers", (berth) => {

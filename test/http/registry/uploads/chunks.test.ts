@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { closing, expectBlob, patch, startUpload } from "./support.ts";
 
 describeSharedApi("the chunks of an upload", (berth) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { closing, expectBlob, patch, repository, startUpload } from "./support.ts";
 
 describeSharedApi("the digest of an upload", (berth) => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi, pushBlob } from "../../../support/berth.ts";
+import { pushBlob } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { repository } from "./support.ts";
 
 describeSharedApi("mounting a blob", (berth) => {

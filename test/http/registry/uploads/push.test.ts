@@ -4,7 +4,8 @@ import { request as httpRequest } from "node:http";
 import path from "node:path";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi, pushBlob } from "../../../support/berth.ts";
+import { pushBlob } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { closing, expectBlob, repository, startUpload } from "./support.ts";
 
 describeSharedApi("pushing a blob", (berth) => {

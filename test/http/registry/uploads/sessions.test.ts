@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { digestOf } from "../../../../src/oci/digest.ts";
-import { describeSharedApi } from "../../../support/berth.ts";
+import { describeSharedApi } from "../../../support/describe-api.ts";
 import { isPostgresTested } from "../../../support/postgres.ts";
 import { waitUntil } from "../../../support/wait.ts";
 import { closing, expectBlob, patch, rangeOf, startUpload } from "./support.ts";
