@@ -70,10 +70,18 @@ async function readState({ context, administration }: Parts): Promise<Measures> 
       scrub && (scrub.counts["quarantined"] ?? 0) + (scrub.counts["unreadable"] ?? 0),
     ),
     ...measureQuotas(await database.quotas.largest(largestQuotas), config.quotas.default),
+    gauge("berth_audit_waiting_seconds", await auditWaitingSeconds(context)),
     gauge("berth_disk_free_bytes", disk?.free),
     gauge("berth_disk_size_bytes", disk?.total),
     gauge("berth_database_size_bytes", await database.sizeBytes()),
   ];
+}
+
+/** `undefined`: the audit log is not forwarded. */
+async function auditWaitingSeconds({ config, database, clock }: AppContext) {
+  if (config.audit.forward === undefined) return undefined;
+  const atMs = await (await database()).auditForwarding.oldestWaitingAtMs();
+  return atMs === undefined ? 0 : Math.max(0, (clock() - atMs) / 1_000);
 }
 
 /** The last run that has ended; none before the first one. */

@@ -146,6 +146,10 @@ const stateMetrics = {
     labels: ["namespace"],
     help: "Quota of the same namespaces",
   },
+  berth_audit_waiting_seconds: {
+    type: "gauge",
+    help: "Age of the oldest entry of the audit log that its receiver (audit.forward) does not have yet; 0 if it has all",
+  },
   berth_disk_free_bytes: { type: "gauge", help: "Free bytes of the disk of the data folder" },
   berth_disk_size_bytes: { type: "gauge", help: "Size of the disk of the data folder" },
   berth_database_size_bytes: { type: "gauge", help: "Size of the database" },

@@ -50,6 +50,7 @@ const firing: Readonly<Record<string, readonly string[]>> = {
     `berth_quota_used_bytes{namespace="team"} 91+0x400`,
     `berth_quota_limit_bytes{namespace="team"} 100+0x400`,
   ],
+  BerthAuditNotForwarded: [`berth_audit_waiting_seconds 601+60x400`],
   BerthWrongPasswords: [
     `berth_logins_total{outcome="failed"} 0+40x400`,
     `berth_logins_total{outcome="limited"} 0+40x400`,

@@ -19,6 +19,18 @@ export function createAuditForwardingReads(db: Db) {
       return rows.map(entryOf);
     },
 
+    /** The time of the oldest entry that the receiver does not have yet; `undefined`: it has all. */
+    async oldestWaitingAtMs(): Promise<number | undefined> {
+      const entry = await db
+        .selectFrom("audit_log")
+        .select("at")
+        .where(sql<boolean>`id > (SELECT last_id FROM audit_forwarding)`)
+        .orderBy("id")
+        .limit(1)
+        .executeTakeFirst();
+      return entry?.at;
+    },
+
     /** The id of the newest entry; 0: there is none. */
     newestId: (): Promise<number> => newestId(db),
   };
