@@ -48,6 +48,8 @@ export interface ManifestPush {
   readonly tags: readonly Tag[];
   /** In a mirror: the time at which the upstream confirmed that the tags point to this manifest. */
   readonly tagsCheckedAtMs?: number;
+  /** In an import: when the manifest and its tags were pushed to the other registry. A time in the future counts as now. */
+  readonly pushedAtMs?: number | undefined;
   readonly contentType: string | undefined;
   readonly bytes: Uint8Array;
 }
@@ -80,14 +82,17 @@ export async function pushManifest(
   // Building the rows for thousands of layers takes as long as parsing them.
   if (manifest.references.length > referencesInOneTurn) await setImmediate();
   const lease = parts.leasePolicy.newLease();
+  const pushedAtMs =
+    push.pushedAtMs === undefined ? undefined : Math.min(push.pushedAtMs, lease.nowMs);
   const result = await parts.database.commands.putManifest({
     actor,
     rules: parts.rules,
     repository,
-    manifest: manifestRow({ manifest, digest, bytes, platform }, lease),
+    manifest: manifestRow({ manifest, digest, bytes, platform, pushedAtMs }, lease),
     references: manifest.references.map(referenceRow),
     tags,
     tagsCheckedAtMs: push.tagsCheckedAtMs,
+    pushedAtMs,
     sparse: parts.sparse,
     ...lease,
   });
@@ -153,6 +158,7 @@ function manifestRow(
     readonly digest: Digest;
     readonly bytes: Uint8Array;
     readonly platform: Platform | undefined;
+    readonly pushedAtMs: number | undefined;
   },
   lease: Lease,
 ): NewManifest {
@@ -168,7 +174,7 @@ function manifestRow(
     subject_digest: manifest.subject?.digest ?? null,
     annotations: json(manifest.annotations),
     ...platformColumns(platform),
-    pushed_at: lease.nowMs,
+    pushed_at: pushed.pushedAtMs ?? lease.nowMs,
     leased_until: lease.leasedUntilMs,
     content: bytes,
   };

@@ -80,7 +80,8 @@ async function putManifest(
   put: CommandInput<"putManifest">,
 ): Promise<{ readonly result: { readonly outcome: "stored" } } | undefined> {
   const { repository, tags, actor, nowMs, dueAtMs, sparse, rules, references } = put;
-  if (rules.defaultQuotaBytes !== null || put.tagsCheckedAtMs !== undefined) return undefined;
+  if (rules.defaultQuotaBytes !== null) return undefined;
+  if (put.tagsCheckedAtMs !== undefined || put.pushedAtMs !== undefined) return undefined;
   const { content, ...manifest } = put.manifest;
   const { rows } = await connection.query<{ readonly isStored: boolean | null }>(
     'SELECT put_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS "isStored"',

@@ -24,6 +24,8 @@ interface PutManifest extends EventTimes, Push {
    * both or neither.
    */
   readonly tagsCheckedAtMs: number | undefined;
+  /** In an import: the time of the tags. Their history and the audit rows have the time of the import. */
+  readonly pushedAtMs?: number | undefined;
   /** References of the manifest may be absent. */
   readonly sparse: boolean;
 }
@@ -43,7 +45,7 @@ type ManifestPut =
  * all.
  */
 export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut | Rejection> {
-  const { repository, manifest, tags, nowMs } = put;
+  const { repository, manifest, tags, nowMs, pushedAtMs } = put;
   const { digest } = manifest;
   const home = await lockForPush(tx, put);
   const missing = await missingReferences(tx, home?.id, put);
@@ -63,7 +65,8 @@ export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut
 
   const { repositoryId } = opened;
   const manifestId = await writeManifest(tx, repositoryId, existing, put);
-  for (const name of tags) await pointTag(tx, { repositoryId, name, manifestId, digest }, put);
+  for (const name of tags)
+    await pointTag(tx, { repositoryId, name, manifestId, digest, pushedAtMs }, put);
   if (put.tagsCheckedAtMs !== undefined)
     for (const tag of tags)
       await checkMirrorTag(tx, { repository, tag, nowMs: put.tagsCheckedAtMs });
@@ -78,6 +81,7 @@ export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut
 interface ExistingManifest {
   readonly id: number;
   readonly media_type: string;
+  readonly pushed_at: number;
 }
 
 /** Finds the manifest in its repository, and tells whether the namespace has a quota. */
@@ -86,7 +90,7 @@ async function findExisting(
   home: Repository | undefined,
   { repository, manifest }: PutManifest,
 ): Promise<{ readonly existing: ExistingManifest | undefined; readonly hasQuota: boolean }> {
-  const { id, media_type, quota } = await tx
+  const { id, media_type, pushed_at, quota } = await tx
     .selectFrom(sql`(SELECT 1)`.as("one_row"))
     .leftJoin("manifests", (join) =>
       join
@@ -94,9 +98,12 @@ async function findExisting(
         .on("manifests.digest", "=", manifest.digest),
     )
     .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
-    .select(["manifests.id as id", "media_type", "quotas.namespace as quota"])
+    .select(["manifests.id as id", "media_type", "pushed_at", "quotas.namespace as quota"])
     .executeTakeFirstOrThrow();
-  const existing = id === null || media_type === null ? undefined : { id, media_type };
+  const existing =
+    id === null || media_type === null || pushed_at === null
+      ? undefined
+      : { id, media_type, pushed_at };
   return { existing, hasQuota: quota !== null };
 }
 
@@ -121,7 +128,13 @@ async function writeManifest(
     return id;
   }
   const { id } = existing;
-  await tx.updateTable("manifests").set(manifest).where("id", "=", id).execute();
+  // An import may bring an earlier push of the same bytes.
+  const pushed_at = Math.max(existing.pushed_at, manifest.pushed_at);
+  await tx
+    .updateTable("manifests")
+    .set({ ...manifest, pushed_at })
+    .where("id", "=", id)
+    .execute();
   if (isOfAnotherType(existing, manifest)) {
     await tx.deleteFrom("manifest_references").where("manifest_id", "=", id).execute();
     await tx.deleteFrom("image_sizes").where("manifest_id", "=", id).execute();

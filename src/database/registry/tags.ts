@@ -50,12 +50,18 @@ export async function pointTag(
     readonly name: Tag;
     readonly manifestId: number;
     readonly digest: Digest;
+    /** The time of the tag, if it is not that of the change. */
+    readonly pushedAtMs?: number | undefined;
   },
   change: TagChange,
   data: Record<string, string> = {},
 ): Promise<void> {
   const { nowMs, dueAtMs, actor } = change;
-  const pushed = { manifest_id: tag.manifestId, updated_at: nowMs, updater: actor.name };
+  const pushed = {
+    manifest_id: tag.manifestId,
+    updated_at: tag.pushedAtMs ?? nowMs,
+    updater: actor.name,
+  };
   const before = await tx
     .selectFrom("tags")
     .select("manifest_id")

@@ -14,6 +14,8 @@ export interface ImportManifest {
   readonly bytes: Uint8Array;
   /** If the place records it outside the manifest. */
   readonly mediaType?: string | undefined;
+  /** When it was pushed to the other place, in milliseconds since the epoch, if the place tells it. */
+  readonly pushedAtMs?: number | undefined;
 }
 
 export interface ImportBlob {
@@ -30,8 +32,14 @@ export interface ImportImage {
   readonly repository: RepositoryName;
   readonly digest: Digest;
   readonly tag?: Tag;
+  /** When the tag was pushed to the other place, if the place tells it. */
+  readonly pushedAtMs?: number | undefined;
   readonly content: ImportContent;
 }
+
+/** A time of a push in milliseconds since the epoch; `undefined`: none. Some places write 1970 or the year 1 for none. */
+export const pushTimeOf = (atMs: number): number | undefined =>
+  Number.isFinite(atMs) && atMs > 0 ? Math.trunc(atMs) : undefined;
 
 /** Something in the other place that cannot be imported. */
 export interface ImportBroken {

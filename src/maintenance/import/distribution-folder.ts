@@ -7,6 +7,7 @@ import { parseTag } from "../../oci/reference.ts";
 import {
   ImportError,
   SkipError,
+  pushTimeOf,
   type ImportBroken,
   type ImportContent,
   type ImportImage,
@@ -131,21 +132,18 @@ async function* imagesOf(found: FoundRepository): AsyncGenerator<ImportImage | I
   for await (const text of foldersIn(path.join(manifests, "tags"))) {
     const shown = `${name}:${text}`;
     const tag = orAbsent(() => parseTag(text));
-    const digest = await readLink(path.join(manifests, "tags", text, "current/link"));
+    const link = await readLink(path.join(manifests, "tags", text, "current/link"));
     if (tag === undefined) yield { name: shown, broken: "its name is not the name of a tag" };
-    else if (digest === undefined) yield { name: shown, broken: "its link has no digest" };
+    else if (link === undefined) yield { name: shown, broken: "its link has no digest" };
     else {
-      tagged.add(digest);
-      yield { name: shown, repository, digest, tag, content };
+      tagged.add(link.digest);
+      yield { name: shown, repository, tag, content, ...link };
     }
   }
   for await (const digest of digestsIn(path.join(manifests, "revisions")))
-    if (!tagged.has(digest) && (await readLink(linkOf(manifests, "revisions", digest))) === digest)
+    if (!tagged.has(digest) && (await readLinkTo(manifests, "revisions", digest)) !== undefined)
       yield { name: `${name}@${digest}`, repository, digest, content };
 }
-
-const linkOf = (folder: string, kind: string, digest: Digest): string =>
-  path.join(folder, kind, algorithmOf(digest), encodedOf(digest), "link");
 
 function contentOf(parts: {
   readonly here: string;
@@ -153,20 +151,19 @@ function contentOf(parts: {
   readonly manifestBytes: number;
 }): ImportContent {
   const { here, blobs, manifestBytes } = parts;
-  const isLinked = async (kind: string, digest: Digest): Promise<boolean> =>
-    (await readLink(linkOf(here, kind, digest))) === digest;
   return {
     async manifest(digest) {
-      if (!(await isLinked("_manifests/revisions", digest))) return undefined;
-      const blob = await findBlob(blobs, digest);
+      const link = await readLinkTo(here, "_manifests/revisions", digest);
+      const blob = link && (await findBlob(blobs, digest));
       if (blob === undefined) return undefined;
       if (blob.sizeBytes > manifestBytes)
         throw new SkipError(`the manifest ${digest} has ${blob.sizeBytes} bytes`);
-      return { bytes: await readSmallFile(blob.file, blob.sizeBytes) };
+      const { bytes } = await readSmallFile(blob.file, blob.sizeBytes);
+      return { bytes, pushedAtMs: link?.pushedAtMs };
     },
     // The registry serves only the blobs that it has linked: others may be of private repositories.
     blob: async (digest) =>
-      (await isLinked("_layers", digest)) ? await findBlob(blobs, digest) : undefined,
+      (await readLinkTo(here, "_layers", digest)) && (await findBlob(blobs, digest)),
   };
 }
 
@@ -175,9 +172,23 @@ const findBlob = (blobs: string, digest: Digest): Promise<ImportFile | undefined
   return findRegularFile(path.join(blobs, algorithmOf(digest), hex.slice(0, 2), hex, "data"));
 };
 
-/** The digest in a link file; `undefined` if there is no such file or it has another text. */
-async function readLink(file: string): Promise<Digest | undefined> {
-  const text = await readSmallFile(file, linkBytesAtMost).catch(() => undefined);
-  const digest = text?.toString("latin1").trim() ?? "";
-  return isDigest(digest) ? digest : undefined;
+interface Link {
+  readonly digest: Digest;
+  /** The registry writes the file again at each push. */
+  readonly pushedAtMs: number | undefined;
+}
+
+/** A link file; `undefined` if there is no such file or it has no digest. */
+async function readLink(file: string): Promise<Link | undefined> {
+  const found = await readSmallFile(file, linkBytesAtMost).catch(() => undefined);
+  const digest = found?.bytes.toString("latin1").trim() ?? "";
+  if (found === undefined || !isDigest(digest)) return undefined;
+  return { digest, pushedAtMs: pushTimeOf(found.modifiedAtMs) };
+}
+
+/** The link of a digest; `undefined` if the repository does not have it. */
+async function readLinkTo(folder: string, kind: string, digest: Digest): Promise<Link | undefined> {
+  const parts = [algorithmOf(digest), encodedOf(digest), "link"];
+  const link = await readLink(path.join(folder, kind, ...parts));
+  return link?.digest === digest ? link : undefined;
 }

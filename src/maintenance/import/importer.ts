@@ -123,6 +123,7 @@ export class Importer {
       manifests.put({
         ...{ actor, repository, reference, tags, bytes: found.bytes },
         contentType: found.mediaType,
+        pushedAtMs: tags.length > 0 ? image.pushedAtMs : (found.pushedAtMs ?? image.pushedAtMs),
       }),
     );
     if (!isThere) this.sums.manifests += 1;

@@ -29,17 +29,23 @@ async function* readFileOf(file: string): AsyncGenerator<Uint8Array> {
   yield* handle.createReadStream({ highWaterMark: 256 * 1024 });
 }
 
-/** The bytes of a file. Rejects if it has more than `bytesAtMost`, or is not a regular file. */
-export async function readSmallFile(file: string, bytesAtMost: number): Promise<Buffer> {
+export interface SmallFile {
+  readonly bytes: Buffer;
+  readonly modifiedAtMs: number;
+}
+
+/** Rejects if the file has more than `bytesAtMost`, or is not a regular file. */
+export async function readSmallFile(file: string, bytesAtMost: number): Promise<SmallFile> {
   const handle = await openRegular(file);
   try {
+    const { mtimeMs: modifiedAtMs } = await handle.stat();
     const bytes = Buffer.alloc(bytesAtMost + 1);
     let at = 0;
     for (;;) {
       const { bytesRead } = await handle.read(bytes, at, bytes.length - at, at);
       at += bytesRead;
       if (at > bytesAtMost) throw new RangeError(`${file} has more than ${bytesAtMost} bytes`);
-      if (bytesRead === 0) return bytes.subarray(0, at);
+      if (bytesRead === 0) return { bytes: bytes.subarray(0, at), modifiedAtMs };
     }
   } finally {
     await handle.close();

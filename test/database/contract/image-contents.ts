@@ -1,5 +1,5 @@
 import { ids } from "./pushed-images.ts";
-import { digest, inAnyOrder, manifest, type Step } from "./support.ts";
+import { app, digest, inAnyOrder, manifest, tag, type Step } from "./support.ts";
 
 /** What manifests consist of, after the steps of `pushed-images.ts`. */
 export const imageContentsSteps: readonly Step[] = [
@@ -136,4 +136,37 @@ export const imageContentsSteps: readonly Step[] = [
     ],
   ],
   [(db) => db.images.sizes([ids.image, 99]), new Map<unknown, unknown>([[1, 11]])],
+  // An import brings the times of pushes, the older ones last.
+  ...([500, 400] as const).map((pushedAtMs): Step => [
+    (db) =>
+      db.commands.putManifest(
+        manifest("imported", [], {
+          tags: [`of-${pushedAtMs}`],
+          columns: { pushed_at: pushedAtMs },
+          put: { pushedAtMs },
+        }),
+      ),
+    { outcome: "stored" },
+  ]),
+  [
+    async (db) => {
+      const found = await db.tagPages.find(ids.app, [tag("of-400"), tag("of-500")]);
+      const times = found.map(({ name, updatedAtMs, manifest: { pushedAtMs } }) => [
+        ...[name, updatedAtMs, pushedAtMs],
+      ]);
+      return inAnyOrder(Promise.resolve(times));
+    },
+    [
+      ["of-400", 400, 500],
+      ["of-500", 500, 500],
+    ],
+  ],
+  [
+    async (db) => {
+      const page = { skip: 0, limit: 5 };
+      const moves = await db.tagHistory.list({ id: ids.app, name: app }, tag("of-400"), page);
+      return moves.map(({ changedAtMs }) => changedAtMs);
+    },
+    [1_000],
+  ],
 ];

@@ -156,6 +156,8 @@ const shortcutTests = (): void => {
       await alone(["putManifest", image]); // it exists
       await alone(["putManifest", manifest("no index", children)]); // "one" is no blob
       const other = manifest("two", parts, { tags: ["1"] });
+      const imported = { tags: ["1"], put: { pushedAtMs: 500 } };
+      await alone(["putManifest", manifest("two", parts, imported)]);
       // A webhook may want it, whatever it listens to.
       for (const scope of ["", "team", "team/app"]) {
         const url = "https://example.com/";
