@@ -7,7 +7,7 @@ import type { Config } from "../config/schema.ts";
 import { tryLock } from "../database/sqlite/folder-lock.ts";
 import { lockByDocuments } from "../maintenance/backup/document-lock.ts";
 import { BackupError, backupInUse, type BackupTarget } from "../maintenance/backup/target.ts";
-import { prefixOf } from "./data-folder.ts";
+import { bucketAt } from "./data-folder.ts";
 
 type S3Config = Config["storage"]["s3"];
 
@@ -69,19 +69,19 @@ export const snapshotFolder = ({ temporaryFolder }: BackupTarget): string =>
   path.join(temporaryFolder, snapshotPrefix);
 
 async function openBucket(location: string, s3: S3Config): Promise<BackupTarget> {
-  const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location) ?? [];
-  if (bucket === "") throw new BackupError(`${location} has no bucket: write s3://BUCKET/PREFIX`);
+  const settings = bucketAt(location, s3);
+  if (settings === undefined)
+    throw new BackupError(`${location} has no bucket: write s3://BUCKET/PREFIX`);
   // Loaded only for S3: the SDK is larger than the rest of the program.
   const [{ createS3Store }, { createS3Documents }] = await Promise.all([
     import("../../storage/s3/store.ts"),
     import("../../storage/s3/documents.ts"),
   ]);
-  const settings = { ...s3, bucket, prefix: prefixOf(prefix), redirect: false };
   const store = createS3Store(settings);
   const points = createS3Documents(settings, "points");
   const locks = createS3Documents(settings, "locks");
   return {
-    location: `s3://${bucket}/${settings.prefix}`,
+    location: `s3://${settings.bucket}/${settings.prefix}`,
     store,
     points,
     temporaryFolder: tmpdir(),

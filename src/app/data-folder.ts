@@ -85,8 +85,17 @@ async function openS3Store(s3: Config["storage"]["s3"]): Promise<BlobStore> {
   return createS3Store({ ...s3, bucket, prefix: prefixOf(prefix) });
 }
 
+/**
+ * The settings for a bucket besides that of the blobs, named as `s3://BUCKET/PREFIX`; `undefined`: the location has no
+ * bucket.
+ */
+export function bucketAt(location: string, s3: Config["storage"]["s3"]) {
+  const [, bucket = "", prefix = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(location) ?? [];
+  return bucket === "" ? undefined : { ...s3, bucket, prefix: prefixOf(prefix), redirect: false };
+}
+
 /** A prefix with one slash at its end and none at its begin; or empty. */
-export const prefixOf = (text: string): string => {
+const prefixOf = (text: string): string => {
   const names = text.replaceAll(/^\/+|\/+$/g, "");
   return names === "" ? "" : `${names}/`;
 };

@@ -20,6 +20,7 @@ import { S3Failure, undefinedIfNotFound, withRetry } from "./requests.ts";
 export interface ObjectFacts {
   readonly sizeBytes: number;
   readonly etag: string;
+  readonly modifiedAtMs: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -113,6 +114,21 @@ export async function* listObjects(
   } while (token !== undefined);
 }
 
+/** The names of the folders in a folder: what is between its prefix and the next slash. */
+export async function* listFolders(bucket: Bucket, namePrefix: string): AsyncGenerator<string> {
+  const { Bucket, Key: folder } = objectAt(bucket, namePrefix);
+  let token: string | undefined;
+  do {
+    const input = { Bucket, Prefix: folder, Delimiter: "/", ContinuationToken: token };
+    const page = await withRetry(bucket.retryPolicy, `LIST ${namePrefix}`, () =>
+      bucket.ask.send(new ListObjectsV2Command(input)),
+    );
+    for (const { Prefix } of page.CommonPrefixes ?? [])
+      if (Prefix !== undefined) yield Prefix.slice(folder.length, -1);
+    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+}
+
 /** A URL with which any client can read the object for `lifetimeMs`. Sends no request. */
 export const signedUrl = (bucket: Bucket, name: string, lifetimeMs: number): Promise<string> =>
   getSignedUrl(
@@ -162,11 +178,13 @@ export function checksumOf(kind: ChecksumKind, bytes: Uint8Array): Checksums {
 function factsOf(response: {
   readonly ContentLength?: number | undefined;
   readonly ETag?: string | undefined;
+  readonly LastModified?: Date | undefined;
   readonly Metadata?: Record<string, string> | undefined;
 }): ObjectFacts {
   return {
     sizeBytes: response.ContentLength ?? 0,
     etag: response.ETag ?? "",
+    modifiedAtMs: response.LastModified?.getTime() ?? 0,
     metadata: response.Metadata ?? {},
   };
 }

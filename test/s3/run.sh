@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `npm run s3`: runs the storage driver, the server and the HTTP API on a real S3 server: versitygw on a new folder.
-# `npm run s3 -- driver api` runs only these parts. Parts: driver, sizes, server, api, redirect, conformance, clients.
+# `npm run s3 -- driver api` runs only these parts. Parts: driver, sizes, server, import, api, redirect, conformance, clients.
 # Without arguments it runs all parts except clients, which needs root and the tools of `npm run clients`.
 set -euo pipefail
 shopt -s globstar
@@ -8,10 +8,10 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
 source test/clients/support/environment.sh
 
-require_tools versitygw
+require_tools 'versitygw|registry'
 require_build
 parts=("$@")
-[[ ${#parts[@]} -gt 0 ]] || parts=(driver sizes server api redirect conformance)
+[[ ${#parts[@]} -gt 0 ]] || parts=(driver sizes server import api redirect conformance)
 
 BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-s3.XXXXXX")
 export BERTH_CLIENTS_SCRATCH
@@ -57,7 +57,7 @@ failed=0
 for part in "${parts[@]}"; do
   echo "== $part"
   case $part in
-    driver | sizes | server) tests "test/s3/$part.test.ts" || failed=1 ;;
+    driver | sizes | server | import) tests "test/s3/$part.test.ts" || failed=1 ;;
     api) api false || failed=1 ;;
     redirect) api true || failed=1 ;;
     conformance | clients)

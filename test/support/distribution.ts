@@ -32,8 +32,15 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** @param remoteUrl makes it a pull-through cache of this registry */
-export async function startDistribution(folder: string, remoteUrl?: string): Promise<Distribution> {
+/**
+ * @param remoteUrl makes it a pull-through cache of this registry
+ * @param storage `storage` of its configuration; without it, a folder
+ */
+export async function startDistribution(
+  folder: string,
+  remoteUrl?: string,
+  storage: object = { filesystem: { rootdirectory: path.join(folder, "data") } },
+): Promise<Distribution> {
   const program = distributionProgram();
   if (program === undefined) throw new Error("the program `registry` (distribution v3) is needed");
   const port = await freePort();
@@ -42,7 +49,7 @@ export async function startDistribution(folder: string, remoteUrl?: string): Pro
   const config = {
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: path.join(folder, "data") } },
+    storage,
     http: { addr: `127.0.0.1:${port}` },
     // Allows foreign layers with any HTTP URL.
     validation: { manifests: { urls: { allow: ["^http"] } } },

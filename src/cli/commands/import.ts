@@ -17,12 +17,15 @@ code is 1. docs/import-export.md has more.
 `;
 
 const distributionNotes = `
-The folder is the "rootdirectory" of a distribution registry (registry:2, registry:3).
-It is never changed. Stop that registry, or let no client push to it meanwhile.
+The folder is the "rootdirectory" of a distribution registry (registry:2, registry:3),
+or s3://BUCKET/PREFIX, with the endpoint and the credentials of storage.s3 in the
+configuration, or in the file of --s3. It is never changed. Stop that registry, or
+let no client push to it meanwhile.
 
 --copy (the default) makes hard links on the same file system, else copies, and
 verifies each digest. --in-place copies nothing: blobs of this registry are links
-to the files, so the folder must stay. The collector removes only the links.
+to the files, so the folder must stay. The collector removes only the links. Blobs
+of a bucket are always copied.
 `;
 
 /** `berth import distribution|…` */
@@ -31,11 +34,12 @@ export function importCommand(): Command {
     .description("import images of another registry")
     .addHelpText("after", notes);
   return group(command, [
-    importOf("distribution", "import the data folder of registry:2 or registry:3")
-      .argument("<folder>")
+    importOf("distribution", "import the data folder or the bucket of registry:2 or registry:3")
+      .argument("<folder>", "a folder, or s3://BUCKET/PREFIX")
       .addOption(new Option("--in-place", "leave the files where they are").conflicts("copy"))
       .option("--copy", "copy or hard-link the files (default)")
       .option("--verify", "with --in-place: read all bytes and compare the digests")
+      .option("--s3 <file>", "a configuration file with the storage.s3 keys of the bucket")
       .option("--to <namespace>", "for names without a namespace (default: library)")
       .addHelpText("after", distributionNotes)
       .action(async (folder: string, options: DistributionOptions) =>

@@ -19,10 +19,9 @@ export async function withTarget<T>(
   isNewAllowed: boolean,
   work: (target: BackupTarget) => Promise<T>,
 ): Promise<T> {
-  const settings =
-    s3 === undefined ? config : (await demandConfig({ configFile: s3, env: {} })).config;
+  const settings = await s3SettingsOf(s3, config);
   try {
-    const target = await openBackupTarget({ location, s3: settings.storage.s3, isNewAllowed });
+    const target = await openBackupTarget({ location, s3: settings, isNewAllowed });
     try {
       return await work(target);
     } finally {
@@ -32,6 +31,14 @@ export async function withTarget<T>(
     throw namingBackup(error, location);
   }
 }
+
+/** `storage.s3` of the configuration file of `--s3`; without it, of the registry. */
+export const s3SettingsOf = async (
+  file: string | undefined,
+  config: Config,
+): Promise<Config["storage"]["s3"]> =>
+  (file === undefined ? config : (await demandConfig({ configFile: file, env: {} })).config).storage
+    .s3;
 
 /** An error of a file of the backup names the backup, and not the data folder. */
 function namingBackup(error: unknown, location: string): unknown {

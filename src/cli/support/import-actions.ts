@@ -5,13 +5,15 @@ import {
   type ImportImages,
   type ImportOptions,
 } from "../../app/import.ts";
-import { openDistributionFolder } from "../../maintenance/import/distribution-folder.ts";
+import { isBucket, openDistribution } from "../../app/import-distribution.ts";
+import { readDistribution } from "../../maintenance/import/distribution.ts";
 import { readDockerArchive } from "../../maintenance/import/docker-archive.ts";
 import { openPlace, readLayout, type PlaceFiles } from "../../maintenance/import/oci-layout.ts";
 import { reasonOf } from "../../config/problems.ts";
 import { parseNamespace, parseRepositoryName, type RepositoryName } from "../../oci/name.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import type { AppContext } from "../../app/context.ts";
+import { s3SettingsOf } from "./backups.ts";
 import { withDataFolder } from "./data-folder.ts";
 import { CliError, UsageError } from "./failure.ts";
 import type { DataFolderOptions } from "./options.ts";
@@ -45,24 +47,38 @@ export interface RegistryOptions extends ArchiveOptions {
 export interface DistributionOptions extends ArchiveOptions {
   readonly inPlace?: true;
   readonly verify?: true;
+  readonly s3?: string;
 }
 
 export async function importDistribution(
-  folder: string,
+  location: string,
   options: DistributionOptions,
 ): Promise<void> {
-  const { to, inPlace = false, verify = false } = options;
+  const { to, inPlace = false, verify = false, s3 } = options;
+  const ofBucket = isBucket(location);
+  if (ofBucket && inPlace)
+    throw new UsageError("--in-place is for a folder: the blobs of a bucket are copied");
+  if (!ofBucket && s3 !== undefined)
+    throw new UsageError("--s3 is for a bucket: s3://BUCKET/PREFIX");
   if (verify && !inPlace)
     throw new UsageError("a copy is always verified: --verify needs --in-place");
   if (to !== undefined) parseNamespace(to);
   await withDataFolder(options, async (context, say) => {
-    const manifestBytes = context.config.limits.manifestSize;
-    const found = await openDistributionFolder(folder, { to, manifestBytes });
-    await runImport(context, say, options, {
-      images: found.images(),
-      of: process.stderr.isTTY ? await found.countImages() : 0,
-      settings: { files: found.blobs, inPlace, verify },
-    });
+    const { config } = context;
+    const place = await openDistribution(location, await s3SettingsOf(s3, config));
+    const { files, blobs } = place;
+    const found = readDistribution(files, { to, manifestBytes: config.limits.manifestSize });
+    const settings = blobs === undefined ? { atOnce: requestsAtOnce } : { files: blobs };
+    try {
+      await runImport(context, say, options, {
+        images: found.images(),
+        // A bucket is not listed twice.
+        of: process.stderr.isTTY && !ofBucket ? await found.countImages() : 0,
+        settings: { ...settings, inPlace, verify },
+      });
+    } finally {
+      place.close();
+    }
   });
 }
 
@@ -115,7 +131,7 @@ export async function importRegistry(url: string, options: RegistryOptions): Pro
   });
 }
 
-/** Images that are requested from one registry at the same time. */
+/** Images that are requested from one registry or bucket at the same time. */
 const requestsAtOnce = 8;
 
 /** `https://registry.example.com`, without a slash at its end. */

@@ -41,6 +41,14 @@ export interface ImportImage {
 export const pushTimeOf = (atMs: number): number | undefined =>
   Number.isFinite(atMs) && atMs > 0 ? Math.trunc(atMs) : undefined;
 
+/** The bytes of a small blob. Throws SkipError if it has more than `bytesAtMost`. */
+export async function readSmall(blob: ImportBlob, bytesAtMost: number): Promise<Buffer> {
+  if (blob.sizeBytes > bytesAtMost) throw new SkipError(`it has ${blob.sizeBytes} bytes`);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of blob.open()) pieces.push(Uint8Array.from(piece));
+  return Buffer.concat(pieces);
+}
+
 /** Something in the other place that cannot be imported. */
 export interface ImportBroken {
   readonly name: string;

@@ -7,7 +7,7 @@ import type { RepositoryName } from "../../oci/name.ts";
 import { parseTag, type Tag } from "../../oci/reference.ts";
 import {
   ImportError,
-  SkipError,
+  readSmall,
   type ImportBlob,
   type ImportBroken,
   type ImportContent,
@@ -62,13 +62,6 @@ export async function readDocument(files: PlaceFiles, name: string): Promise<unk
     const reason = error instanceof Error ? error.message : String(error);
     throw new ImportError(`${name} cannot be read: ${reason}`, { cause: error });
   }
-}
-
-export async function readSmall(blob: ImportBlob, bytesAtMost: number): Promise<Buffer> {
-  if (blob.sizeBytes > bytesAtMost) throw new SkipError(`it has ${blob.sizeBytes} bytes`);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of blob.open()) pieces.push(Uint8Array.from(piece));
-  return Buffer.concat(pieces);
 }
 
 /**

@@ -196,6 +196,9 @@ describe("berth import distribution", () => {
     assert.match(wrong.stderr, /has no docker\/registry\/v2\/repositories and blobs/);
     assert.equal((await of(berth.data, "--verify")).code, 2);
     assert.equal((await of(berth.data, "--copy", "--in-place")).code, 2);
+    assert.equal((await of("s3://bucket/prefix", "--in-place")).code, 2);
+    assert.equal((await of(berth.data, "--s3", "s3.yaml")).code, 2);
+    assert.match((await of("s3://")).stderr, /s3:\/\/ has no bucket: write s3:\/\/BUCKET\/PREFIX/);
     const { folder: old } = writeRegistry();
     assert.match((await of(old, "--to", "Not A Name")).stderr, /invalid account name/);
     assert.match((await of(old, "--owner", "nobody")).stderr, /there is no user nobody/);

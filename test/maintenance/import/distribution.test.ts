@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import path from "node:path";
 import { test } from "node:test";
 import { SkipError, type ImportImage } from "../../../src/maintenance/import/content.ts";
-import { openDistributionFolder } from "../../../src/maintenance/import/distribution-folder.ts";
+import { readDistribution } from "../../../src/maintenance/import/distribution.ts";
+import { openRegularFiles } from "../../../src/maintenance/import/regular-files.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { DistributionWriter } from "../../support/distribution-folder.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -18,7 +19,9 @@ writeFileSync(outside, secret);
 
 /** The name of each image, and the reason for each name that is broken. */
 async function read({ folder: root }: DistributionWriter) {
-  const found = await openDistributionFolder(root, { to: undefined, manifestBytes: 10_000 });
+  const files = await openRegularFiles(path.join(root, "docker/registry/v2"));
+  assert.ok(files);
+  const found = readDistribution(files, { to: undefined, manifestBytes: 10_000 });
   const [images, broken]: [ImportImage[], Record<string, string>] = [[], {}];
   for await (const one of found.images()) {
     if ("broken" in one) broken[one.name] = one.broken;
