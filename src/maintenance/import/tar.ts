@@ -1,6 +1,12 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { ImportError, type ImportBlob } from "./content.ts";
 
+/*
+ * The headers are read here, because files are read at random: `index.json` may be the last one, and a layer is read when a
+ * manifest names it. The packages tar-stream and tar (node-tar) read an archive from its begin to its end, with all bytes of
+ * all layers, and tell no offsets.
+ */
+
 /** The regular files of a tar archive, which is not compressed, by their names. */
 export interface TarFiles {
   find(name: string): ImportBlob | undefined;
