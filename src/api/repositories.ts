@@ -53,10 +53,15 @@ export const hubRepositoryListQuery = z.object({
     .default("-last_updated"),
 });
 
+export const descriptionBytesAtMost = 100;
+export const readmeCharactersAtMost = 25_000;
 const shortText = z
   .string()
-  .refine((text) => new TextEncoder().encode(text).length <= 100, "has more than 100 bytes");
-const fullText = z.string().max(25_000);
+  .refine(
+    (text) => new TextEncoder().encode(text).length <= descriptionBytesAtMost,
+    `has more than ${descriptionBytesAtMost} bytes`,
+  );
+const fullText = z.string().max(readmeCharactersAtMost);
 
 export const createRepositoryBody = z.object({
   /** In Docker Hub a name has one component; in Berth it may have more. */

@@ -1,9 +1,9 @@
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
 import { createImportedFiles } from "../../storage/filesystem/imported-files.ts";
-import { AccountError, unknownAccount } from "../accounts/errors.ts";
+import { unknownAccount } from "../accounts/errors.ts";
+import { descriptionBytesAtMost, readmeCharactersAtMost } from "../api/repositories.ts";
 import { createCountedCache } from "../concurrency/bounded-cache.ts";
 import { inOrder } from "../concurrency/in-order.ts";
-import { createSingleFlight } from "../concurrency/single-flight.ts";
 import type { Commands } from "../database/commands.ts";
 import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Visibility } from "../database/registry/schema.ts";
@@ -12,11 +12,13 @@ import {
   ImportError,
   SkipError,
   type ImportBroken,
+  type ImportDetails,
   type ImportImage,
 } from "../maintenance/import/content.ts";
 import { Importer, type ImportSums } from "../maintenance/import/importer.ts";
 import { keepCopy, keepInPlace, type Keep } from "../maintenance/import/keep.ts";
-import { defaultNamespace, namespaceOf, type RepositoryName } from "../oci/name.ts";
+import { printableLine } from "../observability/printable.ts";
+import { namespaceOf, type RepositoryName } from "../oci/name.ts";
 import { createBlobs } from "../registry/blobs.ts";
 import { rejectionError } from "../registry/errors.ts";
 import { createLeasePolicy } from "../registry/leases.ts";
@@ -24,6 +26,7 @@ import { createManifests } from "../registry/manifests.ts";
 import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
 import type { AppContext } from "./context.ts";
 import { hasDataFolder } from "./data-folder.ts";
+import { ImportNamespaces } from "./import-namespaces.ts";
 
 export interface ImportOptions {
   /** The folder with the blobs of the other place, if they are files. */
@@ -39,7 +42,7 @@ export interface ImportOptions {
   readonly atOnce?: number;
   /** The owner of new organisations. */
   readonly owner: string | undefined;
-  /** The visibility of new repositories; `undefined`: `repositories.defaultVisibility`. */
+  /** The visibility of new repositories; `undefined`: as in the other place, or else `repositories.defaultVisibility`. */
   readonly visibility: Visibility | undefined;
 }
 
@@ -76,7 +79,9 @@ export async function importImages(
   progress: ImportProgress,
 ): Promise<Imported> {
   await demandOwner(context, options);
-  const namespaces = new ImportNamespaces(context, options, progress);
+  const { owner, isDryRun } = options;
+  const note = (text: string): void => progress.note(text);
+  const namespaces = new ImportNamespaces(context, { owner, isDryRun, note });
   const { importer, flush } = await openImporter(context, options, namespaces);
   const counts = { repositories: 0, skipped: 0 };
   let last: RepositoryName | undefined;
@@ -90,7 +95,7 @@ export async function importImages(
     if (context.mirrored.has(namespace)) return `${namespace} is the namespace of a mirror`;
     try {
       await importer.importImage(image);
-      if (options.isDryRun) await namespaces.open(namespace);
+      if (isDryRun) await namespaces.open(namespace);
       return undefined;
     } catch (error) {
       if (error instanceof SkipError) return error.message;
@@ -141,22 +146,26 @@ async function openImporter(
   });
   const blobs = createBlobs({ store, database, leasePolicy, rules, report });
   const opened = createCountedCache<boolean>(openedAtMost);
-  let last: RepositoryName | undefined;
-  const create = async (commands: Commands, repository: RepositoryName): Promise<void> => {
-    const making = { actor, repository, visibility: defaultVisibility, nowMs: clock() };
-    const made = await commands.createRepository(making);
+  let last: ImportImage | undefined;
+  const create = async (commands: Commands, { repository, details }: ImportImage) => {
+    const making = { actor, repository, nowMs: clock() };
+    const seen = visibility ?? details?.visibility ?? defaultVisibility;
+    const made = await commands.createRepository({ ...making, visibility: seen });
     if (isRejection(made)) throw rejectionError(made, repository);
+    if (made === "created" && details !== undefined)
+      await commands.setDescription({ ...making, ...textsOf(details) });
   };
   const keep = await openKeep(context, options, limits.blobSize);
   const importer = new Importer({
     ...{ store, database, blobs, manifests, leasePolicy, rules, actor, sparse },
     ...{ keep, overwrite, isDryRun },
-    openRepository: async (repository) => {
+    openRepository: async (image) => {
+      const { repository } = image;
       if (opened.has(repository)) return;
       await namespaces.open(namespaceOf(repository));
-      await create(database.commands, repository);
+      await create(database.commands, image);
       opened.set(repository, true);
-      last = repository;
+      last = image;
     },
   });
   // A flushed command makes all earlier ones durable; this one changes nothing.
@@ -165,6 +174,21 @@ async function openImporter(
   };
   return { importer, flush };
 }
+
+/** The texts as the API would accept them. */
+const textsOf = ({ description = "", readme = "" }: ImportDetails) => ({
+  ...(description !== "" && { short: firstBytes(printableLine(description)) }),
+  ...(readme !== "" && {
+    full: readme.split(/\r?\n/).map(printableLine).join("\n").slice(0, readmeCharactersAtMost),
+  }),
+});
+
+/** Without the character that is cut. */
+const firstBytes = (text: string): string =>
+  Buffer.from(text)
+    .subarray(0, descriptionBytesAtMost)
+    .toString("utf8")
+    .replace(/\uFFFD+$/u, "");
 
 async function openKeep(
   context: AppContext,
@@ -186,40 +210,4 @@ async function openKeep(
       throw new SkipError(`the blob ${digest} is larger than limits.blobSize`);
     return await keep(digest, blob);
   };
-}
-
-/** Makes organisations of the namespaces that have no account. */
-class ImportNamespaces {
-  /** In a dry run: those that would be made. */
-  made = 0;
-  readonly #parts: readonly [AppContext, ImportOptions, ImportProgress];
-  readonly #opened = new Set<string>();
-  readonly #opening = createSingleFlight<void>();
-
-  constructor(...parts: readonly [AppContext, ImportOptions, ImportProgress]) {
-    this.#parts = parts;
-  }
-
-  async open(name: string): Promise<void> {
-    const [{ config }] = this.#parts;
-    if (config.auth.open || name === defaultNamespace || this.#opened.has(name)) return;
-    await this.#opening(name, () => this.#make(name));
-    this.#opened.add(name);
-  }
-
-  async #make(name: string): Promise<void> {
-    const [context, { owner, isDryRun }, progress] = this.#parts;
-    const { accounts } = await context.database();
-    if ((await accounts.find(name)) !== undefined) return;
-    try {
-      const { organisations } = await context.accounts();
-      if (!isDryRun) await organisations.add(context.actor, { name, owner, takeOver: true });
-      this.made += 1;
-    } catch (error) {
-      if (!(error instanceof AccountError)) throw error;
-      progress.note(
-        `${name} gets no organisation, so only administrators manage it: ${error.message}`,
-      );
-    }
-  }
 }

@@ -1,31 +1,21 @@
 import { createByteCache } from "../concurrency/bounded-cache.ts";
-import type { Database } from "../database/contract.ts";
 import { isDigest, type Digest } from "../oci/digest.ts";
 import { isJsonObject } from "../oci/json.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/name.ts";
 import type { Tag } from "../oci/reference.ts";
 import { orAbsent } from "../oci/errors.ts";
-import type { ProxySettings } from "../network/connections.ts";
-import { createCounters } from "./counters.ts";
 import { requestManifest, requestManifestHead } from "./pull/sources.ts";
-import type { MirrorSettings } from "./settings.ts";
-import { createAvailability } from "./upstream/availability.ts";
-import { Upstream, type UpstreamRequest } from "./upstream/client.ts";
+import type { RegistryConnection } from "./registry-connection.ts";
+import type { Upstream, UpstreamRequest } from "./upstream/client.ts";
 import { saysAbsent, UpstreamFailure } from "./upstream/failure.ts";
 import {
-  createResponseReader,
   discardBody,
   headerOf,
   integerOf,
   readList,
+  type ResponseReader,
 } from "./upstream/responses.ts";
-
-/** The registry to read, and how to log in. */
-export type RegistrySettings = Pick<
-  MirrorSettings,
-  "upstream" | "username" | "password" | "tokenHosts" | "tls"
->;
 
 interface RegistryManifest {
   readonly bytes: Buffer;
@@ -35,48 +25,24 @@ interface RegistryManifest {
 const namesPerPage = 1_000;
 /** An endless list would never end. */
 const namesAtMost = 1_000_000;
-/** A registry that sends no bytes for this time has failed. */
-const idleMs = 60_000;
 /** Manifests that were read for their tag, and are read again for their children. */
 const keptBytes = 16 * 1024 * 1024;
 
 /** Reads the images of another registry by its API. The methods throw {@link UpstreamFailure}. */
 export class RegistryImages {
   readonly #upstream: Upstream;
-  readonly #responses = createResponseReader();
+  readonly #responses: ResponseReader;
   readonly #manifestBytes: number;
   readonly #kept = createByteCache<RegistryManifest>({
     maxBytes: keptBytes,
     sizeOf: ({ bytes }) => bytes.length,
   });
 
-  constructor(
-    registry: RegistrySettings,
-    parts: {
-      readonly database: Pick<Database, "commands">;
-      readonly clock: () => number;
-      readonly proxies: ProxySettings;
-      readonly manifestBytes: number;
-    },
-  ) {
-    const { host } = new URL(registry.upstream);
-    const settings: MirrorSettings = {
-      ...{ namespace: host, aliases: [], visibility: "private", root: false, allow: [], deny: [] },
-      ...{ ttl: { tag: 0, missing: 0, tagsList: 0, referrers: 0 }, prefetch: 0, schedule: [] },
-      // The operator has named the registry.
-      ...{ allowPrivateNetwork: true, foreignLayerHosts: [], idle: idleMs },
-      ...registry,
-    };
-    const counters = createCounters();
-    const log = { warn: () => undefined, info: () => undefined };
-    const { database, clock, proxies } = parts;
-    const availability = createAvailability({
-      ...{ namespace: host, host, database, clock, counters, log },
-    });
-    this.#upstream = new Upstream(settings, {
-      ...{ proxies, responses: this.#responses, availability, clock, counters },
-    });
-    this.#manifestBytes = parts.manifestBytes;
+  /** @param manifestBytes larger manifests are not read */
+  constructor({ upstream, responses }: RegistryConnection, manifestBytes: number) {
+    this.#upstream = upstream;
+    this.#responses = responses;
+    this.#manifestBytes = manifestBytes;
   }
 
   /** The names of all repositories that the registry lists. */
@@ -156,14 +122,20 @@ export class RegistryImages {
 
   /** The referrers of an image and of its platforms, and the referrers of these. */
   async *referrers(name: string, image: Digest): AsyncGenerator<Digest> {
-    const waiting = [image, ...(await this.#children(name, image))];
+    const waiting = [image];
     const seen = new Set<Digest>(waiting);
     for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
       const asked = { method: "GET", name, path: `referrers/${digest}` } as const;
       const response = await orUndefined(this.#upstream.ask(asked));
-      // A registry without the referrers API has tags for them.
+      // A registry without the referrers API has tags for them. The manifest is not read: Docker Hub would count a pull.
       if (response === undefined) return;
-      for (const found of await readList(this.#responses, response, digestsOf)) {
+      const referrers = await readList(this.#responses, response, digestsOf);
+      const children = digest === image ? await this.#children(name, image) : [];
+      for (const child of children.filter((one) => !seen.has(one))) {
+        seen.add(child);
+        waiting.push(child);
+      }
+      for (const found of referrers) {
         if (seen.has(found)) continue;
         seen.add(found);
         waiting.push(found);
@@ -178,10 +150,6 @@ export class RegistryImages {
     const manifest = orAbsent(() => parseManifest(found.bytes, found.mediaType));
     if (manifest?.kind !== "index") return [];
     return manifest.references.map((reference) => reference.digest);
-  }
-
-  close(): Promise<void> {
-    return this.#upstream.close();
   }
 }
 

@@ -59,6 +59,18 @@ test("a folder of distribution is imported with all platforms and a signature th
   assert.match(await berth.administer(["check"]), /no errors/);
 });
 
+test("a running distribution registry is imported by its API, with all platforms", async () => {
+  const old = await startDistribution(createScratch("distribution-running"));
+  atEnd(() => old.stop());
+  for (const form of forms)
+    await crane("push", layouts[form], `127.0.0.1:${old.port}/running/${form}:multi`);
+  const args = ["import", "registry", old.url];
+  assert.match(await berth.administer([...args, "--dry-run"]), /^would import 2 tags, /m);
+  assert.match(await berth.administer([...args, "--namespace", "running"]), /^imported 2 tags, /m);
+  await old.stop();
+  for (const form of forms) await assertHolds(berth, `running/${form}`, "multi", indexes[form]);
+});
+
 test("an export is an OCI layout that skopeo and crane read, and layouts of both are imported", async () => {
   const layout = path.join(folder, "exported");
   assert.match(await berth.administer(["export", "solo:1", layout]), /^exported 1 tags, /);

@@ -62,6 +62,8 @@ export function importCommand(): Command {
     importOf("registry", "import from a running registry, by its API")
       .argument("<url>")
       .option("--repository <name...>", "only these repositories (default: all)")
+      .option("--namespace <name...>", "only these projects of Harbor, or namespaces")
+      .option("--hub-api <url>", "an API like that of Docker Hub, which lists repositories")
       .option("--to <namespace>", "for names without a namespace (default: library)")
       .option("--user <name>", "log in as this user")
       .option("--password-stdin", "with --user: the first line of standard input")
@@ -91,9 +93,12 @@ the image came from; "berth import oci-layout" keeps them.
 
 const registryNotes = `
 The URL is that of the registry: https://registry.example.com, or a host, which
-means https. All repositories of its catalog are imported, or those of
---repository, with all tags, platforms, and referrers of tags. Docker Hub
-(https://registry-1.docker.io) and others list no catalog.
+means https. All repositories that it lists are imported, or those of
+--repository or --namespace, with all tags, platforms, and referrers of tags.
+
+Harbor also tells push times, the visibility of projects and descriptions. So does
+Docker Hub (docker.io), which needs --namespace or --repository, and another Berth,
+if it is named with --hub-api too. Members of projects are listed, and not imported.
 `;
 
 /** Loaded when a command runs, in one piece: many small files would slow the start of the server. */
@@ -107,6 +112,6 @@ const importOf = (name: string, description: string): Command =>
     .addOption(
       new Option(
         "--visibility <visibility>",
-        "of new repositories (default: repositories.defaultVisibility)",
+        "of new repositories (default: as there, or repositories.defaultVisibility)",
       ).choices(["public", "private"] satisfies ImportCommandOptions["visibility"][]),
     );

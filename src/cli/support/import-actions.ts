@@ -37,6 +37,8 @@ export interface ArchiveOptions extends ImportCommandOptions {
 
 export interface RegistryOptions extends ArchiveOptions {
   readonly repository?: readonly string[];
+  readonly namespace?: readonly string[];
+  readonly hubApi?: string;
   readonly user?: string;
   readonly passwordStdin?: true;
   readonly tokenHost?: string;
@@ -114,25 +116,52 @@ export async function importArchive(file: string, options: ArchiveOptions): Prom
 
 export async function importRegistry(url: string, options: RegistryOptions): Promise<void> {
   const { to, user: username, passwordStdin = false, tokenHost, ca, insecure = false } = options;
+  const { repository: names = [], namespace: namespaces = [] } = options;
   if (to !== undefined) parseNamespace(to);
   if ((username !== undefined) !== passwordStdin)
     throw new UsageError("--user and --password-stdin belong together");
-  const upstream = parseRegistryUrl(url);
+  if (names.length > 0 && namespaces.length > 0)
+    throw new UsageError("--repository and --namespace do not go together");
+  const { upstream, hubApi } = parseRegistry(url, options.hubApi);
+  if (hubApi !== undefined && names.length + namespaces.length === 0)
+    throw new UsageError("Docker Hub lists no namespaces: name some with --namespace");
   const password = passwordStdin ? await readPasswordLine() : undefined;
   await withDataFolder(options, async (context, say) => {
-    const { imagesOfRegistry, openRegistryImages } = await import("../../app/import-registry.ts");
+    const { imagesOfRegistry, openRegistry } = await import("../../app/import-registry.ts");
     const login = { username, password, tokenHosts: tokenHost === undefined ? [] : [tokenHost] };
-    const registry = await openRegistryImages(context, {
-      ...{ upstream, ...login, tls: { insecure, ca } },
-    });
-    const images = imagesOfRegistry(registry, { names: options.repository ?? [], to });
+    const asked = { upstream, ...login, tls: { insecure, ca } };
+    const registry = await openRegistry(context, asked, hubApi);
+    const images = imagesOfRegistry(registry, { names, namespaces, to });
     const settings = { inPlace: false, verify: false, atOnce: requestsAtOnce };
-    await runImport(context, say, options, { images, of: 0, settings });
+    const sayMembers = (): void => {
+      for (const { namespace, kind, name, role } of registry.listing.members)
+        say(
+          { kind: "member", namespace, type: kind, name, role },
+          `not imported: the ${kind} ${name} is a member of ${namespace} (${role})`,
+        );
+    };
+    await runImport(context, say, options, { images, of: 0, settings, sayMore: sayMembers });
   });
 }
 
 /** Images that are requested from one registry or bucket at the same time. */
 const requestsAtOnce = 8;
+
+const dockerHubHosts = new Set([
+  ...["docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com"],
+]);
+
+/** The registry, and the API that lists its repositories if it has another host. */
+function parseRegistry(
+  url: string,
+  hubApi: string | undefined,
+): { readonly upstream: string; readonly hubApi: string | undefined } {
+  const upstream = parseRegistryUrl(url);
+  if (hubApi !== undefined) return { upstream, hubApi: parseRegistryUrl(hubApi) };
+  return dockerHubHosts.has(new URL(upstream).host)
+    ? { upstream: "https://registry-1.docker.io", hubApi: "https://hub.docker.com" }
+    : { upstream, hubApi };
+}
 
 /** `https://registry.example.com`, without a slash at its end. */
 function parseRegistryUrl(text: string): string {
@@ -183,6 +212,8 @@ async function runImport(
     /** The number of images, for the progress bar; 0: not known. */
     readonly of: number;
     readonly settings: Pick<ImportOptions, "files" | "inPlace" | "verify" | "atOnce">;
+    /** Prints what is not imported, before the sums. */
+    readonly sayMore?: () => void;
   },
 ): Promise<void> {
   const { dryRun: isDryRun = false, overwrite = false, owner, visibility } = options;
@@ -194,6 +225,7 @@ async function runImport(
       bar.pause(() => say({ kind: "skipped", name, reason }, `skipped ${name}: ${reason}`)),
     note: (text) => bar.pause(() => say({ kind: "note", message: text }, text)),
   }).finally(() => bar.end());
+  given.sayMore?.();
   say({ kind: "sum", dryRun: isDryRun, ...imported }, ...sumLines(imported, isDryRun));
   if (imported.skipped > 0) process.exitCode = 1;
 }

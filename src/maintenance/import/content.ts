@@ -1,3 +1,4 @@
+import type { Visibility } from "../../database/registry/schema.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
@@ -35,6 +36,15 @@ export interface ImportImage {
   /** When the tag was pushed to the other place, if the place tells it. */
   readonly pushedAtMs?: number | undefined;
   readonly content: ImportContent;
+  readonly details?: ImportDetails;
+}
+
+/** What the other place tells of a repository. Used if the repository is new here. */
+export interface ImportDetails {
+  readonly visibility?: Visibility | undefined;
+  readonly description?: string | undefined;
+  /** Markdown. */
+  readonly readme?: string | undefined;
 }
 
 /** A time of a push in milliseconds since the epoch; `undefined`: none. Some places write 1970 or the year 1 for none. */

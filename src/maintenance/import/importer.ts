@@ -27,7 +27,7 @@ export interface ImporterParts {
   /** Makes the bytes of a blob durable in the store. Throws SkipError if they are wrong or cannot be read. */
   readonly keep: (digest: Digest, blob: ImportBlob) => Promise<BlobKey>;
   /** Creates the repository, unless it exists. Called before the first write to it. */
-  readonly openRepository: (repository: RepositoryName) => Promise<void>;
+  readonly openRepository: (image: ImportImage) => Promise<void>;
   /** A tag that points elsewhere moves. */
   readonly overwrite: boolean;
   /** Counts what would be imported, and changes nothing. */
@@ -118,7 +118,7 @@ export class Importer {
       if (!isThere && this.#isFirst(`${repository}@${digest}`)) this.sums.manifests += 1;
       return true;
     }
-    await orSkip(this.#parts.openRepository(repository));
+    await orSkip(this.#parts.openRepository(image));
     await orSkip(
       manifests.put({
         ...{ actor, repository, reference, tags, bytes: found.bytes },
@@ -142,7 +142,8 @@ export class Importer {
   }
 
   /** Imports a blob. False: the other place does not have it. */
-  async #blob({ repository, content }: ImportImage, reference: ManifestReference) {
+  async #blob(image: ImportImage, reference: ManifestReference) {
+    const { repository, content } = image;
     const { database, blobs, isDryRun } = this.#parts;
     const { digest, sizeBytes, required } = reference;
     const here = await database.blobs.find(repository, digest);
@@ -155,7 +156,7 @@ export class Importer {
     if (required && blob.sizeBytes !== sizeBytes)
       throw new SkipError(`the blob ${digest} has ${blob.sizeBytes} bytes, not ${sizeBytes}`);
     if (!isDryRun) {
-      await orSkip(this.#parts.openRepository(repository));
+      await orSkip(this.#parts.openRepository(image));
       await this.#link(repository, digest, blob);
     } else if (this.#isFirst(digest) && !(await this.#hasBytes(digest))) this.#count(blob);
     return true;

@@ -26,6 +26,8 @@ export interface UpstreamRequest {
   readonly location?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For the upstream's own origin, in place of a token of its token service; `null`: none. */
+  readonly authorization?: string | null;
   /** Called once for each attempt, because a retry after 401 sends the body again. */
   readonly body?: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
@@ -102,6 +104,8 @@ export class Upstream {
 
   /** Sends the request with the known credential. After a 401, sends it once more with the requested one. */
   async #askAuthorized(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    if (asked.authorization !== undefined)
+      return await this.#require2xx(await this.#follow(asked, asked.authorization ?? undefined));
     const actions = isWrite(asked) ? "pull,push" : "pull";
     const scope = asked.scope ?? `repository:${asked.name}:${actions}`;
     const known = await this.#tokens.forScope(scope);
