@@ -105,7 +105,7 @@ suite clients npm run --silent clients
 suite mirror npm run --silent mirror
 suite conformance npm run --silent conformance
 suite faults npm run --silent faults
-suite s3 npm run --silent s3 -- driver sizes server api redirect conformance
+suite s3 npm run --silent s3 -- driver sizes server import api redirect conformance
 suite browser npm run --silent browser
 suite bounds npm run --silent bounds
 suite fuzz npm run --silent fuzz -- --seconds 90
