@@ -1,7 +1,7 @@
 /**
  * What the metrics, the log of requests and the traces cost: the processor time and the rate of manifest GETs and of
  * pushes with and without them. One server runs for each setting; in each round all do the same work at the same time, so
- * that other work on the machine affects all alike. Exits with 1 if a median is `mostCost` or more.
+ * that other work on the machine affects all alike, or one after the other. Exits with 1 if a median is `mostCost` or more.
  */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -22,6 +22,8 @@ import { runClient, runWrk } from "./workload/work.ts";
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "25" },
+    /** One server after the other, on a quiet machine: servers that share the caches of a core take longer for all. */
+    turns: { type: "boolean", default: false },
     /** The names of works, separated by commas. */
     only: { type: "string", default: "manifest,push" },
     /** A folder with another build, `dist` and `node_modules`: the commit before the metrics, which cannot be switched off. */
@@ -109,6 +111,15 @@ function describe(ratios: readonly number[]): { readonly median: number; readonl
   return { median, text: `${percent(median)} (${percent(low)} … ${percent(high)})` };
 }
 
+async function inTurn<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}
+
 const works = { manifest: measureManifests, push: measurePushes } as const;
 const only = options.only.split(",");
 const servers = new Map<string, RunningServer>();
@@ -137,10 +148,11 @@ try {
     // The first round warms the servers up.
     for (let round = 0; round <= rounds; round += 1) {
       const order = round % 2 === 0 ? [...servers] : [...servers].toReversed();
-      const measured = order.map(
-        async ([name, running]) => [name, await measure(running, `${round}`)] as const,
+      const measureOne = async ([name, running]: readonly [string, RunningServer]) =>
+        [name, await measure(running, `${round}`)] as const;
+      const all = new Map(
+        options.turns ? await inTurn(order, measureOne) : await Promise.all(order.map(measureOne)),
       );
-      const all = new Map(await Promise.all(measured));
       if (round > 0) seen.push(all);
     }
     for (const { name, beside } of settings) {
