@@ -54,7 +54,7 @@ export function createSender(parts: {
           "x-berth-delivery": String(deliveryId),
           ...signatureHeaders((await secrets()).open(receiver, nowMs), body, nowMs),
         };
-        return await post(dispatcher, receiver.url, headers, body);
+        return await post(dispatcher, { url: receiver.url, headers, body });
       } catch (error) {
         const answer = reasonOf(error);
         return { isDelivered: false, isUnreachable: true, status: null, answer };
@@ -90,11 +90,16 @@ const unavailable: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Sends a body once. Redirects are not followed: they would lead around the check of the URL. */
 export async function post(
   dispatcher: Dispatcher,
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  body: string,
+  asked: {
+    readonly url: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Attempt> {
-  const signal = AbortSignal.timeout(answerMs);
+  const { url, headers, body } = asked;
+  const signals = asked.signal === undefined ? [] : [asked.signal];
+  const signal = AbortSignal.any([AbortSignal.timeout(answerMs), ...signals]);
   const send = () => request(url, { method: "POST", headers, body, dispatcher, signal });
   // The receiver may close a connection at the moment in which it is used again.
   const response = await send().catch((error: unknown) => {

@@ -44,7 +44,7 @@ export class AuditForwarder {
   readonly #parts: ForwarderParts;
   readonly #ending = new AbortController();
   readonly #reader: AuditReader;
-  #receiver: Promise<AuditReceiver> | undefined;
+  #receiver: AuditReceiver | undefined;
   /** The id of the last entry that the receiver has. */
   #lastId: number | undefined;
   /** In a row. */
@@ -64,8 +64,7 @@ export class AuditForwarder {
   async stop(): Promise<void> {
     this.#ending.abort();
     await this.#running;
-    const receiver = await this.#receiver?.catch(() => undefined);
-    await receiver?.close();
+    await this.#receiver?.close();
   }
 
   async #run(): Promise<void> {
@@ -86,7 +85,7 @@ export class AuditForwarder {
     const entries = await this.#reader.after(this.#lastId, sentAtOnce);
     const last = entries.at(-1);
     if (last === undefined) return 0;
-    const receiver = await (this.#receiver ??= openReceiver());
+    const receiver = (this.#receiver ??= await openReceiver());
     await receiver.send(entries, this.#ending.signal);
     await database.commands.recordAuditForwarding({ lastId: last.id });
     this.#lastId = last.id;

@@ -79,18 +79,20 @@ export function openSyslogDatagrams(address: string, host: string, port: number)
 }
 
 /** A connection without progress for this time has failed. */
-const idleMs = 10_000;
-/** A receiver that does not close its end in this time after ours is taken to have read all. */
-const closeMs = 5_000;
+const usualIdleMs = 10_000;
 
 /**
  * A syslog server over TCP or a Unix socket, with octet counting (RFC 6587). Syslog has no acknowledgement. The connection
  * is closed after the entries, and the receiver closes its end when it has read them: until then they are not sent.
  */
-export function openSyslogStream(address: string, target: NetConnectOpts): AuditReceiver {
+export function openSyslogStream(
+  address: string,
+  target: NetConnectOpts,
+  { idleMs = usualIdleMs } = {},
+): AuditReceiver {
   return {
     address,
-    send: (entries, signal) => sendAndClose(target, framesOf(entries), signal),
+    send: (entries, signal) => sendAndClose({ ...target, signal }, framesOf(entries), idleMs),
     close: async () => undefined,
   };
 }
@@ -103,27 +105,26 @@ const framesOf = (entries: readonly AuditEntry[]): Buffer =>
     }),
   );
 
-function sendAndClose(target: NetConnectOpts, bytes: Buffer, signal: AbortSignal): Promise<void> {
+function sendAndClose(target: NetConnectOpts, bytes: Buffer, idleMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...target, signal });
-    let isSent = false;
+    const socket = connect(target);
+    let [isSent, isRead] = [false, false];
     const fail = (reason: string): void => void socket.destroy(new Error(reason));
     socket.setTimeout(idleMs);
     socket.on("timeout", () => {
-      if (isSent) socket.destroy();
+      // The system takes what it sends to a receiver that hangs, so that it may be lost with the receiver.
+      if (isSent) fail(`the receiver did not close the connection in ${idleMs / 1_000} s`);
       else fail(`no progress in ${idleMs / 1_000} s`);
     });
     socket.on("error", reject);
     // What it sends is not read, but its end is seen only then.
     socket.resume();
     socket.on("end", () => {
-      if (!isSent) fail("the receiver closed the connection");
+      if (isSent) isRead = true;
+      else fail("the receiver closed the connection");
     });
-    socket.on("finish", () => {
-      isSent = true;
-      socket.setTimeout(closeMs);
-    });
-    socket.on("close", () => (isSent ? resolve() : reject(new Error("the connection was closed"))));
+    socket.on("finish", () => (isSent = true));
+    socket.on("close", () => (isRead ? resolve() : reject(new Error("the connection was closed"))));
     socket.end(bytes);
   });
 }

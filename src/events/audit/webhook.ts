@@ -27,7 +27,7 @@ export function openAuditWebhook(parts: {
   const { origin } = new URL(url);
   return {
     address: origin,
-    async send(entries) {
+    async send(entries, signal) {
       const body = JSON.stringify(entries.map(shownEntry));
       const headers = {
         "content-type": "application/json",
@@ -35,7 +35,8 @@ export function openAuditWebhook(parts: {
         "x-berth-event": "audit",
         ...(secret === undefined ? {} : signatureHeaders([secret], body, clock())),
       };
-      const { isDelivered, status, answer } = await post(dispatcher, url, headers, body);
+      const asked = { url, headers, body, signal };
+      const { isDelivered, status, answer } = await post(dispatcher, asked);
       if (!isDelivered) throw new NotAcceptedError(`${origin} answered ${status}: ${answer}`);
     },
     close: () => dispatcher.destroy(),

@@ -52,7 +52,8 @@ describe("the forwarding of the audit log", () => {
     await waitUntil("it has begun", async () => (await position()) !== undefined);
     await add("one");
     await add("two");
-    await waitUntil("both are there", () => server.messages.length === 2);
+    // What the receiver has, and the position has not, would come again.
+    await waitUntil("both are recorded", async () => Number(await position()) === 3);
     await first.stop();
     await add("meanwhile");
     forward();
@@ -149,5 +150,16 @@ describe("a webhook for the audit log", () => {
       assert.equal(first?.headers[name], value, name);
     const { origin } = new URL(receiver.url);
     assert.deepEqual(lines, [{ reason: `${origin} answered 500: not now` }]);
+  });
+
+  test("that does not answer does not keep the server from its end", async () => {
+    const receiver = await startReceiver();
+    const ending = new AbortController();
+    receiver.answer = () => ending.abort();
+    const webhook = openAuditWebhook({
+      ...{ url: receiver.url, secret: undefined, version: "1", proxies: {}, clock: Date.now },
+    });
+    await assert.rejects(webhook.send([], ending.signal), { name: "AbortError" });
+    await webhook.close();
   });
 });

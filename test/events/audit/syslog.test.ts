@@ -85,6 +85,14 @@ describe("a syslog server over TCP", () => {
     await assert.rejects(receiver.send(large, signal));
   });
 
+  test("that hangs does not have the entries that the system took for it", async () => {
+    const server = await startSyslogStream();
+    server.accept = (socket) => void socket.on("error", () => undefined).pause();
+    const target = { host: "127.0.0.1", port: server.port };
+    const receiver = openSyslogStream("tcp", target, { idleMs: 200 });
+    await assert.rejects(receiver.send(entries(3), signal), /did not close the connection/);
+  });
+
   test("that does not listen is an error, and so is the end of the server while it is sent to", async () => {
     const server = await startSyslogStream();
     const receiver = openSyslogStream("tcp", { host: "127.0.0.1", port: server.port });
