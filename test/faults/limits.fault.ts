@@ -86,6 +86,14 @@ test("a server with 64 file descriptors serves 200 concurrent pushes, some after
 
 const descriptorsOf = ({ pid }: Berth): number => readdirSync(`/proc/${pid}/fd`).length;
 
+test("a server with two workers starts and serves with 64 file descriptors for each process", async () => {
+  const data = path.join(newFolder("descriptors-of-workers"), "data");
+  const through = ["prlimit", "--nofile=64:64"];
+  const berth = await startBerth(data, { through, env: { BERTH_WORKERS: "2" } });
+  assert.deepEqual(misanswered(await tryAllWays(berth.wire, createLedger(), "workers"), []), []);
+  await berth.stop();
+});
+
 test("a server with 256 MiB of memory completes 50 concurrent uploads of 8 MiB", async (t) => {
   const tally = startTally(t, "50 uploads in 256 MiB of memory");
   const group = createGroup(256 * MiB);

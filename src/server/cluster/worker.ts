@@ -1,13 +1,12 @@
 import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import process from "node:process";
-import { openServerApp, type ServerApp } from "../../app/server-app.ts";
+import type { ServerApp } from "../../app/server-app.ts";
 import { serializeError } from "../../concurrency/serialized-error.ts";
 import type { Config } from "../../config/schema.ts";
 import { createLogger } from "../../observability/logger.ts";
 import type { Measures } from "../../observability/process-metrics.ts";
 import type { ReloadedSettings } from "../reload.ts";
-import { startServer } from "../start-server.ts";
 import { createChannel, type Channel, type Port } from "./channel.ts";
 import { connectSharedServices } from "./shared-services.ts";
 
@@ -40,6 +39,10 @@ const channel = createChannel(port, {
 try {
   const config = (await channel.ask("begin")) as Config;
   const logger = createLogger(config.log).child({ worker: cluster.worker?.id });
+  // In steps, because Node opens all files of an import at once, and a process may have only 64 descriptors.
+  await import("../../app/context.ts");
+  const { openServerApp } = await import("../../app/server-app.ts");
+  const { startServer } = await import("../start-server.ts");
   // On PostgreSQL the worker is a replica of its own.
   const isReplica = config.database.url !== undefined;
   const metricsOfAll = async () => (await channel.ask("metricsOfAll")) as readonly Measures[];
