@@ -141,3 +141,6 @@ function detailsOf(error: unknown): Details {
     message: message.replaceAll(/\s*\n\s*/g, " ") || code || "unknown error",
   };
 }
+
+/** There is no answer of a Berth server at the address: another server, or none. */
+export class NoBerthServerError extends CliError {}

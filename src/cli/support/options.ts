@@ -49,6 +49,8 @@ export const serverCommand = (name: string, description: string): Command =>
 
 export interface RemoteOptions {
   readonly host?: string;
+  /** The name gave the host, which may be the namespace of a mirror. */
+  readonly isHostOfName?: boolean;
   readonly login?: string;
   readonly passwordFile?: string;
   readonly ca?: string;
@@ -95,7 +97,8 @@ export function locate<O extends RemoteOptions>(
   if (!isHost) return { options, name: text };
   if (options.host !== undefined && options.host !== first)
     throw new UsageError(`${text} and --host ${options.host} name two servers`);
-  return { options: { ...options, host: first }, name: text.slice(slash + 1) };
+  const isHostOfName = options.host === undefined && !first.includes(":");
+  return { options: { ...options, host: first, isHostOfName }, name: text.slice(slash + 1) };
 }
 
 const json = "print one JSON object per line, for programs";

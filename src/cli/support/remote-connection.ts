@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
 import { text as textOf } from "node:stream/consumers";
-import { CliError } from "./failure.ts";
+import { CliError, NoBerthServerError } from "./failure.ts";
 import type { RemoteOptions } from "./options.ts";
 
 /** Requests to one server. */
@@ -51,7 +51,7 @@ export async function createConnection(
         const { statusCode: status = 0, headers: answered } = response;
         const moved = answered.location;
         if (status >= 300 && status < 400 && moved !== undefined && URL.canParse(moved))
-          throw new CliError(`${host} redirects: write --host ${new URL(moved).origin}`);
+          throw new NoBerthServerError(`${host} redirects: write --host ${new URL(moved).origin}`);
         if (status === 400 && base.protocol === "http:" && /https/i.test(text) && !isJson(text))
           throw new CliError(speaksTls(host));
         return { status, text };
@@ -104,7 +104,9 @@ function connectionFailure(error: unknown, { host, protocol }: URL): CliError {
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return failure(`the certificate of ${host} is for another name: ${message}`);
   if (code === "CERT_HAS_EXPIRED") return failure(`the certificate of ${host} has expired`);
-  return failure(`cannot reach ${host}: ${reasonOf(error as Error)}`);
+  return new NoBerthServerError(`cannot reach ${host}: ${reasonOf(error as Error)}`, {
+    cause: error,
+  });
 }
 
 /** An AggregateError has the failures of all addresses of a name. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { readHost } from "../../config/sources.ts";
 import { dockerCredentials, type DockerCredentials } from "./docker-credentials.ts";
-import { CliError, UsageError } from "./failure.ts";
+import { CliError, NoBerthServerError, UsageError } from "./failure.ts";
 import { limitOf, localServer, type RemoteOptions } from "./options.ts";
 import { createSay, printError, tableOf, type Say } from "./output.ts";
 import { createConnection, type Connection } from "./remote-connection.ts";
@@ -60,7 +60,16 @@ export async function withRemote(
   const credentials = given ?? (await dockerCredentials(base.host));
   const connection = await createConnection(base, options);
   const source = credentials && (given === undefined ? "docker" : "--login");
-  await work(createRemote(createAsk(connection, { credentials, source }), options));
+  try {
+    await work(createRemote(createAsk(connection, { credentials, source }), options));
+  } catch (error) {
+    if (!(error instanceof NoBerthServerError) || options.isHostOfName !== true) throw error;
+    const { host } = base;
+    throw new CliError(
+      `${error.message}. If ${host} is a mirror, name the Berth server that has it with --host`,
+      { cause: error },
+    );
+  }
 }
 
 /** The credentials of `--login` and `--password-file`; `undefined`: those of `docker login`. */
@@ -189,7 +198,7 @@ function checked<T>(answer: Schema<T>, text: string, host: string): T {
     answer.parse(sent);
     return sent;
   } catch (error) {
-    throw new CliError(`${host} is not a Berth server, or not of this version`, {
+    throw new NoBerthServerError(`${host} is not a Berth server, or not of this version`, {
       cause: error,
     });
   }
@@ -210,7 +219,7 @@ function responseFailure(status: number, text: string, host: string, source: Sou
   if (status === 401) return new CliError(loginFailure(host, source));
   const message = messageOf(text);
   if (message === undefined)
-    return new CliError(
+    return new NoBerthServerError(
       `${host} answered ${status} without a message: it may not be a Berth server`,
     );
   const what = message === "object not found" ? "there is no such repository" : message;

@@ -69,6 +69,15 @@ describe("a command that calls a server", () => {
     assert.match(message, /there is no such repository/);
   });
 
+  test("names the choice if the host of a name is no Berth server, and may be a mirror", async () => {
+    const message = await fails(1, "tag", "ls", "127.0.0.1/library/alpine");
+    assert.match(
+      message,
+      /\. If 127\.0\.0\.1 is a mirror, name the Berth server .* with --host\n$/,
+    );
+    assert.doesNotMatch(await fails(1, "tag", "ls", "127.0.0.1:1/library/alpine"), /a mirror/);
+  });
+
   test("asks the server in BERTH_HOST, which is no setting of a server", async () => {
     const ended = await run(["repo", "ls"], { ...nobody, BERTH_HOST: other });
     assert.deepEqual(ended, { code: 0, stdout: "", stderr: "nothing found\n" });
