@@ -218,11 +218,11 @@ export class Upstream {
     const { statusCode: status } = response;
     if (status === 429) throw this.#availability.limited(response, url.host);
     if (status === 401 && authorization !== undefined) {
-      const message = `${url.host} rejects the username and password of the mirror`;
+      const message = `${url.host} rejects the username and password`;
       throw new UpstreamFailure("serverError", message, { status });
     }
     if (status === 401 || status === 403)
-      throw new UpstreamFailure("refused", `${url.host} denies the mirror a token`, { status });
+      throw new UpstreamFailure("refused", `${url.host} denies a token`, { status });
     if (status !== 200) throw unexpected(url.host, status);
     return parseJsonResponse(text, url.host);
   }
