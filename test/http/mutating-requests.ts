@@ -73,6 +73,7 @@ const legacy = "/v2/repositories/:namespace/:repository";
 const berthApi = "/api/berth/v1";
 const image = { image: "library/app:1" };
 const mirrored = `${berthApi}/mirrors/docker.io`;
+const addedMirror = `${berthApi}/mirrors/added.example`;
 const ofAdmin = `${berthApi}/admin`;
 const administration = {
   [`POST ${ofAdmin}/users`]: admin(
@@ -196,6 +197,11 @@ export const rows: Readonly<
   ],
   [`POST ${berthApi}/organisations`]: admin(json(`${berthApi}/organisations`, { name: "made" })),
   [`DELETE ${berthApi}/organisations/:org`]: admin(bare(`${berthApi}/organisations/other`)),
+  [`POST ${berthApi}/mirrors`]: admin(
+    json(`${berthApi}/mirrors`, { namespace: "new.example", upstream: "https://new.example" }),
+  ),
+  [`PATCH ${berthApi}/mirrors/:namespace`]: admin(json(addedMirror, { is_private: true })),
+  [`DELETE ${berthApi}/mirrors/:namespace`]: admin(bare(addedMirror)),
   [`POST ${berthApi}/mirrors/:namespace/warm`]: admin(json(`${mirrored}/warm`, image)),
   [`POST ${berthApi}/mirrors/:namespace/pin`]: admin(json(`${mirrored}/pin`, image)),
   [`POST ${berthApi}/mirrors/:namespace/unpin`]: admin(json(`${mirrored}/unpin`, image)),

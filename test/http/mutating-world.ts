@@ -86,6 +86,13 @@ await tables.exec(`INSERT INTO repositories (name, namespace, visibility, create
   INSERT INTO tags (repository_id, name, manifest_id, updated_at) SELECT repository_id, '1', manifests.id, 0
     FROM manifests JOIN repositories ON repositories.id = repository_id
     WHERE repositories.name = 'docker.io/library/app'`);
+// A mirror that the API has added, with its organisation.
+const added = { upstream: "https://added.example" };
+await tables.insert("accounts", { name: "added.example", kind: "organisation", created_at: 0 });
+await tables.insert("added_mirrors", {
+  ...{ namespace: "added.example", visibility: "public", settings: JSON.stringify(added) },
+  ...{ changed_at: 0, changed_by: "adam" },
+});
 /** A key that verifies, and does not sign. */
 export const { id: oldKey } = await berth.key();
 await berth.as("adam").api.post("/api/berth/v1/admin/keys").expect(201);

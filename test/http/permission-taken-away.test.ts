@@ -28,6 +28,7 @@ const tables = {
     jobs: "count(CASE WHEN actor IN ('adam', 'eve') THEN 1 END) AS own, max(unwanted) AS unwanted",
     retention_policies: "*",
     mirror_pins: "*",
+    added_mirrors: "*",
     webhooks: "*",
     webhook_deliveries: "*",
     signing_keys: "id",
