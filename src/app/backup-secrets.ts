@@ -130,16 +130,18 @@ export async function openSecrets(
  */
 export async function writeSecrets(
   config: Config,
-  { commands }: Pick<Database, "commands">,
+  { commands, addedMirrors }: Pick<Database, "commands" | "addedMirrors">,
   { webhooks, mirrors }: Pick<RegistrySecrets, "webhooks" | "mirrors">,
 ): Promise<number> {
   if (!canDecrypt(config)) return 0;
   if (mirrors.length > 0) {
     const sealing = await openMirrorSealing(config);
-    const passwords = mirrors.map(({ namespace, password }) => ({
-      namespace,
-      password: sealing.seal(namespace, Buffer.from(password)),
-    }));
+    const rows = new Map((await addedMirrors.all()).map((row) => [row.namespace, row.password]));
+    const passwords = mirrors.flatMap(({ namespace, password }) => {
+      const before = rows.get(namespace) ?? undefined;
+      const sealed = sealing.seal(namespace, Buffer.from(password));
+      return before === undefined ? [] : [{ namespace, before, password: sealed }];
+    });
     await commands.resealMirrors({ passwords });
   }
   if (webhooks.length === 0) return 0;

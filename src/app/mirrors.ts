@@ -2,6 +2,7 @@ import { readProxies } from "../config/sources.ts";
 import type { MirrorAdministration } from "../mirror/administration.ts";
 import { LiveMirrors } from "../mirror/live-mirrors.ts";
 import type { Mirrors, ProcessParts } from "../mirror/mirrors.ts";
+import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { MirrorSettings } from "../mirror/settings.ts";
 import { createLeasePolicy } from "../registry/leases.ts";
 import type { AppContext } from "./context.ts";
@@ -14,9 +15,11 @@ import { leadershipOf } from "./replica.ts";
 export async function openLiveMirrors(context: AppContext): Promise<LiveMirrors> {
   const { config, kind } = context;
   const added = await context.addedMirrors();
+  const { commands } = await context.database();
   const mirrors = new LiveMirrors({
     configured: () => config.mirrors,
     added: () => added.settings(),
+    align: (mirror) => commands.alignMirror({ ...mirror, nowMs: context.clock() }),
     open: await createOpen(context),
     changed: (settings) => context.setMirrored(settings),
     leadership: kind === "server" ? await leadershipOf(context) : undefined,
@@ -41,6 +44,14 @@ async function createOpen(
   ];
   const parts = {
     ...{ store, database, blobs, clock, leaseTimes },
+    rulesOf: ({ namespace, visibility }: MirrorSettings): PushRules => ({
+      createOnPush: true,
+      // A change may have replaced this mirror, while a request of before still uses it.
+      get defaultVisibility() {
+        return context.mirrored.get(namespace) ?? visibility;
+      },
+      defaultQuotaBytes: null,
+    }),
     manifestBytes: config.limits.manifestSize,
     proxies: readProxies(),
     log: kind === "command" ? { warn: () => undefined, info: () => undefined } : logger,

@@ -45,6 +45,8 @@ export async function lockRows<Tables, Table extends keyof Tables, Row>(
 
 /** What a command locks that has no row, or that is a set of rows. */
 type LockedName =
+  /** The mirrors that the API has added. */
+  | "added mirrors"
   /** The set of enabled administrators. */
   | "administrators"
   /** The evictions of a mirror. */

@@ -4,18 +4,27 @@ import type { MirrorChanges, NewMirror } from "../api/mirrors.ts";
 import type { Sealing } from "../auth/signing-keys/sealing.ts";
 import { parseMirror } from "../config/mirrors.ts";
 import { mirrorsApart } from "../config/rules.ts";
-import type { Config } from "../config/schema.ts";
+import type { CommandInput } from "../database/commands.ts";
 import type { Database } from "../database/contract.ts";
 import type { AddedMirror } from "../database/mirror/added-mirrors.ts";
 import type { Actor } from "../database/permissions/authority.ts";
+import {
+  columnsOf,
+  entryOf,
+  merged,
+  namesOf,
+  parseEntry,
+  showsPassword,
+  type AddedSettings,
+  type Entry,
+} from "./added-mirror-settings.ts";
 import { MirrorError } from "./errors.ts";
-
-type Settings = Config["mirrors"][number];
+import { joinMirrors } from "./live-mirrors.ts";
 
 interface Parts {
   readonly database: Pick<Database, "addedMirrors" | "commands">;
   /** The mirrors of the configuration as they are now. */
-  readonly configured: () => readonly Settings[];
+  readonly configured: () => readonly AddedSettings[];
   /** Encrypts passwords. Opened at first use: many upstreams need none. */
   readonly sealing: () => Promise<Sealing>;
   readonly clock: () => number;
@@ -36,12 +45,18 @@ export function createAddedMirrors(parts: Parts) {
     async add(actor: Actor, { namespace, password, ...given }: NewMirror): Promise<void> {
       demandNotConfigured(parts, namespace);
       const next = merged({ namespace, visibility: "private", settings: "{}" }, given);
-      const { upstream } = await demandValid(parts, next);
-      const answer = await commands.addMirror({
-        ...{ actor, nowMs: clock(), ...columnsOf(next), upstream, atMost: mirrorsAddedAtMost },
-        password: password == null ? null : await sealed(namespace, password),
-      });
-      if (answer !== "added") throw new MirrorError("conflict", rejections[answer](namespace));
+      const settings = parseEntry(next);
+      const asGiven = password == null ? null : await sealed(namespace, password);
+      for (;;) {
+        const seen = await addedMirrors.all();
+        demandApart(parts, seen, settings);
+        const answer = await commands.addMirror({
+          ...{ actor, nowMs: clock(), ...columnsOf(next), upstream: settings.upstream },
+          ...{ password: asGiven, seen: seen.map(withoutPassword), atMost: mirrorsAddedAtMost },
+        });
+        if (answer === "added") return;
+        if (answer !== "outdated") throw new MirrorError("conflict", rejections[answer](namespace));
+      }
     },
 
     async change(
@@ -50,15 +65,19 @@ export function createAddedMirrors(parts: Parts) {
       { password, ...given }: MirrorChanges,
     ): Promise<void> {
       demandNotConfigured(parts, namespace);
+      const asGiven = password == null ? password : await sealed(namespace, password);
       for (;;) {
-        const before = await addedMirrors.find(namespace);
+        const seen = await addedMirrors.all();
+        const before = seen.find((one) => one.namespace === namespace);
         if (before === undefined) throw unknownMirror(namespace);
         const next = merged(before, given);
-        const { upstream } = await demandValid(parts, next);
-        const asGiven = password == null ? null : await sealed(namespace, password);
+        const settings = parseEntry(next);
+        demandApart(parts, seen, settings);
+        if (before.password !== null && password === undefined)
+          demandSameReceiver(entryOf(before), settings);
         const isDone = await commands.changeMirror({
-          ...{ actor, nowMs: clock(), ...columnsOf(next), upstream, before },
-          password: password === undefined ? before.password : asGiven,
+          ...{ actor, nowMs: clock(), ...columnsOf(next), upstream: settings.upstream },
+          ...{ password: asGiven, before, seen: seen.map(withoutPassword) },
           changed: namesOf({ password, ...given }),
         });
         // Otherwise another client has changed it since it was read.
@@ -74,11 +93,12 @@ export function createAddedMirrors(parts: Parts) {
 
     /** Encrypts all passwords with the current `auth.keySecret`; resolves with the namespaces. */
     async reseal(): Promise<readonly string[]> {
-      const passwords: { readonly namespace: string; readonly password: Uint8Array }[] = [];
-      for (const { namespace, password } of await addedMirrors.all()) {
-        const opened = password === null ? undefined : (await sealing()).open(namespace, password);
+      const passwords: CommandInput<"resealMirrors">["passwords"][number][] = [];
+      for (const { namespace, password: before } of await addedMirrors.all()) {
+        if (before === null) continue;
+        const opened = (await sealing()).open(namespace, before);
         if (opened === undefined) continue;
-        passwords.push({ namespace, password: (await sealing()).seal(namespace, opened) });
+        passwords.push({ namespace, before, password: (await sealing()).seal(namespace, opened) });
       }
       if (passwords.length > 0) await commands.resealMirrors({ passwords });
       return passwords.map(({ namespace }) => namespace);
@@ -105,94 +125,57 @@ function demandNotConfigured({ configured }: Parts, namespace: string): void {
   );
 }
 
-/** An entry of `mirrors` as in the configuration, without the password. */
-type Entry = Readonly<Record<string, unknown>> & {
-  readonly namespace: string;
-  readonly visibility: "private" | "public";
-};
+const withoutPassword = ({ namespace, settings }: AddedMirror) => ({ namespace, settings });
 
-const entryOf = ({ namespace, visibility, settings }: Omit<AddedMirror, "password">): Entry => ({
-  ...(JSON.parse(settings) as object),
-  namespace,
-  visibility,
-});
-
-const columnsOf = ({ namespace, visibility, ...settings }: Entry) => ({
-  ...{ namespace, visibility },
-  settings: JSON.stringify(settings),
-});
-
-/** The entry with the changes. `null` removes a setting. */
-function merged(
-  before: Omit<AddedMirror, "password">,
-  { is_private: isPrivate, ...changes }: Omit<MirrorChanges, "password">,
-): Entry {
-  const entry: Record<string, unknown> = entryOf(before);
-  for (const [key, value] of Object.entries(keysOf(changes)))
-    if (value === null) delete entry[key];
-    else if (value !== undefined) entry[key] = value;
-  const { namespace } = before;
-  const given = isPrivate === true ? "private" : "public";
-  return { ...entry, namespace, visibility: isPrivate === undefined ? before.visibility : given };
-}
-
-/** The changes under the names of the configuration. */
-const keysOf = (changes: Omit<MirrorChanges, "password" | "is_private">) => ({
-  upstream: changes.upstream,
-  username: changes.username,
-  aliases: changes.aliases,
-  tokenHosts: changes.token_hosts,
-  root: changes.is_root,
-  allow: changes.allow,
-  deny: changes.deny,
-  ttl: typeof changes.tag_ttl === "number" ? { tag: `${changes.tag_ttl}s` } : changes.tag_ttl,
-  cacheSize: changes.cache_size,
-  prefetch: changes.prefetch,
-  allowPrivateNetwork: changes.allow_private_network,
-  tls: changes.insecure === undefined ? undefined : { insecure: changes.insecure },
-  foreignLayerHosts: changes.foreign_layer_hosts,
-});
-
-const namesOf = (changes: MirrorChanges): readonly string[] =>
-  Object.entries(changes).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-
-/** Checks the entry as one of the configuration, alone and beside all others. */
-async function demandValid({ database, configured }: Parts, entry: Entry): Promise<Settings> {
-  const parsed = parseMirror(entry);
-  if (!parsed.ok) throw new MirrorError("invalid", parsed.problem);
-  const { mirror } = parsed;
-  for (const glob of [...mirror.allow, ...mirror.deny]) demandSimple(glob);
-  const others = (await database.addedMirrors.all())
-    .filter(({ namespace }) => namespace !== entry.namespace)
-    .map((row) => parseMirror(entryOf(row)))
-    .flatMap((other) => (other.ok ? [other.mirror] : []));
-  const problem = mirrorsApart([...configured(), ...others, mirror]);
-  if (problem !== undefined) throw new MirrorError("conflict", problem.what ?? problem.allowed);
-  return mirror;
-}
-
-const wildcardsAtMost = 3;
-
-/** A glob of a client is matched with each requested name, and the time grows with each wildcard. */
-function demandSimple(glob: string): void {
-  const wildcards = glob.match(/\*+/g)?.length ?? 0;
-  if (wildcards <= wildcardsAtMost && !/[()]/.test(glob)) return;
+function demandSameReceiver(before: Entry, next: AddedSettings): void {
+  if (!showsPassword(before, next)) return;
   throw new MirrorError(
     "invalid",
-    `the glob ${glob.slice(0, 50)} must have at most ${wildcardsAtMost} wildcards and no parentheses; the configuration may have others`,
+    "give the password again (or none): with this change another server could read it",
   );
 }
 
+/** Checks the settings beside those of all other mirrors. */
+function demandApart(
+  { configured }: Parts,
+  seen: readonly AddedMirror[],
+  mirror: AddedSettings,
+): void {
+  const added = seen
+    .filter(({ namespace }) => namespace !== mirror.namespace)
+    .map((row) => parseMirror(entryOf(row)))
+    .flatMap((other) => (other.ok ? [other.mirror] : []));
+  const others = joinMirrors(configured(), added);
+  // Of two mirrors, so that a conflict of others prevents nothing.
+  for (const other of others) {
+    const problem = mirrorsApart([other, mirror]);
+    if (problem !== undefined) throw new MirrorError("conflict", problem.what ?? problem.allowed);
+    const shared = namesOfRegistry(mirror).find((name) => namesOfRegistry(other).includes(name));
+    if (shared !== undefined)
+      throw new MirrorError("conflict", `the mirror ${other.namespace} has the name ${shared} too`);
+  }
+  const problem = mirrorsApart([mirror]);
+  if (problem !== undefined) throw new MirrorError("conflict", problem.what ?? problem.allowed);
+}
+
+const namesOfRegistry = ({ namespace, aliases }: AddedSettings): readonly string[] => [
+  namespace,
+  ...aliases,
+];
+
 /** Reads the settings, and decrypts the passwords when the rows have changed. */
 function createSettingsReader({ database, sealing, report }: Parts) {
-  let known: { readonly rows: readonly AddedMirror[]; readonly settings: readonly Settings[] } = {
+  let known: {
+    readonly rows: readonly AddedMirror[];
+    readonly settings: readonly AddedSettings[];
+  } = {
     rows: [],
     settings: [],
   };
 
   const decrypted = async (namespace: string, password: Uint8Array): Promise<Buffer | undefined> =>
     (await sealing()).open(namespace, password);
-  const settingsOf = async (row: AddedMirror): Promise<readonly Settings[]> => {
+  const settingsOf = async (row: AddedMirror): Promise<readonly AddedSettings[]> => {
     const { namespace, password } = row;
     const parsed = parseMirror(entryOf(row));
     if (!parsed.ok) {
@@ -209,7 +192,7 @@ function createSettingsReader({ database, sealing, report }: Parts) {
     return [{ ...parsed.mirror, password: opened?.toString() }];
   };
 
-  return async (): Promise<readonly Settings[]> => {
+  return async (): Promise<readonly AddedSettings[]> => {
     const rows = await database.addedMirrors.all();
     if (isDeepStrictEqual(rows, known.rows)) return known.settings;
     const settings = (await Promise.all(rows.map(settingsOf))).flat();

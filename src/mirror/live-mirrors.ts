@@ -10,6 +10,10 @@ interface LiveMirrorsParts {
   readonly configured: () => readonly MirrorSettings[];
   /** Reads the mirrors that the API has added. */
   readonly added: () => Promise<readonly MirrorSettings[]>;
+  /** Gives the repositories of a mirror its visibility. */
+  readonly align: (
+    mirror: Pick<MirrorSettings, "namespace" | "visibility"> & { readonly isAdded: boolean },
+  ) => Promise<void>;
   /** Opens mirrors. The first call loads their modules. */
   readonly open: (settings: readonly MirrorSettings[]) => Promise<Mirrors>;
   /** Is called with the settings of all mirrors, when they have changed. */
@@ -53,9 +57,13 @@ export class LiveMirrors {
 
   /** Uses the settings as they are now. What runs finishes with the settings before. */
   refresh(): Promise<void> {
-    const change = this.#last.then(() => this.#change());
-    this.#last = change.catch(() => undefined);
-    return change;
+    return this.#afterLast(() => this.#change());
+  }
+
+  #afterLast(work: () => Promise<void>): Promise<void> {
+    const run = this.#last.then(work);
+    this.#last = run.catch(() => undefined);
+    return run;
   }
 
   /**
@@ -94,16 +102,17 @@ export class LiveMirrors {
     const added = await this.#parts.added();
     const settings = joinMirrors(this.#parts.configured(), added);
     if (this.#closing.signal.aborted || isDeepStrictEqual(settings, this.#settings)) return;
+    await this.#align(settings);
     const next = settings.length === 0 ? undefined : await this.#parts.open(settings);
-    const before = this.#current;
-    await this.#schedules?.stop();
+    const [before, schedules] = [this.#current, this.#schedules];
     this.#schedules = undefined;
     this.#current = next;
     this.#settings = settings;
     this.#parts.changed(settings);
+    if (this.#isLeading) this.#startSchedules();
+    await schedules?.stop();
     if (before !== undefined) this.#replace(before);
     if (next === undefined) return;
-    if (this.#isLeading) this.#startSchedules();
     // Without mirrors no process has to lead.
     this.#leading ??= this.#parts.leadership?.runAsLeader("mirrors", () => {
       this.#isLeading = true;
@@ -123,8 +132,21 @@ export class LiveMirrors {
     this.#schedules = undefined;
   }
 
+  async #align(settings: readonly MirrorSettings[]): Promise<void> {
+    const configured = new Set(this.#parts.configured().map(({ namespace }) => namespace));
+    for (const { namespace, visibility } of settings)
+      await this.#parts.align({ namespace, visibility, isAdded: !configured.has(namespace) });
+  }
+
   #replace(before: Mirrors): void {
-    const ended = closeWhenIdle(before, this.#closing.signal)
+    const { signal } = this.#closing;
+    const ended = closeWhenIdle(before, signal)
+      // A request of before may have created a repository with the visibility of before.
+      .then(() =>
+        this.#afterLast(async () => {
+          if (!signal.aborted) await this.#align(this.#settings);
+        }),
+      )
       .catch(this.#parts.report)
       .finally(() => this.#replaced.delete(ended));
     this.#replaced.add(ended);

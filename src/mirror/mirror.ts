@@ -63,6 +63,8 @@ export interface MirrorParts {
   /** Identifies this process among all processes that share the database. */
   readonly processId: string;
   readonly mirrorProcesses: MirrorProcesses;
+  /** How pulls create repositories. */
+  readonly rulesOf: (settings: MirrorSettings) => PushRules;
   readonly scheduler: EventLoopScheduler;
   readonly responses: ResponseReader;
   readonly lists: ListStore;
@@ -134,11 +136,7 @@ function createCore(settings: MirrorSettings, parts: MirrorParts) {
     ...parts.database,
     commands: parts.database.unflushedCommands,
   };
-  const rules: PushRules = {
-    createOnPush: true,
-    defaultVisibility: settings.visibility,
-    defaultQuotaBytes: null,
-  };
+  const rules = parts.rulesOf(settings);
   const leasePolicy = createLeasePolicy(clock, parts.leaseTimes);
   const counters = createCounters();
   const host = new URL(settings.upstream).host;

@@ -85,8 +85,6 @@ export async function openMirrors(
   },
 ): Promise<Mirrors> {
   const { database, clock, report } = parts;
-  for (const { namespace, visibility } of settings)
-    await database.commands.alignMirror({ namespace, visibility, nowMs: clock() });
   const { processId, release } = createProcessId();
   const identity = { database, processId, areOnOneHost, clock, report };
   const mirrorProcesses = await registerMirrorProcess(identity).catch((error: unknown) => {
@@ -163,9 +161,13 @@ function createRouting(
 ): MirrorRouting {
   const routes = mirrors.map((mirror) => createRoute(mirror, hold));
   const byNamespace = new Map(routes.map((route) => [route.namespace, route]));
-  const byNs = new Map(
-    routes.flatMap((route) => route.registryNames.map((name) => [name, route] as const)),
-  );
+  // The namespace of a mirror has precedence over names of others, and one of the configuration over one that was added.
+  const byNs = new Map([
+    ...routes
+      .toReversed()
+      .flatMap((route) => route.registryNames.map((name) => [name, route] as const)),
+    ...byNamespace,
+  ]);
   const root = routes.find(({ isRoot }) => isRoot);
   /** A hosted namespace never falls through to the root mirror, except `library`: there each repository counts. */
   const isForRoot = ({ name, isHosted, hasNamespace }: RepositoryFacts): boolean =>
@@ -175,8 +177,13 @@ function createRouting(
       const namespace = namespaceOf(repository);
       const route = byNamespace.get(namespace);
       if (route !== undefined) return route.to(repository.slice(namespace.length + 1), true);
-      if (root === undefined || !isForRoot(await facts.get(repository))) return undefined;
-      return root.to(asked, false);
+      if (root === undefined) return undefined;
+      const release = hold();
+      try {
+        return isForRoot(await facts.get(repository)) ? root.to(asked, false) : undefined;
+      } finally {
+        release();
+      }
     },
     mayServe: (repository) =>
       byNamespace.has(namespaceOf(repository.name)) ||

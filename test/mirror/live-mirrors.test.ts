@@ -52,7 +52,8 @@ test("a pull that runs finishes with the settings before, and the next one uses 
   const ended = once(response, "end");
   await waitUntil("the first bytes have arrived", () => received.length > 0);
 
-  assert.equal((await admin("patch", `${base}/up.example`, { upstream: next.url })).status, 200);
+  const change = { upstream: next.url, is_private: true };
+  assert.equal((await admin("patch", `${base}/up.example`, change)).status, 200);
   const other = `/v2/up.example/team/other/blobs/${digestOf(Buffer.from("other"))}`;
   await berth.as("admin").api.get(other).expect(404);
   assert.ok(next.seen.some((line) => line.includes("/team/other/blobs/")));
@@ -66,6 +67,10 @@ test("a pull that runs finishes with the settings before, and the next one uses 
     const rows = await berth.tables.rows("SELECT owner FROM mirror_processes");
     return rows.length === 1;
   });
+  // The pull of before has created it.
+  assert.deepEqual(await berth.tables.rows("SELECT name, visibility FROM repositories"), [
+    { name: "up.example/team/app", visibility: "private" },
+  ]);
   assert.equal((await admin("delete", `${base}/up.example`)).status, 204);
   await waitUntil("no mirror is open", async () => {
     const rows = await berth.tables.rows("SELECT owner FROM mirror_processes");

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { recordEvents } from "../events/events.ts";
-import { lockRows } from "../locks.ts";
+import { lockName, lockRows } from "../locks.ts";
 import type { Visibility } from "../registry/schema.ts";
 import type { Db } from "../schema.ts";
 
@@ -41,15 +41,18 @@ export function createMirrorReads(db: Db) {
 interface AlignMirror {
   readonly namespace: string;
   readonly visibility: Visibility;
+  /** The API has added the mirror: nothing is done if it has another visibility meanwhile, or was removed. */
+  readonly isAdded?: boolean;
   readonly nowMs: number;
 }
 
 /**
- * Makes the namespace of a mirror an organisation, and sets the visibility of its repositories to the configured one.
+ * Makes the namespace of a mirror an organisation, and sets the visibility of its repositories to that of the mirror.
  * The organisation reserves the name; its members may pull from a private mirror.
  */
 export async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
   const { namespace, visibility, nowMs } = align;
+  if (align.isAdded === true && !(await isAddedAs(tx, align))) return;
   await tx
     .insertInto("accounts")
     .values({ name: namespace, kind: "organisation", created_at: nowMs })
@@ -68,6 +71,19 @@ export async function alignMirror(tx: Db, align: AlignMirror): Promise<void> {
     .where("namespace", "=", namespace)
     .where("visibility", "!=", visibility)
     .execute();
+}
+
+async function isAddedAs(
+  tx: Db,
+  { namespace, visibility }: Pick<AlignMirror, "namespace" | "visibility">,
+): Promise<boolean> {
+  await lockName(tx, `namespace ${namespace}`);
+  const row = await tx
+    .selectFrom("added_mirrors")
+    .select("visibility")
+    .where("namespace", "=", namespace)
+    .executeTakeFirst();
+  return row?.visibility === visibility;
 }
 
 /** Records the state, and an event if the upstream has begun to fail or works again. */

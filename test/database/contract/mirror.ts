@@ -6,11 +6,15 @@ const row = {
 };
 const added = (namespace: string) => ({
   ...{ ...change, ...row, namespace, upstream: "https://new", atMost: 5 },
+  seen: [] as readonly (typeof row)[],
 });
 const changed = {
   ...{ ...change, ...row, visibility: "public" as const, settings: "{}" },
-  ...{ upstream: "https://new", changed: ["is_root"] },
+  ...{ upstream: "https://new", changed: ["is_root"], seen: [row] },
 };
+/** The change and a reseal after it, each of the password. */
+const [password, resealed] = [Buffer.from("changed"), Buffer.from("resealed")];
+const after = { ...row, visibility: "public" as const, settings: "{}" };
 
 /** Mirrors of other registries. */
 export const mirrorSteps: readonly Step[] = [
@@ -41,24 +45,36 @@ export const mirrorSteps: readonly Step[] = [
   [(db) => db.commands.addMirror(added("user")), "user"],
   [(db) => db.commands.addMirror({ ...added("new"), atMost: 0 }), "too many"],
   [(db) => db.commands.addMirror(added("new")), "added"],
-  [(db) => db.commands.addMirror(added("new")), "exists"],
+  [(db) => db.commands.addMirror(added("other")), "outdated"],
+  [(db) => db.commands.addMirror({ ...added("new"), seen: [row] }), "exists"],
   [(db) => db.addedMirrors.all(), [row]],
-  [(db) => db.addedMirrors.find("new"), row],
-  [(db) => db.addedMirrors.find("other"), undefined],
   [(db) => db.addedMirrors.visibilities(), [{ namespace: "new", visibility: "private" }]],
   [(db) => db.commands.changeMirror({ ...changed, before: { ...row, settings: "" } }), false],
-  [(db) => db.commands.changeMirror({ ...changed, before: row }), true],
+  [(db) => db.commands.changeMirror({ ...changed, before: { ...row, password: null } }), false],
+  [(db) => db.commands.changeMirror({ ...changed, before: row, seen: [] }), false],
+  [(db) => db.commands.changeMirror({ ...changed, before: row, password: undefined }), true],
+  [(db) => db.addedMirrors.all(), [after]],
+  [
+    (db) =>
+      db.commands.changeMirror({ ...changed, ...after, before: after, seen: [after], password }),
+    true,
+  ],
   [
     (db) =>
       db.commands.resealMirrors({
-        passwords: [{ namespace: "new", password: Buffer.from("resealed") }],
+        passwords: [{ namespace: "new", before: row.password, password: resealed }],
       }),
     undefined,
   ],
+  [(db) => db.addedMirrors.all(), [{ ...after, password }]],
   [
-    (db) => db.addedMirrors.find("new"),
-    { ...row, visibility: "public", settings: "{}", password: Buffer.from("resealed") },
+    (db) =>
+      db.commands.resealMirrors({
+        passwords: [{ namespace: "new", before: password, password: resealed }],
+      }),
+    undefined,
   ],
+  [(db) => db.addedMirrors.all(), [{ ...after, password: resealed }]],
   [(db) => db.commands.removeMirror({ ...change, namespace: "new" }), true],
   [(db) => db.commands.removeMirror({ ...change, namespace: "new" }), false],
   [(db) => db.mirrors.counters(), new Map<unknown, unknown>([["team", { hits: 5, left: 9 }]])],

@@ -64,6 +64,23 @@ describe("mirrors that the API adds, with two processes", async () => {
     assert.ok(!row?.settings.includes(password));
   });
 
+  test("the password must be given again before another server could get it", async () => {
+    const other = await startClosedBerth();
+    for (const change of [
+      { upstream: `http://127.0.0.1:${other.port}` },
+      { token_hosts: ["other.example"] },
+      { insecure: true },
+    ]) {
+      const answer = await root("patch", added, change);
+      assert.equal(answer.status, 400, answer.text);
+      assert.match(textOf(answer.body["message"]), /give the password again/);
+    }
+    assert.equal((await root("get", added)).body["upstream"], url);
+    const again = { token_hosts: ["other.example"], password };
+    assert.equal((await root("patch", added, again)).status, 200);
+    assert.equal((await root("patch", added, { token_hosts: [] })).status, 200);
+  });
+
   test("only administrators see the settings", async () => {
     assert.equal((await mia("get", added)).status, 404);
     assert.equal((await root("patch", added, { is_private: false })).status, 200);
@@ -111,6 +128,19 @@ describe("mirrors that the API adds, with two processes", async () => {
     assert.equal((await root("get", base)).body["results"]?.["length"], 2);
   });
 
+  test("of two mirrors with one name that are added at the same time, one is added", async () => {
+    const bodies = ["one.example", "two.example"].map((namespace) => {
+      return { ...settings, namespace, aliases: ["alias.example"] };
+    });
+    const answers = await Promise.all(bodies.map((body) => root("post", base, body)));
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((a, b) => a - b),
+      [201, 409],
+    );
+    const made = answers.find(({ status }) => status === 201)?.body["namespace"];
+    assert.equal((await root("delete", `${base}/${textOf(made)}`)).status, 204);
+  });
+
   test("a namespace with hosted repositories cannot become a mirror", async () => {
     await berth.addOrganisation("team", "mia");
     await berth.pushImage("team/app", "mia", "private");
@@ -119,20 +149,38 @@ describe("mirrors that the API adds, with two processes", async () => {
     assert.match(textOf(answer.body["message"]), /team has repositories of this registry/);
   });
 
-  test("a mirror that is removed leaves its cached images, and has them again when it is added again", async () => {
+  test("a mirror that is removed leaves its cached images, also for tokens of before, and has them again when it is added again", async () => {
     await waitUntil("the counters are written", async () => {
       const { body } = await root("get", added);
       return Number(body["numbers"]?.["misses"]) > 0;
     });
+    assert.equal((await root("patch", added, { is_private: true })).status, 200);
+    const scope = "repository:up.example/mia/app:pull";
+    const tokens = { root: await berth.token("root", scope), mia: await berth.token("mia", scope) };
+    const pullBy = (token: string) => () =>
+      berth.api.get("/v2/up.example/mia/app/manifests/1").set("Authorization", `Bearer ${token}`);
+    await untilAll("the mirror is private", pullBy(tokens.mia), 401);
+
     assert.equal((await root("delete", added)).status, 204);
     await untilAll("no process mirrors it", push, 202);
     assert.deepEqual(await statusesOf(pull("late")), [404]);
     assert.deepEqual(await statusesOf(pull("app")), [200]);
+    assert.deepEqual(await statusesOf(pullBy(tokens.root)), [200]);
+    assert.deepEqual(await statusesOf(pullBy(tokens.mia)), [401]);
     assert.equal((await root("get", added)).status, 404);
 
     assert.equal((await root("post", base, { namespace: "up.example", ...settings })).status, 201);
     await untilAll("it is a mirror again", push, 405);
     assert.deepEqual(await statusesOf(pull("app")), [200]);
+  });
+
+  test("a removed mirror to which a client has pushed cannot be added again", async () => {
+    assert.equal((await root("delete", added)).status, 204);
+    await untilAll("no process mirrors it", push, 202);
+    await berth.pushImage("up.example/mia/pushed", "root", "private");
+    const again = await root("post", base, { namespace: "up.example", ...settings });
+    assert.equal(again.status, 409, again.text);
+    assert.match(textOf(again.body["message"]), /has repositories of this registry/);
   });
 
   test("each change is in the audit log, without values that may be secret", async () => {
@@ -142,7 +190,10 @@ describe("mirrors that the API adds, with two processes", async () => {
     const changes = rows.filter(({ action }) => action.startsWith("server.mirror"));
     assert.deepEqual(
       changes.map(({ action }) => action.slice("server.mirror.".length)),
-      [...["create", "update", "update", "update", "update", "delete"], "create"],
+      [
+        ...["create", "update", "update", "update", "update", "update", "update"],
+        ...["create", "delete", "update", "delete", "create", "delete"],
+      ],
     );
     assert.deepEqual(JSON.parse(changes[1]?.data ?? ""), {
       ...{ upstream: url, changed: "password username tag_ttl cache_size" },
