@@ -136,7 +136,8 @@ function Header() {
   const current = (path: string) => (url.pathname.startsWith(path) ? ("page" as const) : undefined);
   const links = [
     { path: "/search", label: frame.explore },
-    ...(hasMirrors ? [{ path: "/mirrors", label: frame.mirrors }] : []),
+    // An administrator adds the first one there.
+    ...(hasMirrors || user?.is_admin ? [{ path: "/mirrors", label: frame.mirrors }] : []),
     ...(user?.is_admin === true ? [{ path: "/admin", label: frame.admin }] : []),
   ];
   return (

@@ -43,7 +43,7 @@ const pull = async () => {
   return response.status;
 };
 
-describe("the page of a mirror", () => {
+describe("the pages of mirrors", () => {
   test("shows what was pulled through it, and that cached copies are served while the upstream is stopped", async (t) => {
     const { page, open, signIn, check } = await visit(server.url, t);
     await signIn("admin");
@@ -68,5 +68,44 @@ describe("the page of a mirror", () => {
     await open("/mirrors/hub.example");
     await page.getByText("does not answer; cached copies are served").waitFor();
     await check();
+  });
+
+  test("an administrator adds a mirror, changes its settings and removes it", async (t) => {
+    const { page, open, signIn, check } = await visit(server.url, t, {
+      expected: [/status of 400/],
+    });
+    await signIn("admin");
+    await open("/mirrors");
+    await page.getByRole("button", { name: "Add mirror…" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Namespace").fill("other.example");
+    await dialog.getByLabel("Upstream", { exact: true }).fill(upstream.url);
+    await dialog.getByLabel("Account at the upstream").fill("mia");
+    await dialog.getByLabel("Password of this account").fill("a secret");
+    await dialog.getByLabel("Limit of the cache, in GB").fill("2.5");
+    await check();
+    await dialog.getByRole("button", { name: "Add mirror" }).click();
+    await page.getByRole("link", { name: "other.example" }).click();
+
+    await page.getByRole("button", { name: "Settings…" }).click();
+    await dialog.getByLabel("Upstream", { exact: true }).fill("https://other.example");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByText("give the password again").waitFor();
+    await dialog.getByLabel("Password of this account").fill("another secret");
+    await dialog.getByLabel("Only these repositories").fill("library/* team/app");
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await page.getByText("https://other.example").first().waitFor();
+    await page.getByRole("button", { name: "Settings…" }).click();
+    assert.equal(await dialog.getByLabel("Limit of the cache, in GB").inputValue(), "2.5");
+    const allowed = dialog.getByLabel("Only these repositories");
+    assert.equal(await allowed.inputValue(), "library/* team/app");
+    await check();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+
+    await page.getByRole("button", { name: "Remove…" }).click();
+    await dialog.getByRole("button", { name: "Remove mirror" }).click();
+    await page.getByRole("heading", { name: "Mirrors", exact: true }).waitFor();
+    await page.getByRole("link", { name: "hub.example" }).waitFor();
+    assert.equal(await page.getByRole("link", { name: "other.example" }).count(), 0);
   });
 });

@@ -1,12 +1,14 @@
+import { useState } from "preact/hooks";
 import type { MirrorItemAnswer } from "../../src/api/mirrors.ts";
 import { api } from "../addresses.ts";
 import { useAnswer } from "../answers.ts";
-import { Block } from "../parts/copy.tsx";
+import { MirrorSettings } from "../dialogs/mirror-settings.tsx";
 import { Figures, Health } from "../parts/mirror-figures.tsx";
 import { MirrorDetails } from "../parts/mirror-details.tsx";
 import { Loaded } from "../parts/states.tsx";
 import { useParams } from "../router.ts";
 import { useSession } from "../session.ts";
+import { mirrorSettings } from "../words/mirror-settings.ts";
 import { mirrors as words } from "../words/mirrors.ts";
 
 /** All mirrors, or one of them. */
@@ -18,11 +20,19 @@ export function Page() {
 function List() {
   const { user } = useSession();
   const call = `${api}/mirrors?page_size=100`;
+  const [isAdding, setAdding] = useState(false);
   const answer = useAnswer<{ readonly results: readonly MirrorItemAnswer[] }>(call, { live: true });
   return (
     <main id="main" class="wrap page">
       <div class="plain-head">
         <h1>{words.title}</h1>
+        {user?.is_admin === true && (
+          <span class="end">
+            <button type="button" class="btn" onClick={() => setAdding(true)}>
+              {mirrorSettings.add}
+            </button>
+          </span>
+        )}
       </div>
       <p class="lede">{words.intro}</p>
       <Loaded answer={answer} url={call}>
@@ -30,12 +40,7 @@ function List() {
           results.length === 0 ? (
             <section class="card empty-state">
               <p>{words.none}</p>
-              {user?.is_admin === true && (
-                <>
-                  <p>{words.noneHint}</p>
-                  <Block text={words.example} />
-                </>
-              )}
+              {user?.is_admin === true && <p>{words.noneHint}</p>}
             </section>
           ) : (
             <div class="two-columns">
@@ -46,6 +51,7 @@ function List() {
           )
         }
       </Loaded>
+      {isAdding && <MirrorSettings onClose={() => setAdding(false)} />}
     </main>
   );
 }

@@ -29,6 +29,8 @@ export function Field({
   readonly maxLength?: number;
   readonly placeholder?: string;
   readonly disabled?: boolean;
+  /** `any`: a number may have a fraction. */
+  readonly step?: "any";
   /** Values that the browser proposes for what is typed. */
   readonly suggest?: (text: string) => Promise<readonly string[]>;
 }) {

@@ -1,13 +1,9 @@
 import { useSession } from "../session.ts";
 import { welcome as words } from "../words/start.ts";
-import { Block, Prompt } from "./copy.tsx";
+import { Prompt } from "./copy.tsx";
 
-const mirror = `mirrors:
-  - namespace: docker.io
-    upstream: https://registry-1.docker.io
-    visibility: public
-    root: true
-    cacheSize: 50GiB`;
+const mirror =
+  "berth mirror add docker.io https://registry-1.docker.io --public --root --cache-size 50GB";
 
 /** What the administrator of a new registry does next. */
 export function FirstTasks() {
@@ -33,10 +29,15 @@ export function FirstTasks() {
         <section class="card" aria-labelledby="mirror">
           <header>
             <h2 id="mirror">{words.mirror}</h2>
+            <span class="end">
+              <a class="btn small" href="/mirrors">
+                {words.mirrors}
+              </a>
+            </span>
           </header>
           <div class="body stack">
             <p>{words.mirrorHint}</p>
-            <Block text={mirror} />
+            <Prompt command={mirror} />
             <p>{words.mirrorPull}</p>
             <Prompt command={`docker pull ${host}/docker.io/library/alpine`} />
           </div>

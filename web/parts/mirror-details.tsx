@@ -2,9 +2,12 @@ import { useState } from "preact/hooks";
 import type { MirrorAnswer } from "../../src/api/mirrors.ts";
 import { api, repositoryAddress } from "../addresses.ts";
 import { send, useAnswer } from "../answers.ts";
+import { MirrorSettings } from "../dialogs/mirror-settings.tsx";
 import { count, shortDigest, size, visibleText } from "../format.ts";
 import { FirstAnswer } from "../pages/not-found.tsx";
+import { go } from "../router.ts";
 import { useSession } from "../session.ts";
+import { mirrorSettings } from "../words/mirror-settings.ts";
 import { mirrors as words } from "../words/mirrors.ts";
 import { Block } from "./copy.tsx";
 import { Confirm } from "./dialog.tsx";
@@ -31,6 +34,7 @@ export function MirrorDetails({ namespace }: { readonly namespace: string }) {
             </span>
           </div>
           <p class="mono sub">{data.upstream}</p>
+          {data.settings && <Settings call={call} mirror={data} />}
           {data.health.reason !== null && (
             <p class="note warn">{visibleText(data.health.reason)}</p>
           )}
@@ -52,6 +56,40 @@ export function MirrorDetails({ namespace }: { readonly namespace: string }) {
         </main>
       )}
     </FirstAnswer>
+  );
+}
+
+/** What an administrator can do with the settings of the mirror. */
+function Settings({ call, mirror }: { readonly call: string; readonly mirror: MirrorAnswer }) {
+  const [asked, setAsked] = useState<"change" | "remove">();
+  const close = () => setAsked(undefined);
+  if (mirror.is_configured) return <p class="sub">{mirrorSettings.configured}</p>;
+  return (
+    <div class="actions">
+      <button type="button" class="btn small" onClick={() => setAsked("change")}>
+        {mirrorSettings.change}
+      </button>
+      <button type="button" class="btn small" onClick={() => setAsked("remove")}>
+        {mirrorSettings.remove}
+      </button>
+      {asked === "change" && <MirrorSettings mirror={mirror} onClose={close} />}
+      {asked === "remove" && (
+        <Confirm
+          title={mirrorSettings.removeTitle(mirror.namespace)}
+          action={mirrorSettings.removeNow}
+          isDangerous
+          onClose={close}
+          onConfirm={async () => {
+            const result = await send("DELETE", call, undefined, { asksAgain: false });
+            if (result.ok) go("/mirrors");
+            return result;
+          }}
+        >
+          <p>{mirrorSettings.removeHint}</p>
+          <p class="mono sub">berth mirror remove {mirror.namespace}</p>
+        </Confirm>
+      )}
+    </div>
   );
 }
 

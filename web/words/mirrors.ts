@@ -6,14 +6,8 @@ export const mirrors = {
   title: "Mirrors",
   intro:
     "A mirror copies images of another registry when they are pulled. Pulls of copied images continue while the upstream is down or limits them.",
-  none: "No mirror is configured.",
-  noneHint: "Add one to the configuration and restart, for example for Docker Hub:",
-  example: `mirrors:
-  - namespace: docker.io
-    upstream: https://registry-1.docker.io
-    visibility: public
-    root: true
-    cacheSize: 50GiB`,
+  none: "There is no mirror.",
+  noneHint: "Add one here, or in the configuration of the server.",
   states: {
     ok: "answers",
     limited: "limits requests",

@@ -41,7 +41,7 @@ export const welcome = {
   peopleHint: "Each user has a namespace. Members of an organisation share one.",
   users: "Users",
   mirror: "Mirror Docker Hub",
-  mirrorHint:
-    "Pulls of Docker Hub's images through this registry are kept here. Add this to the configuration, and restart:",
+  mirrors: "Mirrors",
+  mirrorHint: "Images of Docker Hub are copied here when they are pulled for the first time:",
   mirrorPull: "Then pull:",
 };
