@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=test/clients/support/environment.sh
 source test/clients/support/environment.sh
 
-require_tools conformance
+require_tools 'conformance|registry'
 require_build
 
 BERTH_CLIENTS_SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/berth-conformance.XXXXXX")
