@@ -4,7 +4,8 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/schema.ts";
 import sqliteOnly from "../sqlite-only.json" with { type: "json" };
 import { databaseSettings } from "./database.ts";
-import { isPostgresTested, tablesAt } from "./postgres.ts";
+import { isPostgresTested } from "./postgres.ts";
+import { tablesAt } from "./postgres-tables.ts";
 import { sqliteFileTables, type Tables } from "./tables.ts";
 
 export type Settings = Readonly<Record<string, string>>;

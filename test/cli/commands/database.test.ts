@@ -12,7 +12,8 @@ import {
   type TestBerth,
 } from "../../support/berth.ts";
 import type { Settings } from "../../support/settings.ts";
-import { createTestSchema, isPostgresTested, tablesAt } from "../../support/postgres.ts";
+import { createTestSchema, isPostgresTested } from "../../support/postgres.ts";
+import { tablesAt } from "../../support/postgres-tables.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { berth } from "../support.ts";
 

@@ -8,12 +8,8 @@ import SqliteDatabase from "../../../src/database/sqlite/driver.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
 import { openSqliteInMemory, openTestDatabase } from "../../support/database.ts";
-import {
-  createTestSchema,
-  isPostgresTested,
-  openPostgresAt,
-  tablesAt,
-} from "../../support/postgres.ts";
+import { createTestSchema, isPostgresTested, openPostgresAt } from "../../support/postgres.ts";
+import { tablesAt } from "../../support/postgres-tables.ts";
 
 const times = { created_at: 0, updated_at: 0 };
 

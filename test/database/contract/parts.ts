@@ -10,10 +10,12 @@ import { imagesSteps } from "./images.ts";
 import { maintenanceSteps } from "./maintenance.ts";
 import { membersSteps } from "./members.ts";
 import { mirrorSteps } from "./mirror.ts";
+import { mirrorContentSteps } from "./mirror-content.ts";
 import { registrySteps } from "./registry.ts";
 import { retentionSteps } from "./retention.ts";
 import { signInSteps } from "./sign-in.ts";
 import { uploadsSteps } from "./uploads.ts";
+import { webhookDeliverySteps } from "./webhook-deliveries.ts";
 import { webhookSteps } from "./webhooks.ts";
 import type { Step } from "./support.ts";
 
@@ -25,10 +27,10 @@ export const parts: ReadonlyMap<string, readonly Step[]> = new Map([
   ["catalog", catalogSteps],
   ["images", imagesSteps],
   ["sign-in", signInSteps],
-  ["mirror", mirrorSteps],
+  ["mirror", [...mirrorSteps, ...mirrorContentSteps]],
   ["maintenance", maintenanceSteps],
   ["jobs", jobSteps],
-  ["webhooks", webhookSteps],
+  ["webhooks", [...webhookSteps, ...webhookDeliverySteps]],
   ["retention", retentionSteps],
   ["the audit log", auditSteps],
 ]);
