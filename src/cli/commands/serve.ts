@@ -58,7 +58,8 @@ async function serve(options: Options, version: string): Promise<void> {
   if (config.auth.open)
     logger.warn("open mode: everyone who can reach this address may pull, push and delete");
   const { url, port } = server;
-  print(startupBanner({ version, url, port, config, administrator }));
+  const program = programOf(process.env);
+  print(startupBanner({ version, program, url, port, config, administrator }));
 
   const code = await server.ended;
   process.exitCode = code;
@@ -147,6 +148,8 @@ async function warnIfReadable(data: string, logger: Logger): Promise<void> {
 
 interface StartupBannerInput {
   readonly version: string;
+  /** The name of this command on the command line. */
+  readonly program: string;
   /** The actual URL of the server; scripts read it from the first line. */
   readonly url: string;
   readonly port: number;
@@ -160,6 +163,7 @@ interface StartupBannerInput {
 /** The output of `berth serve` when it listens: one line with the URL, and the commands that push a first image. */
 export function startupBanner({
   version,
+  program,
   url,
   port,
   config,
@@ -177,7 +181,7 @@ export function startupBanner({
     `docker push ${image}`,
   ];
   const data = config.database.url === undefined ? config.data : "PostgreSQL";
-  return `Berth ${version} listens on ${url} (data in ${data}).${passwordStep(administrator, config)}Push a first image:
+  return `Berth ${version} listens on ${url} (data in ${data}).${passwordStep(program, administrator, config)}Push a first image:
 
 ${commandLines(commands)}
 `;
@@ -185,6 +189,7 @@ ${commandLines(commands)}
 
 /** The command that sets the first password; it reads the password from the terminal or from standard input. */
 function passwordStep(
+  program: string,
   administrator: StartupBannerInput["administrator"],
   { data, database }: StartupBannerInput["config"],
 ): string {
@@ -197,9 +202,13 @@ function passwordStep(
 
 The administrator ${name} has no password yet. Set one in another terminal, or inside the container:
 
-${commandLines([`berth user password ${name}${where}`])}
+${commandLines([`${program} user password ${name}${where}`])}
 `;
 }
+
+/** How the user runs Berth: `npm start` in a clone, and npx, leave no `berth` on the PATH. */
+export const programOf = ({ npm_lifecycle_event: event = "" }: NodeJS.ProcessEnv): string =>
+  ["dev", "npx", "start"].includes(event) ? "npx berth" : "berth";
 
 const commandLines = (commands: readonly string[]): string =>
   commands.map((command) => `  ${command}\n`).join("");

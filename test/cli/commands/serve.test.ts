@@ -5,7 +5,7 @@ import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
-import { startupBanner } from "../../../src/cli/commands/serve.ts";
+import { programOf, startupBanner } from "../../../src/cli/commands/serve.ts";
 import { parseListenAddress } from "../../../src/config/addresses.ts";
 import { isPostgresTested } from "../../support/postgres.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -213,7 +213,7 @@ describe("berth serve", { concurrency: 2 }, () => {
     const pushTo = (listen: string): string | undefined => {
       const config = { listen: parseListenAddress(listen) ?? assert.fail(listen), data: "data" };
       const printed = startupBanner({
-        ...{ version: "1", url: "http://unused", port: 5000 },
+        ...{ version: "1", program: "berth", url: "http://unused", port: 5000 },
         ...{ config: { ...config, publicUrl: undefined, database: {} }, administrator: undefined },
       });
       return /docker push (.*)\/alpine/.exec(printed)?.[1];
@@ -223,6 +223,13 @@ describe("berth serve", { concurrency: 2 }, () => {
     // `localhost` does not resolve to these addresses.
     assert.equal(pushTo("127.0.0.2:0"), "127.0.0.2:5000");
     assert.equal(pushTo("[2001:db8::1]:0"), "[2001:db8::1]:5000");
+  });
+
+  test("prints npx in front of its own command if npm has started it, which leaves no berth on the PATH", () => {
+    assert.equal(programOf({ npm_lifecycle_event: "start" }), "npx berth");
+    assert.equal(programOf({ npm_lifecycle_event: "npx" }), "npx berth");
+    assert.equal(programOf({ npm_lifecycle_event: "test" }), "berth");
+    assert.equal(programOf({}), "berth");
   });
 
   test("prints the host of the public URL in the commands", async () => {
