@@ -46,7 +46,7 @@ Examples:
   $ berth tag rollback team/app:1.4         move a tag to its previous digest
   $ berth repo delete team/app --yes        delete a repository
   $ berth quota set team 50GB               limit the bytes of a namespace
-  $ berth read-only on --reason TEXT        reject pushes and deletions for a time
+  $ berth read-only on --reason TEXT        reject pushes and deletions
   $ berth webhook create https://ci.example.com/hook --of team/app
                                             tell a program of pushes and more
   $ berth keys rotate                       create a new key to sign tokens

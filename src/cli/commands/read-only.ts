@@ -9,8 +9,8 @@ import type { Say } from "../support/output.ts";
 
 const notes = `
 In read-only mode a server rejects pushes, deletions and changes of repositories
-with 503 and the reason. Pulls, logins and tokens work. All processes and replicas
-obey within a second. Commands on the data folder are not stopped.
+with 503 and the reason. Pulls, logins and tokens work. All processes and
+replicas obey within a second. Commands on the data folder are not stopped.
 
 Examples:
   $ berth read-only on --reason "we move to new disks until 14:00"

@@ -40,7 +40,7 @@ Formats and their events:
 
 Examples:
   $ berth webhook create https://ci.example.com/hook --of team/app
-  $ berth webhook create https://flux.example.com/hook/0a1b --of team --format hub
+  $ berth webhook create https://flux.example.com/hook/0a --of team --format hub
   $ berth webhook list --of team/app
   $ berth webhook deliveries ID --of team/app --state dead
   $ berth webhook redeliver ID --of team/app
