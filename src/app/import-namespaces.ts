@@ -13,8 +13,8 @@ interface NamespaceOptions {
 
 /** Makes organisations of the namespaces that have no account. */
 export class ImportNamespaces {
-  /** In a dry run: those that would be made. */
-  made = 0;
+  /** The names of the new organisations. In a dry run: those that would be made. */
+  readonly made: string[] = [];
   readonly #context: AppContext;
   readonly #options: NamespaceOptions;
   readonly #opened = new Set<string>();
@@ -40,7 +40,7 @@ export class ImportNamespaces {
       const { organisations } = await this.#context.accounts();
       const { actor } = this.#context;
       if (!isDryRun) await organisations.add(actor, { name, owner, takeOver: true });
-      this.made += 1;
+      this.made.push(name);
     } catch (error) {
       if (!(error instanceof AccountError)) throw error;
       this.#options.note(

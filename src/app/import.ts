@@ -60,7 +60,8 @@ export interface ImportProgress {
 
 export interface Imported extends ImportSums {
   repositories: number;
-  organisations: number;
+  /** The names of the new ones. */
+  organisations: readonly string[];
   skipped: number;
 }
 
@@ -113,7 +114,7 @@ export async function importImages(
     progress.skipped(name, reason);
   }
   await flush();
-  return { ...importer.sums, ...counts, organisations: namespaces.made };
+  return { ...importer.sums, ...counts, organisations: namespaces.made.toSorted() };
 }
 
 async function demandOwner(context: AppContext, { owner }: ImportOptions): Promise<void> {

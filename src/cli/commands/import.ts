@@ -17,15 +17,15 @@ code is 1. docs/import-export.md has more.
 `;
 
 const distributionNotes = `
-The folder is the "rootdirectory" of a distribution registry (registry:2, registry:3),
-or s3://BUCKET/PREFIX, with the endpoint and the credentials of storage.s3 in the
-configuration, or in the file of --s3. It is never changed. Stop that registry, or
-let no client push to it meanwhile.
+The folder is the "rootdirectory" of a distribution registry (registry:2 or 3),
+or s3://BUCKET/PREFIX, with the endpoint and the credentials of storage.s3 in
+the configuration, or in the file of --s3. It is never changed. Stop that
+registry, or let no client push to it meanwhile.
 
 --copy (the default) makes hard links on the same file system, else copies, and
-verifies each digest. --in-place copies nothing: blobs of this registry are links
-to the files, so the folder must stay. The collector removes only the links. Blobs
-of a bucket are always copied.
+verifies each digest. --in-place copies nothing: blobs of this registry are
+links to the files, so the folder must stay. The collector removes only the
+links. Blobs of a bucket are always copied.
 `;
 
 /** `berth import distribution|…` */
@@ -81,7 +81,7 @@ const layoutNotes = `
 The place is the folder or the tar archive of an OCI image layout, as "berth
 export", skopeo, crane, oras, and docker buildx write it. Without a tag all
 images are imported, under the tags that the layout has. A folder is read like
-that of a distribution registry: hard links on the same file system, else a copy.
+that of a distribution registry: hard links on one file system, else a copy.
 `;
 
 const archiveNotes = `
@@ -96,9 +96,10 @@ The URL is that of the registry: https://registry.example.com, or a host, which
 means https. All repositories that it lists are imported, or those of
 --repository or --namespace, with all tags, platforms, and referrers of tags.
 
-Harbor also tells push times, the visibility of projects and descriptions. So does
-Docker Hub (docker.io), which needs --namespace or --repository, and another Berth,
-if it is named with --hub-api too. Members of projects are listed, and not imported.
+Harbor also tells push times, the visibility of projects and descriptions. So
+does Docker Hub (docker.io), which needs --namespace or --repository, and
+another Berth, if it is named with --hub-api too. Members of projects are
+listed, and not imported.
 `;
 
 /** Loaded when a command runs, in one piece: many small files would slow the start of the server. */

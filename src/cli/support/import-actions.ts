@@ -238,8 +238,13 @@ function sumLines(imported: Imported, isDryRun: boolean): readonly string[] {
   ];
   const { tagsThere, skipped } = imported;
   if (tagsThere > 0) lines.push(`${tagsThere} tags were there`);
-  if (organisations > 0)
-    lines.push(`${isDryRun ? "would make" : "made"} ${organisations} organisations`);
+  if (organisations.length > 0) {
+    const more = organisations.length > 10 ? ` and ${organisations.length - 10} more` : "";
+    const names = organisations.slice(0, 10).join(", ");
+    lines.push(`${isDryRun ? "would make" : "made"} organisations: ${names}${more}`);
+    if (isDryRun)
+      lines.push("to give one to a user instead, add the user first: berth user add NAME");
+  }
   if (skipped > 0) lines.push(`skipped ${skipped}, for the reasons above`);
   return lines;
 }

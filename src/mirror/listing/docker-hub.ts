@@ -53,11 +53,18 @@ class DockerHub implements RegistryListing {
   }
 
   async *repositories(namespaces: readonly string[]): AsyncGenerator<ListedRepository> {
-    for (const namespace of namespaces)
+    for (const namespace of namespaces) {
+      let isEmpty = true;
       for await (const fields of this.#list(`${pathOf(namespace)}/repositories`)) {
         const name = textIn(fields, "name");
-        if (name !== undefined) yield await this.repository(`${namespace}/${name}`);
+        if (name === undefined) continue;
+        isEmpty = false;
+        yield await this.repository(`${namespace}/${name}`);
       }
+      // The list of a namespace that does not exist is empty too.
+      const found = `the namespace ${namespace} has no repositories that this login may read`;
+      if (isEmpty) throw new UpstreamFailure("rejected", found);
+    }
   }
 
   async repository(name: string): Promise<ListedRepository> {

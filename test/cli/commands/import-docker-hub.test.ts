@@ -69,6 +69,9 @@ describe("berth import registry of Docker Hub", async () => {
     const wrong = await importInto(target.data, "wrong", "--namespace", "mia");
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /^berth: .*rejects the username and password/);
+    const misspelled = await importInto(target.data, password, "--namespace", "mai");
+    assert.match(misspelled.stderr, /^berth: the namespace mai has no repositories that this /);
+    assert.equal(misspelled.code, 1);
     const both = ["--namespace", "mia", "--repository", "mia/app"];
     assert.equal((await importInto(target.data, password, ...both)).code, 2);
   });

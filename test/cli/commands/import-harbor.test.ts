@@ -79,10 +79,11 @@ describe("berth import registry of Harbor", async () => {
     const target = await startClosedBerth();
     const planned = await importInto(target.data, ["--dry-run"]);
     assert.match(planned.stdout, /^would import 4 tags, 5 manifests /m);
+    assert.match(planned.stdout, /^would make organisations: team\nto give one to a user /m);
     const imported = await importInto(target.data, []);
     assert.equal(imported.code, 0, imported.stdout + imported.stderr);
     assert.match(imported.stdout, /^imported 4 tags, 5 manifests .*; 3 repositories were read$/m);
-    assert.match(imported.stdout, /^made 1 organisations$/m);
+    assert.match(imported.stdout, /^made organisations: team$/m);
     assert.match(
       imported.stdout,
       /^not imported: the user mia is a member of team \(developer\)$/m,

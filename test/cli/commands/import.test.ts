@@ -69,7 +69,7 @@ describe("berth import distribution", () => {
     const planned = await runImport(data, "distribution", old, "--in-place", "--dry-run");
     assert.deepEqual(
       [planned.sum.tags, planned.sum.manifests, planned.sum.organisations, planned.code],
-      [5, 6, 1, 0],
+      [5, 6, ["team"], 0],
     );
     await admin.api.get("/v2/team/app/tags/list").expect(404);
     const { sum, code } = await runImport(data, "distribution", old, "--in-place");
@@ -113,7 +113,7 @@ describe("berth import distribution", () => {
     );
     assert.deepEqual(Object.keys(skipped), ["team/wrong:1"]);
     assert.match(skipped["team/wrong:1"] ?? "", /the digest of the bytes is/);
-    assert.deepEqual([sum.tags, sum.organisations, code], [6, 2, 1]);
+    assert.deepEqual([sum.tags, sum.organisations, code], [6, ["other", "team"], 1]);
     rmSync(writer.folder, { recursive: true });
     await pullImage(berth, "other/solo", "1");
     assert.equal(await pullImage(berth, "team/large", "1"), large);

@@ -13,7 +13,7 @@ export interface Sum {
   readonly manifests: number;
   readonly blobs: number;
   readonly repositories: number;
-  readonly organisations: number;
+  readonly organisations: readonly string[];
   readonly skipped: number;
 }
 
