@@ -10,8 +10,9 @@ import { formatBytes } from "../support/output.ts";
 const notes = `
 Without a tag all tags are exported, always with all platforms and referrers.
 The folder is an OCI image layout: "skopeo copy oci:FOLDER:TAG …", "crane push",
-and "berth import oci-layout" read it. A later run into the same folder writes only
-new blobs, and keeps the tags of earlier runs. One folder is for one repository.
+and "berth import oci-layout" read it. A later run into the same folder writes
+only new blobs, and keeps the tags of earlier runs. One folder is for one
+repository.
 
 Servers may run meanwhile. The exit code is 1 if the registry does not have all
 content, as a mirror that has not fetched all platforms.
