@@ -15,6 +15,12 @@ const secret = z
   .max(255)
   .regex(/^[\x21-\x7e]+$/, "must be of ASCII characters without spaces");
 
+const authorization = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .regex(/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/, "must be of words of ASCII characters");
+
 export const webhookSchema = z.object({
   id: z.string(),
   url: z.string(),
@@ -24,6 +30,9 @@ export const webhookSchema = z.object({
   created_by: z.string(),
   created_at: time,
   old_secret_until: time.nullable().describe("The secret before signs deliveries until then too."),
+  has_authorization: z
+    .boolean()
+    .describe("Deliveries have the header Authorization, which no answer has."),
   waiting: z.int().describe("Deliveries that wait; at most 10000 are counted."),
   dead: z.int().describe("Deliveries that were given up; at most 10000 are counted."),
 });
@@ -38,6 +47,11 @@ export const createWebhookBody = z.object({
   format: format.default("cloudevents"),
   events: events.optional().describe("Without it: all that the format can tell of, but pulls."),
   secret: secret.optional().describe("Without it: a random one."),
+  authorization: authorization
+    .optional()
+    .describe(
+      "The header Authorization of deliveries, such as `Bearer TOKEN`; it is kept encrypted.",
+    ),
 });
 export const createdWebhookSchema = webhookSchema.extend({
   secret: z.string().describe("Only in this answer."),
@@ -47,6 +61,12 @@ export const changeWebhookBody = z.object({
   format: format.optional(),
   events: events.optional(),
   is_active: z.boolean().optional(),
+  authorization: authorization
+    .nullable()
+    .optional()
+    .describe(
+      "The header Authorization of deliveries; null removes it, as a url of another origin does.",
+    ),
 });
 
 export const rotateWebhookSecretBody = z.object({

@@ -32,6 +32,8 @@ interface WebhookSecret {
   readonly secret: string;
   /** `null`: there was none before. */
   readonly oldSecret: string | null;
+  /** A backup of before headers existed has none. */
+  readonly authorization?: { readonly url: string; readonly header: string } | undefined;
 }
 
 /** @param copy the copy of the database, which names the webhooks and the mirrors */
@@ -73,7 +75,9 @@ async function readWebhookSecrets(
     try {
       const ofAllTimes = { ...webhook, oldSecretUntilMs: Number.MAX_SAFE_INTEGER };
       const [secret = "", oldSecret = null] = secrets.open(ofAllTimes, 0);
-      found.push({ id: webhook.id, secret, oldSecret });
+      const header = secrets.openAuthorization(webhook);
+      const authorization = header === undefined ? undefined : { url: webhook.url, header };
+      found.push({ id: webhook.id, secret, oldSecret, authorization });
     } catch (error) {
       // Its secret is lost in the registry too.
       if (!(error instanceof SecretError)) throw error;
@@ -146,10 +150,14 @@ export async function writeSecrets(
   }
   if (webhooks.length === 0) return 0;
   const secrets = await openWebhookSecrets(config);
-  const sealed = webhooks.map(({ id, secret, oldSecret }) => ({
+  const sealed = webhooks.map(({ id, secret, oldSecret, authorization }) => ({
     id,
     secret: secrets.seal(id, secret),
     oldSecret: oldSecret === null ? null : secrets.seal(id, oldSecret),
+    authorization:
+      authorization === undefined
+        ? null
+        : secrets.sealAuthorization({ id, url: authorization.url }, authorization.header),
   }));
   await commands.resealWebhooks({ secrets: sealed });
   return webhooks.length;

@@ -27,7 +27,7 @@ import { createAuditLogReads } from "./events/audit-log.ts";
 import { createAuditReads } from "./events/audit.ts";
 import { createDeliveryReads } from "./events/deliveries.ts";
 import { createWebhookSecretReads } from "./events/webhook-secrets.ts";
-import { createWebhookReads } from "./events/webhooks.ts";
+import { createWebhookReads } from "./events/webhook-reads.ts";
 import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";

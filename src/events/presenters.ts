@@ -1,7 +1,7 @@
 import { timeOf, timeOrNull } from "../api/fields.ts";
 import type { DeliveryAnswer, WebhookAnswer } from "../api/webhooks.ts";
 import type { Delivery } from "../database/events/deliveries.ts";
-import type { Webhook } from "../database/events/webhooks.ts";
+import type { Webhook } from "../database/events/webhook-reads.ts";
 import { subjectOfEvent } from "./payloads.ts";
 
 /* Webhooks and deliveries as the API and the command line show them. */
@@ -15,6 +15,7 @@ export const presentWebhook = (webhook: Webhook): WebhookAnswer => ({
   created_by: webhook.creator,
   created_at: timeOf(webhook.createdAtMs),
   old_secret_until: timeOrNull(webhook.oldSecretUntilMs),
+  has_authorization: webhook.hasAuthorization,
   waiting: webhook.waiting,
   dead: webhook.dead,
 });

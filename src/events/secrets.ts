@@ -3,14 +3,22 @@ import { createSealing, type KeySecrets } from "../auth/signing-keys/sealing.ts"
 import type { SealedSecrets } from "../database/events/webhook-secrets.ts";
 import { SecretError } from "./errors.ts";
 
+/** A webhook whose header `Authorization` is for the origin of its URL: it does not open for another one. */
+type Addressed = Pick<SealedSecrets, "id" | "url">;
+
 /** The secrets of webhooks, which the database has encrypted: each delivery is signed, so a hash is not enough. */
 export interface WebhookSecrets {
   seal(webhookId: string, secret: string): Buffer;
   /** The secrets that sign a delivery, the newest first. Throws {@link SecretError}. */
   open(
-    webhook: SealedSecrets & { readonly oldSecretUntilMs: number | null },
+    webhook: Pick<SealedSecrets, "id" | "secret" | "oldSecret"> & {
+      readonly oldSecretUntilMs: number | null;
+    },
     nowMs: number,
   ): readonly string[];
+  sealAuthorization(webhook: Addressed, header: string): Buffer;
+  /** The header `Authorization` of deliveries; `undefined`: there is none, or it does not open. */
+  openAuthorization(webhook: Addressed & Pick<SealedSecrets, "authorization">): string | undefined;
   /** The same secrets, encrypted with the current key. Throws {@link SecretError}. */
   reseal(webhook: SealedSecrets): SealedSecrets;
 }
@@ -24,6 +32,12 @@ export function createWebhookSecrets(secrets: KeySecrets): WebhookSecrets {
       throw new SecretError("the secret of the webhook cannot be decrypted: set a new one");
     return opened;
   };
+  const openAuthorization: WebhookSecrets["openAuthorization"] = ({ authorization, ...webhook }) =>
+    authorization === null
+      ? undefined
+      : sealing.open(authorizationOf(webhook), authorization)?.toString();
+  const sealAuthorization: WebhookSecrets["sealAuthorization"] = (webhook, header) =>
+    sealing.seal(authorizationOf(webhook), Buffer.from(header));
   return {
     seal: (id, secret) => sealing.seal(id, Buffer.from(secret)),
     open({ id, secret, oldSecret, oldSecretUntilMs }, nowMs) {
@@ -31,11 +45,23 @@ export function createWebhookSecrets(secrets: KeySecrets): WebhookSecrets {
       const sealed = isOldValid ? [secret, oldSecret] : [secret];
       return sealed.map((one) => open(id, one).toString());
     },
-    reseal({ id, secret, oldSecret }) {
+    sealAuthorization,
+    openAuthorization,
+    reseal(webhook) {
+      const { id, url, secret, oldSecret } = webhook;
       const again = (sealed: Uint8Array): Buffer => sealing.seal(id, open(id, sealed));
-      return { id, secret: again(secret), oldSecret: oldSecret === null ? null : again(oldSecret) };
+      const header = openAuthorization(webhook);
+      return {
+        ...{ id, url, secret: again(secret) },
+        oldSecret: oldSecret === null ? null : again(oldSecret),
+        authorization:
+          header === undefined ? webhook.authorization : sealAuthorization(webhook, header),
+      };
     },
   };
 }
+
+const authorizationOf = ({ id, url }: Addressed): string =>
+  `${id} authorization ${new URL(url).origin}`;
 
 export const newSecret = (): string => `whsec_${randomBytes(32).toString("base64url")}`;

@@ -6,7 +6,7 @@ import type { AddressCheck } from "../network/addresses.ts";
 import { openConnections, type ProxySettings } from "../network/connections.ts";
 import { receiverAnswerAtMost } from "../api/limits.ts";
 import { printableLine } from "../observability/printable.ts";
-import { answerMs, reasonOf } from "./errors.ts";
+import { answerMs, reasonOf, SecretError } from "./errors.ts";
 import { renderPayload, type Teller } from "./payloads.ts";
 import type { WebhookSecrets } from "./secrets.ts";
 
@@ -46,15 +46,21 @@ export function createSender(parts: {
       try {
         addresses.checkLiteral(new URL(receiver.url));
         const nowMs = clock();
+        const opened = await secrets();
+        const authorization = opened.openAuthorization(receiver);
+        if (authorization === undefined && receiver.authorization !== null)
+          throw new SecretError("the authorization cannot be decrypted: set a new one");
         const { contentType, body } = renderPayload(receiver.format, event, teller);
         const headers = {
           "content-type": contentType,
           "user-agent": `berth/${teller.version}`,
           "x-berth-event": event.type,
           "x-berth-delivery": String(deliveryId),
-          ...signatureHeaders((await secrets()).open(receiver, nowMs), body, nowMs),
+          ...signatureHeaders(opened.open(receiver, nowMs), body, nowMs),
+          ...(authorization === undefined ? {} : { authorization }),
         };
-        return await post(dispatcher, { url: receiver.url, headers, body });
+        const attempt = await post(dispatcher, { url: receiver.url, headers, body });
+        return { ...attempt, answer: withoutCredentials(attempt.answer, authorization) };
       } catch (error) {
         const answer = reasonOf(error);
         return { isDelivered: false, isUnreachable: true, status: null, answer };
@@ -63,6 +69,12 @@ export function createSender(parts: {
     close: () => dispatcher.destroy(),
   };
 }
+
+/** Administrators of a webhook read the answers of its receiver, which may repeat what it got. */
+const withoutCredentials = (answer: string, authorization = ""): string => {
+  const credentials = authorization.slice(authorization.indexOf(" ") + 1);
+  return credentials === "" ? answer : answer.replaceAll(credentials, "***");
+};
 
 /**
  * The signatures of a body, the newest secret first. `X-Berth-Signature-256` signs `TIMESTAMP.BODY`, so that a receiver can

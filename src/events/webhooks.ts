@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { Database } from "../database/contract.ts";
 import type { Delivery } from "../database/events/deliveries.ts";
 import type { DeliveryState, PayloadFormat, WantedEvent } from "../api/event-types.ts";
-import type { Webhook } from "../database/events/webhooks.ts";
+import type { Webhook } from "../database/events/webhook-reads.ts";
 import type { Actor } from "../database/permissions/authority.ts";
-import { createAddressCheck, type AddressCheck } from "../network/addresses.ts";
+import type { AddressCheck } from "../network/addresses.ts";
 import { webhooksAtMost } from "../api/limits.ts";
 import { WebhookError } from "./errors.ts";
-import { defaultEvents, eventsOfFormats, renderPayload, type Teller } from "./payloads.ts";
+import { defaultEvents, renderPayload, type Teller } from "./payloads.ts";
+import { checkEvents, checkUrl } from "./receivers.ts";
 import { newSecret, type WebhookSecrets } from "./secrets.ts";
 
 const redeliveredAtOnce = 1_000;
@@ -21,10 +22,6 @@ export const secretOverlapMs = { usual: dayMs, longest: 30 * dayMs } as const;
  */
 export type WebhookScope = string;
 
-/** The addresses that receivers may have. `allowed`: `webhooks.allowedNetworks`. */
-export const receiverAddresses = (allowed: readonly string[]): AddressCheck =>
-  createAddressCheck("webhooks.allowedNetworks can allow it", allowed);
-
 export interface NewWebhook {
   readonly url: string;
   readonly format: PayloadFormat;
@@ -32,6 +29,8 @@ export interface NewWebhook {
   readonly events?: readonly WantedEvent[] | undefined;
   /** `undefined`: a random one. */
   readonly secret?: string | undefined;
+  /** The header `Authorization` of deliveries; `undefined`: they have none. */
+  readonly authorization?: string | undefined;
 }
 
 export interface WebhookChanges {
@@ -39,6 +38,8 @@ export interface WebhookChanges {
   readonly format?: PayloadFormat | undefined;
   readonly events?: readonly WantedEvent[] | undefined;
   readonly isActive?: boolean | undefined;
+  /** `null` removes it. */
+  readonly authorization?: string | null | undefined;
 }
 
 export type Webhooks = ReturnType<typeof createWebhooks>;
@@ -73,6 +74,17 @@ function createChanges(parts: WebhookParts) {
   const { commands, webhooks } = database;
   const find = (scope: WebhookScope, id: string) => findWebhook(parts, scope, id);
 
+  /** Encrypted for its new URL; `null`: it is removed; `undefined`: it stays. */
+  const changedAuthorization = async (
+    before: Webhook,
+    { url = before.url, authorization: header }: WebhookChanges,
+  ): Promise<Buffer | null | undefined> => {
+    if (typeof header === "string")
+      return (await secrets()).sealAuthorization({ id: before.id, url }, header);
+    const isElsewhere = new URL(url).origin !== new URL(before.url).origin;
+    return header === null || (isElsewhere && before.hasAuthorization) ? null : undefined;
+  };
+
   return {
     find,
 
@@ -85,9 +97,13 @@ function createChanges(parts: WebhookParts) {
       const url = checkUrl(given.url, addresses);
       checkEvents(format, events);
       const id = randomUUID();
+      const sealing = await secrets();
+      const { authorization: header } = given;
+      const authorization =
+        header === undefined ? null : sealing.sealAuthorization({ id, url }, header);
       const made = await commands.createWebhook({
         ...{ actor, nowMs: clock(), id, scope, url, format, events: [...new Set(events)] },
-        ...{ secret: (await secrets()).seal(id, secret), atMost: webhooksAtMost },
+        ...{ secret: sealing.seal(id, secret), authorization, atMost: webhooksAtMost },
       });
       if (made === "absent") throw new WebhookError("unknown", `there is no ${nameOf(scope)}`);
       if (made === "too many")
@@ -98,14 +114,16 @@ function createChanges(parts: WebhookParts) {
       return { webhook: await find(scope, id), secret };
     },
 
+    /** A URL of another origin removes the header `Authorization`, unless it is given too. */
     async change(actor: Actor, scope: WebhookScope, id: string, changes: WebhookChanges) {
       const before = await find(scope, id);
       const { format, isActive } = changes;
       const url = changes.url === undefined ? undefined : checkUrl(changes.url, addresses);
       const events = changes.events && [...new Set(changes.events)];
       checkEvents(format ?? before.format, events ?? before.events);
+      const authorization = await changedAuthorization(before, { ...changes, url });
       const change = { actor, nowMs: clock(), scope, id, url, format, events, isActive };
-      if (!(await commands.changeWebhook(change))) throw unknownWebhook(id);
+      if (!(await commands.changeWebhook({ ...change, authorization }))) throw unknownWebhook(id);
       return find(scope, id);
     },
 
@@ -196,35 +214,3 @@ const nameOf = (scope: WebhookScope): string => {
   if (scope === "") return "the server";
   return scope.includes("/") ? `repository ${scope}` : `account ${scope}`;
 };
-
-const urlBytesAtMost = 2_048;
-
-/** Returns the URL in its usual form. Throws {@link WebhookError}. */
-function checkUrl(text: string, addresses: AddressCheck): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (
-    url === undefined ||
-    (url.protocol !== "https:" && url.protocol !== "http:") ||
-    text.length > urlBytesAtMost
-  )
-    throw new WebhookError("invalid", "url: must be an absolute http:// or https:// URL");
-  if (url.username !== "" || url.password !== "" || url.hash !== "")
-    throw new WebhookError("invalid", "url: may have no user, password or fragment");
-  try {
-    addresses.checkLiteral(url);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new WebhookError("invalid", `url: ${message}`, { cause: error });
-  }
-  return url.href;
-}
-
-function checkEvents(format: PayloadFormat, events: readonly WantedEvent[]): void {
-  if (events.length === 0) throw new WebhookError("invalid", "events: name at least one");
-  const wrong = events.find((type) => !eventsOfFormats[format].includes(type));
-  if (wrong !== undefined)
-    throw new WebhookError(
-      "invalid",
-      `events: the format ${format} cannot tell of ${wrong}, only of ${eventsOfFormats[format].join(", ")}`,
-    );
-}

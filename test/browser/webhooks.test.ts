@@ -29,6 +29,7 @@ describe("webhooks on the pages", () => {
     await dialog.getByRole("button", { name: "Create webhook" }).click();
     await dialog.getByText(/not public/).waitFor();
     await dialog.getByLabel("URL").fill(receiver.url);
+    await dialog.getByLabel("Authorization header").fill("Bearer abc");
     await dialog.getByLabel("Tag moved").uncheck();
     await dialog.getByRole("button", { name: "Create webhook" }).click();
     await dialog.getByText(/^whsec_/).waitFor();
@@ -45,6 +46,7 @@ describe("webhooks on the pages", () => {
     await dialog.getByRole("button", { name: "Send again: admin/told" }).click();
     await dialog.getByText("delivered").waitFor();
     await waitUntil("the ping has come twice", () => receiver.received.length >= 2);
+    assert.equal(receiver.received.at(-1)?.headers.authorization, "Bearer abc");
     await dialog.getByRole("button", { name: "Close" }).click();
 
     await card.getByRole("button", { name: "Switch off" }).click();

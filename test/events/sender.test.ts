@@ -4,7 +4,7 @@ import { after, describe, test } from "node:test";
 import type { StoredEvent } from "../../src/database/events/deliveries.ts";
 import { createWebhookSecrets } from "../../src/events/secrets.ts";
 import { createSender } from "../../src/events/sender.ts";
-import { receiverAddresses } from "../../src/events/webhooks.ts";
+import { receiverAddresses } from "../../src/events/receivers.ts";
 import { startReceiver } from "./receiver.ts";
 
 const nowMs = Date.UTC(2026, 0, 2);
@@ -21,11 +21,15 @@ function senderTo(allowed: readonly string[]) {
     ...{ teller: { url: "https://registry.example.com", version: "1" }, clock: () => nowMs },
   });
   after(() => sender.close());
-  return (url: string, more: { readonly oldSecretUntilMs?: number } = {}) =>
+  return (
+    url: string,
+    more: { readonly oldSecretUntilMs?: number; readonly authorization?: Buffer } = {},
+  ) =>
     sender.send(
       {
         ...{ id: "hook", url, format: "cloudevents", secret: secrets.seal("hook", "new secret") },
-        ...{ oldSecret: secrets.seal("hook", "old secret"), oldSecretUntilMs: null, ...more },
+        ...{ oldSecret: secrets.seal("hook", "old secret"), oldSecretUntilMs: null },
+        ...{ authorization: null, ...more },
       },
       ping,
       3,
@@ -67,6 +71,27 @@ describe("a delivery", async () => {
     const attempt = await send(receiver.url);
     assert.deepEqual([attempt.isDelivered, attempt.status], [false, 307]);
     assert.equal(receiver.received.length, count + 1);
+  });
+
+  test("has the header Authorization, which goes to no other server and is in no answer", async () => {
+    const authorization = secrets.sealAuthorization(
+      { id: "hook", url: receiver.url },
+      "Bearer abc",
+    );
+    const other = await startReceiver();
+    receiver.answer = (response, { headers }) =>
+      void response
+        .writeHead(307, { Location: other.url })
+        .end(`${headers.authorization} and abc again`);
+    const attempt = await send(receiver.url, { authorization });
+    assert.equal(receiver.received.at(-1)?.headers.authorization, "Bearer abc");
+    assert.deepEqual([attempt.status, attempt.answer], [307, "Bearer *** and *** again"]);
+
+    const elsewhere = await send(other.url, { authorization });
+    assert.match(elsewhere.answer, /the authorization cannot be decrypted: set a new one/);
+    assert.deepEqual([elsewhere.status, other.received], [null, []]);
+    const path = receiver.url.replace("/hook", "/another");
+    assert.equal((await send(path, { authorization })).status, 307, "the server is the same");
   });
 
   test("keeps 4096 bytes of the answer, without control characters", async () => {

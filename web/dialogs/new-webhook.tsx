@@ -32,12 +32,17 @@ export function NewWebhook({
   readonly onMade: (secret: string) => void;
 }) {
   const [url, setUrl] = useState("");
+  const [authorization, setAuthorization] = useState("");
   const [format, setFormat] = useState<PayloadFormat>("cloudevents");
   const [unwanted, setUnwanted] = useState<readonly WantedEvent[]>(["pull"]);
   const possible = eventsOf[format].filter((event) => !isOfRepository || isOfRepositories(event));
   const events = possible.filter((event) => !unwanted.includes(event));
   const form = useSubmit(
-    () => send<{ readonly secret: string }>("POST", call, { url, format, events }),
+    () =>
+      send<{ readonly secret: string }>("POST", call, {
+        ...{ url, format, events },
+        ...(authorization !== "" && { authorization }),
+      }),
     ({ secret }) => onMade(secret),
   );
   return (
@@ -51,6 +56,16 @@ export function NewWebhook({
         maxLength={2048}
         placeholder="https://ci.example.com/hook"
         errors={form.errorsOf("url")}
+      />
+      <Field
+        label={words.authorization}
+        hint={words.authorizationHint}
+        type="password"
+        autocomplete="off"
+        value={authorization}
+        onValue={setAuthorization}
+        maxLength={4096}
+        errors={form.errorsOf("authorization")}
       />
       <SelectField
         label={words.format}

@@ -15,6 +15,8 @@ export const webhooks = {
   create: "Create webhook",
   url: "URL",
   urlHint: "Berth sends POST requests to it. The address must be public, or allowed by the server.",
+  authorization: "Authorization header",
+  authorizationHint: "Only if the receiver wants one, such as Bearer TOKEN. It is not shown again.",
   format: "Format",
   formats: {
     cloudevents: "CloudEvents",

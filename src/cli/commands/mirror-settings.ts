@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { mirrorSchema, type MirrorChanges, type NewMirror } from "../../api/mirrors.ts";
 import { parseDuration, parseSize } from "../../config/quantities.ts";
@@ -6,6 +5,7 @@ import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError, UsageError } from "../support/failure.ts";
 import { serverCommand, type ServerOptions } from "../support/options.ts";
 import type { Say } from "../support/output.ts";
+import { readFirstLine } from "../support/password.ts";
 
 interface SettingsOptions extends ServerOptions {
   readonly upstream?: string;
@@ -110,10 +110,7 @@ async function changesOf(options: SettingsOptions): Promise<MirrorChanges> {
 
 async function passwordIn(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new CliError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  });
-  const [password = ""] = text.split(/\r?\n/);
+  const password = await readFirstLine(file);
   if (password === "") throw new CliError(`the first line of ${file} is empty`);
   return password;
 }

@@ -1,30 +1,25 @@
-import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import {
-  deliveryStates,
   eventTypes,
   payloadFormats,
-  type DeliveryState,
   type PayloadFormat,
   type WantedEvent,
 } from "../../api/event-types.ts";
-import type { DeliveryAnswer, WebhookAnswer } from "../../api/webhooks.ts";
+import type { WebhookAnswer } from "../../api/webhooks.ts";
 import { parseDuration } from "../../config/quantities.ts";
-import type { AdministeredWebhooks } from "../support/administered-webhooks.ts";
-import { onFolderOrServer } from "../support/data-folder.ts";
 import { CliError, UsageError } from "../support/failure.ts";
-import { group, serverCommand, type ServerOptions } from "../support/options.ts";
+import { group } from "../support/options.ts";
 import { orNone, type Say } from "../support/output.ts";
-
-interface ScopeOptions extends ServerOptions {
-  readonly of?: string;
-}
+import { readFirstLine, readPasswordLine } from "../support/password.ts";
+import { ofOne, scoped, withWebhooks, type ScopeOptions } from "../support/webhook-scope.ts";
+import { deliveryCommands } from "./webhook-deliveries.ts";
 
 interface WebhookOptions extends ScopeOptions {
   readonly url?: string;
   readonly format?: PayloadFormat;
   readonly events?: string;
   readonly secretFile?: string;
+  readonly authorizationFile?: string;
 }
 
 const notes = `
@@ -59,6 +54,7 @@ export function webhookCommand(): Command {
       .action(create),
     withWishes(ofOne("edit", "change a webhook"))
       .option("--url <url>", "the address that is called")
+      .option("--no-authorization", "send no header Authorization any more")
       .option("--on", "send again")
       .option("--off", "no new events; its deliveries wait")
       .action(edit),
@@ -67,30 +63,18 @@ export function webhookCommand(): Command {
       .option("--secret-file <file>", "the first line is the secret (default: a random one)")
       .option("--overlap <time>", "the secret before signs too for this time", "24h")
       .action(rotate),
-    ofOne("ping", "send a ping").action(ping),
-    ofOne("deliveries", "list the deliveries of a webhook, the newest first")
-      .addOption(new Option("--state <state>", "only these").choices(deliveryStates))
-      .option("--limit <n>", "at most this many", "20")
-      .action(deliveries),
-    ofOne("redeliver", "send a delivery again, or all dead ones")
-      .argument("[delivery]", "the number in the output of deliveries (default: all dead ones)")
-      .action(redeliver),
+    ...deliveryCommands(),
   ]).addHelpText("after", notes);
 }
-
-const scoped = (name: string, description: string): Command =>
-  serverCommand(name, description).option(
-    "--of <name>",
-    "a namespace, or a repository (default: the server)",
-  );
-
-const ofOne = (name: string, description: string): Command =>
-  scoped(name, description).argument("<id>", "the id in the output of list");
 
 const withWishes = (command: Command): Command =>
   command
     .addOption(new Option("--format <format>", "of the bodies").choices(payloadFormats))
-    .option("--events <list>", "separated by commas (default: all of the format but pull)");
+    .option("--events <list>", "separated by commas (default: all of the format but pull)")
+    .option(
+      "--authorization-file <file>",
+      "the first line is the header Authorization of deliveries; - is standard input",
+    );
 
 function list(options: ScopeOptions): Promise<void> {
   return withWebhooks(options, async (webhooks, say) => {
@@ -102,22 +86,29 @@ function create(url: string, options: WebhookOptions): Promise<void> {
   return withWebhooks(options, async (webhooks, say) => {
     const { format = "cloudevents" } = options;
     const [events, secret] = [eventsOf(options.events), await secretOf(options.secretFile)];
-    const made = await webhooks.create({ url, format, events, secret });
+    const authorization = await authorizationOf(options.authorizationFile);
+    const made = await webhooks.create({ url, format, events, secret, authorization });
     say(made, `created webhook ${made.id}`, `secret: ${made.secret}`);
   });
 }
 
 interface EditOptions extends WebhookOptions {
+  /** False: `--no-authorization`. */
+  readonly authorization: boolean;
   readonly on?: true;
   readonly off?: true;
 }
 
 function edit(id: string, { url, format, on, off, ...options }: EditOptions): Promise<void> {
   if (on && off) throw new UsageError("--on and --off contradict each other");
+  const { authorization: isKept, authorizationFile: file } = options;
+  if (!isKept && file !== undefined)
+    throw new UsageError("--no-authorization and --authorization-file contradict each other");
   return withWebhooks(options, async (webhooks, say) => {
     const isActive = on ? true : off ? false : undefined;
     const events = eventsOf(options.events);
-    sayWebhook(say, await webhooks.change(id, { url, format, events, isActive }));
+    const authorization = isKept ? await authorizationOf(file) : null;
+    sayWebhook(say, await webhooks.change(id, { url, format, events, isActive, authorization }));
   });
 }
 
@@ -147,58 +138,12 @@ function rotate(id: string, options: RotateOptions): Promise<void> {
   });
 }
 
-function ping(id: string, options: ScopeOptions): Promise<void> {
-  return withWebhooks(options, async (webhooks, say) => {
-    const delivery = await webhooks.ping(id);
-    say({ id, delivery }, `a running server sends the ping as delivery ${delivery}`);
-  });
-}
-
-interface DeliveriesOptions extends ScopeOptions {
-  readonly state?: DeliveryState;
-  readonly limit: string;
-}
-
-function deliveries(id: string, options: DeliveriesOptions): Promise<void> {
-  return withWebhooks(options, async (webhooks, say) => {
-    if (!/^[1-9]\d{0,3}$/.test(options.limit))
-      throw new UsageError(`--limit must be a whole number from 1 to 9999, not ${options.limit}`);
-    const query = { state: options.state, limit: Number(options.limit) };
-    let count = 0;
-    for await (const one of webhooks.deliveries(id, query)) {
-      sayDelivery(say, one);
-      count += 1;
-    }
-    if (count === 0 && options.json === undefined) say({}, "there are no deliveries");
-  });
-}
-
-function redeliver(id: string, number: string | undefined, options: ScopeOptions): Promise<void> {
-  return withWebhooks(options, async (webhooks, say) => {
-    if (number === undefined) {
-      const count = await webhooks.redeliverDead(id);
-      say({ id, count }, `a running server sends ${count} dead deliveries again`);
-      return;
-    }
-    if (!/^[1-9]\d{0,14}$/.test(number)) throw new UsageError(`${number} is no delivery`);
-    const delivery = Number(number);
-    await webhooks.redeliver(id, delivery);
-    say({ id, delivery }, `a running server sends delivery ${delivery} again`);
-  });
-}
-
 const sayWebhook = (say: Say, webhook: WebhookAnswer): void => {
   const { id, url, format, events, is_active: isActive, waiting, dead } = webhook;
   say(
     webhook,
     `${id}  ${url}  ${format}  ${isActive ? "on" : "off"}  waiting: ${waiting}  dead: ${dead}  ${events.join(",")}`,
   );
-};
-
-const sayDelivery = (say: Say, delivery: DeliveryAnswer): void => {
-  const { id, occurred_at: at, event, subject, state, attempts, answer } = delivery;
-  const status = delivery.status === null ? (answer ?? "") : String(delivery.status);
-  say(delivery, `${id}  ${at}  ${event}  ${subject}  ${state}  attempts: ${attempts}  ${status}`);
 };
 
 /** The server checks which events the format can tell of. */
@@ -214,31 +159,17 @@ function eventsOf(text: string | undefined): readonly WantedEvent[] | undefined 
 
 async function secretOf(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  try {
-    const [secret = ""] = (await readFile(file, "utf8")).split(/\r?\n/);
-    if (!/^[\x21-\x7e]{16,255}$/.test(secret))
-      throw new CliError(`${file}: a secret has 16 to 255 ASCII characters without spaces`);
-    return secret;
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw new CliError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  }
+  const secret = await readFirstLine(file);
+  if (!/^[\x21-\x7e]{16,255}$/.test(secret))
+    throw new CliError(`${file}: a secret has 16 to 255 ASCII characters without spaces`);
+  return secret;
 }
 
-function withWebhooks(
-  options: ScopeOptions,
-  work: (webhooks: AdministeredWebhooks, say: Say) => Promise<void>,
-): Promise<void> {
-  const scope = (options.of ?? "").toLowerCase();
-  return onFolderOrServer(options, {
-    folder: async (context, say) => {
-      const { localWebhooks } = await import("../support/administered-webhooks.ts");
-      const { webhooks } = await context.webhooks();
-      await work(localWebhooks(webhooks, context.actor, scope), say);
-    },
-    server: async (remote) => {
-      const { remoteWebhooks } = await import("../support/administered-webhooks.ts");
-      await work(remoteWebhooks(remote, scope), remote.say);
-    },
-  });
+/** Never from an argument: each user of the machine can read those. */
+async function authorizationOf(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const header = file === "-" ? await readPasswordLine() : await readFirstLine(file);
+  if (!/^(?=.{1,4096}$)[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(header))
+    throw new CliError(`${file}: the header Authorization has at most 4096 ASCII characters`);
+  return header;
 }

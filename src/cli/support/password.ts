@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { CliError } from "./failure.ts";
 import { printError } from "./output.ts";
@@ -12,6 +13,15 @@ export async function readNewPassword(name: string): Promise<string> {
   if ((await prompt("Repeat the password: ")) !== password)
     throw new CliError("the two passwords differ; nothing was changed");
   return password;
+}
+
+/** The first line of a file. */
+export async function readFirstLine(file: string): Promise<string> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new CliError(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  });
+  const [line = ""] = text.split(/\r?\n/);
+  return line;
 }
 
 const maxInputBytes = 64 * 1024;

@@ -26,6 +26,7 @@ interface WebhooksTable {
   secret: Uint8Array;
   old_secret: Uint8Array | null;
   old_secret_until: number | null;
+  auth_header: Uint8Array | null;
   is_active: Generated<0 | 1>;
   creator: string;
   created_at: number;

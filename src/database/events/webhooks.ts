@@ -10,97 +10,6 @@ import type { PayloadFormat, WantedEvent } from "../../api/event-types.ts";
  * name, and that of a repository is its whole name, which has a slash.
  */
 
-export interface Webhook {
-  readonly id: string;
-  readonly scope: string;
-  readonly url: string;
-  readonly format: PayloadFormat;
-  readonly events: readonly WantedEvent[];
-  readonly isActive: boolean;
-  readonly creator: string;
-  readonly createdAtMs: number;
-  /** The secret before the current one signs deliveries until then; `null`: there is none. */
-  readonly oldSecretUntilMs: number | null;
-  readonly waiting: number;
-  readonly dead: number;
-}
-
-/** More deliveries are shown as this number. */
-const countedAtMost = 10_000;
-
-export function createWebhookReads(db: Db) {
-  const live = () => db.selectFrom("webhooks").where("ended_at", "is", null);
-  const columns = [
-    ...(["id", "scope", "url", "format", "creator", "is_active as isActive"] as const),
-    ...(["created_at as createdAtMs", "old_secret_until as oldSecretUntilMs"] as const),
-  ] as const;
-  const countOf = async (id: string, state: "waiting" | "dead"): Promise<number> => {
-    const some = db
-      .selectFrom("webhook_deliveries")
-      .select("id")
-      .where("webhook_id", "=", id)
-      .where("state", "=", state)
-      .limit(countedAtMost);
-    const { count } = await db
-      .selectFrom(some.as("some"))
-      .select(({ fn }) => fn.countAll<number>().as("count"))
-      .executeTakeFirstOrThrow();
-    return count;
-  };
-  const wholeOf = async (
-    row: Omit<Webhook, "events" | "isActive" | "waiting" | "dead"> & { readonly isActive: 0 | 1 },
-  ): Promise<Webhook> => {
-    const wanted = await db
-      .selectFrom("webhook_events")
-      .select("type")
-      .where("webhook_id", "=", row.id)
-      .orderBy("type")
-      .execute();
-    return {
-      ...row,
-      isActive: row.isActive === 1,
-      events: wanted.map(({ type }) => type),
-      waiting: await countOf(row.id, "waiting"),
-      dead: await countOf(row.id, "dead"),
-    };
-  };
-  return {
-    /** The webhooks of a scope, the oldest first; at most `limit`. */
-    async list(scope: string, limit: number): Promise<readonly Webhook[]> {
-      const rows = await live()
-        .select(columns)
-        .where("scope", "=", scope)
-        .orderBy("created_at")
-        .orderBy("id")
-        .limit(limit)
-        .execute();
-      return Promise.all(rows.map(wholeOf));
-    },
-
-    async find(scope: string, id: string): Promise<Webhook | undefined> {
-      const row = await live()
-        .select(columns)
-        .where("scope", "=", scope)
-        .where("id", "=", id)
-        .executeTakeFirst();
-      return row && wholeOf(row);
-    },
-
-    /** The scopes of the active webhooks that want an event. */
-    async scopesWanting(type: WantedEvent): Promise<readonly string[]> {
-      const rows = await db
-        .selectFrom("webhooks")
-        .innerJoin("webhook_events", "webhook_events.webhook_id", "webhooks.id")
-        .select("scope")
-        .distinct()
-        .where("is_active", "=", 1)
-        .where("type", "=", type)
-        .execute();
-      return rows.map(({ scope }) => scope);
-    },
-  };
-}
-
 export interface WebhookChange extends AuditContext {
   readonly scope: string;
   readonly id: string;
@@ -112,6 +21,8 @@ interface CreateWebhook extends WebhookChange {
   readonly events: readonly WantedEvent[];
   /** Encrypted. */
   readonly secret: Uint8Array;
+  /** The header `Authorization`, encrypted; `null`: deliveries have none. */
+  readonly authorization: Uint8Array | null;
   /** Webhooks of one scope. */
   readonly atMost: number;
 }
@@ -121,7 +32,7 @@ export async function createWebhook(
   tx: Db,
   given: CreateWebhook,
 ): Promise<"created" | "absent" | "too many"> {
-  const { id, scope, url, format, secret, events, actor, nowMs } = given;
+  const { id, scope, url, format, secret, authorization, events, actor, nowMs } = given;
   await lockName(tx, `namespace ${namespaceOfScope(scope)}`);
   if (!(await isThere(tx, scope))) return "absent";
   const { count } = await tx
@@ -133,13 +44,17 @@ export async function createWebhook(
   if (count >= given.atMost) return "too many";
   await tx
     .insertInto("webhooks")
-    .values({ id, scope, url, format, secret, creator: actor.name, created_at: nowMs })
+    .values({
+      ...{ id, scope, url, format, secret, auth_header: authorization },
+      ...{ creator: actor.name, created_at: nowMs },
+    })
     .execute();
   await writeEvents(tx, id, events);
   await auditWebhook(tx, given, "create", {
     url: withoutPath(url),
     format,
     events: events.join(" "),
+    ...(authorization === null ? {} : { authorization: "set" }),
   });
   return "created";
 }
@@ -171,17 +86,20 @@ interface ChangeWebhook extends WebhookChange {
   readonly format: PayloadFormat | undefined;
   readonly events: readonly WantedEvent[] | undefined;
   readonly isActive: boolean | undefined;
+  /** The header `Authorization`, encrypted; `null` removes it. */
+  readonly authorization: Uint8Array | null | undefined;
 }
 
 /** Changes what is given. False: there is no such webhook. */
 export async function changeWebhook(tx: Db, change: ChangeWebhook): Promise<boolean> {
-  const { id, scope, url, format, events, isActive } = change;
+  const { id, scope, url, format, events, isActive, authorization } = change;
   const changed = await tx
     .updateTable("webhooks")
     .set((row) => ({
       url: url ?? row.ref("url"),
       format: format ?? row.ref("format"),
       is_active: isActive === undefined ? row.ref("is_active") : isActive ? 1 : 0,
+      auth_header: authorization === undefined ? row.ref("auth_header") : authorization,
     }))
     .where("id", "=", id)
     .where("scope", "=", scope)
@@ -194,6 +112,9 @@ export async function changeWebhook(tx: Db, change: ChangeWebhook): Promise<bool
     ...(format === undefined ? {} : { format }),
     ...(events === undefined ? {} : { events: events.join(" ") }),
     ...(isActive === undefined ? {} : { active: String(isActive) }),
+    ...(authorization === undefined
+      ? {}
+      : { authorization: authorization === null ? "removed" : "set" }),
   });
   return true;
 }

@@ -23,6 +23,7 @@ async function secretsIn(data: string): Promise<readonly string[]> {
       const mirrors = await (await context.addedMirrors()).settings();
       return [
         ...all.flatMap((one) => opened.open({ ...one, oldSecretUntilMs: nowMs + 1 }, nowMs)),
+        ...all.map((one) => opened.openAuthorization(one) ?? "none"),
         ...mirrors.map(({ password }) => password ?? ""),
       ];
     } finally {
@@ -54,7 +55,8 @@ test("a passphrase keeps the keys, the secrets of webhooks and the passwords of 
     "--data",
     data,
   ];
-  const added = await run(creation);
+  const withHeader = [...creation, "--authorization-file", "-"];
+  const added = await run(withHeader, {}, "Bearer the-token-of-the-receiver\n");
   assert.equal(added.code, 0, added.stderr);
   const passwordFile = path.join(folder, "password");
   writeFileSync(passwordFile, "the-password-at-the-upstream\n");
@@ -69,14 +71,19 @@ test("a passphrase keeps the keys, the secrets of webhooks and the passwords of 
   const { id, keys } = await create(data, backup, "--passphrase-file", passphrase);
   assert.ok(keys);
   const point = readFileSync(path.join(backup, "points", `${id}.json`), "utf8");
-  assert.doesNotMatch(point, /pkcs8|PRIVATE|the-secret-of-this-webhook|the-password-at/);
+  assert.doesNotMatch(
+    point,
+    /pkcs8|PRIVATE|the-secret-of-this-webhook|the-token-of|the-password-at/,
+  );
 
   const target = path.join(folder, "restored");
   const restored = await restore(backup, target, "--passphrase-file", passphrase, "--json");
   const { webhooks, keys: restoredKeys } = JSON.parse(restored) as Record<string, number>;
   assert.equal(webhooks, 1);
   assert.ok((restoredKeys ?? 0) >= 1);
-  assert.deepEqual(await secretsIn(target), [text, "the-password-at-the-upstream"]);
+  assert.deepEqual(await secretsIn(target), [
+    ...[text, "Bearer the-token-of-the-receiver", "the-password-at-the-upstream"],
+  ]);
 });
 
 test("a passphrase file that is missing or begins with an empty line is a usage error", async () => {

@@ -32,6 +32,7 @@ const before = { dueBeforeMs: 2_000, nowMs: 1_000 };
 const hook = {
   ...{ ...change, id: "hook", scope: "team", url: "https://example.com/", atMost: 1 },
   ...({ format: "cloudevents", events: ["tag.deleted"], secret: Buffer.from("one") } as const),
+  authorization: null,
 };
 
 /** Policies, and deletions that notice a change. */

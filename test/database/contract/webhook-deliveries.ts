@@ -1,5 +1,5 @@
 import { app, change, digest, tag, type Step } from "./support.ts";
-import { of, put } from "./webhooks.ts";
+import { nothing, of, put } from "./webhooks.ts";
 
 const push = {
   ...{ id: 1, atMs: 1000, type: "push", actor: "admin", peer: "::1", namespace: "team" },
@@ -13,7 +13,6 @@ const attempt = {
   ...{ webhookId: "hook", subject: "team/app:1", status: null, answer: "no answer" },
   ...{ durationMs: 7, isBack: false, nowMs: 3_000 },
 };
-const nothing = { url: undefined, format: undefined, events: undefined, isActive: undefined };
 
 const deliverySteps: readonly Step[] = [
   [(db) => db.webhookDeliveries.webhooksDue(9_000), []],
