@@ -1,4 +1,5 @@
-import type { AccountKind, CreateAccount, AccountRemoval } from "../database/accounts/accounts.ts";
+import type { AccountRemoval } from "../database/accounts/account-removal.ts";
+import type { AccountKind, CreateAccount } from "../database/accounts/accounts.ts";
 import type { AccountDependents } from "../database/accounts/account-pages.ts";
 import type { AuditContext } from "../database/events/audit.ts";
 import type { Database } from "../database/contract.ts";

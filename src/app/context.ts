@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createFreeSpace } from "../../storage/filesystem/free-space.ts";
 import { createClosing } from "../concurrency/closing.ts";
+import { once } from "../concurrency/single-flight.ts";
 import { packageVersion } from "../config/package-version.ts";
 import type { Config } from "../config/schema.ts";
 import { systemActor } from "../database/permissions/authority.ts";
@@ -246,10 +247,4 @@ export class AppContext {
   close(): Promise<void> {
     return this.#closing.run();
   }
-}
-
-/** Makes a part at the first call. Every call resolves with the same part. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
 }

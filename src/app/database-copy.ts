@@ -3,6 +3,7 @@ import path from "node:path";
 import { createKeyFolder } from "../auth/signing-keys/folder.ts";
 import type { KeyStore, SigningKey } from "../auth/signing-keys/key.ts";
 import { createClosing } from "../concurrency/closing.ts";
+import { once } from "../concurrency/single-flight.ts";
 import type { Config } from "../config/schema.ts";
 import type { Database } from "../database/contract.ts";
 import { openPool } from "../database/postgres/connection.ts";
@@ -245,9 +246,4 @@ export async function addKeys(
     before = key.id;
   }
   return keys.length;
-}
-
-function once<T>(work: () => T): () => T {
-  let done: { readonly result: T } | undefined;
-  return () => (done ??= { result: work() }).result;
 }

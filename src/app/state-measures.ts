@@ -1,7 +1,7 @@
 import process from "node:process";
 import { createCostlyValues } from "../concurrency/costly-value.ts";
 import { packageVersion } from "../config/package-version.ts";
-import type { Job } from "../database/maintenance/jobs.ts";
+import type { Job } from "../database/maintenance/job-reads.ts";
 import type { Administration } from "../http/api/admin/administration.ts";
 import type { Readiness } from "../http/ops/health.ts";
 import type { GaugeName } from "../observability/metric-table.ts";

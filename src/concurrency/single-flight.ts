@@ -15,3 +15,9 @@ export function createSingleFlight<T>(): SingleFlight<T> {
     return begun;
   };
 }
+
+/** Does the work at the first call. Each call returns the result of the first one; if that threw, it is done again. */
+export function once<T>(work: () => T): () => T {
+  let done: { readonly result: T } | undefined;
+  return () => (done ??= { result: work() }).result;
+}

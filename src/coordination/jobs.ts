@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../database/contract.ts";
-import { jobDeadAfterMs, type Job, type JobWithFindings } from "../database/maintenance/jobs.ts";
+import type { Job, JobWithFindings } from "../database/maintenance/job-reads.ts";
+import { jobDeadAfterMs } from "../database/maintenance/jobs.ts";
 import type { JobKind } from "../database/schema.ts";
 import { systemActor, type Actor } from "../database/permissions/authority.ts";
 import {

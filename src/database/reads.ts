@@ -32,7 +32,7 @@ import { createMaintenanceReads } from "./maintenance/checks.ts";
 import { createCollectionReads } from "./maintenance/collection.ts";
 import { createInstanceReads } from "./maintenance/instance.ts";
 import { createJobPlanReads } from "./maintenance/job-plans.ts";
-import { createJobReads } from "./maintenance/jobs.ts";
+import { createJobReads } from "./maintenance/job-reads.ts";
 import { createStoredBlobReads } from "./maintenance/stored-blobs.ts";
 import { createRetentionPolicyReads } from "./maintenance/retention-policies.ts";
 import { createReadOnlyModeReads } from "./maintenance/read-only-mode.ts";

@@ -1,7 +1,7 @@
 import type { BlobStore } from "../../storage/blob-store.ts";
 import type { JobTask } from "../coordination/job-run.ts";
 import type { Database } from "../database/contract.ts";
-import type { Job } from "../database/maintenance/jobs.ts";
+import type { Job } from "../database/maintenance/job-reads.ts";
 import type { Actor } from "../database/permissions/authority.ts";
 import { isRejection } from "../database/rejections.ts";
 import { OciError } from "../oci/errors.ts";

@@ -6,11 +6,10 @@ import {
   accountOf,
   countRepositories,
   findAccount,
-  isLastAdministrator,
-  organisationsOwnedAlone,
   type Account,
   type AccountKind,
 } from "./accounts.ts";
+import { isLastAdministrator, organisationsOwnedAlone } from "./account-removal.ts";
 
 /* Accounts as administrators see them. */
 

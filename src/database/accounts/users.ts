@@ -2,7 +2,8 @@ import { writeAudit, type AuditContext, type AuditAction } from "../events/audit
 import { lockName } from "../locks.ts";
 import type { Db } from "../schema.ts";
 import { deleteSessionsOf } from "./browser-sessions.ts";
-import { createAccount, isLastAdministrator, lockAccount } from "./accounts.ts";
+import { isLastAdministrator } from "./account-removal.ts";
+import { createAccount, lockAccount } from "./accounts.ts";
 
 /**
  * Creates the first administrator, with the first free name. Returns `undefined` if there is a user already, so that

@@ -1,10 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  authorizeAgain,
-  performAuthorized,
-  type CommandName,
-  type GivenInput,
-} from "../commands.ts";
+import { authorizeAgain, performAuthorized, type GivenInput } from "../authorized-commands.ts";
+import type { CommandName } from "../commands.ts";
 import type { Durability, Writer } from "../contract.ts";
 import { DatabaseError } from "../errors.ts";
 import { demandAuthority } from "../permissions/check.ts";

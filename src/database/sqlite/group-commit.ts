@@ -1,5 +1,5 @@
 import type { Database as SqliteConnection } from "./driver.ts";
-import { performAuthorized } from "../commands.ts";
+import { performAuthorized } from "../authorized-commands.ts";
 import { queriesOn } from "./connection.ts";
 import type { Answer, CommandFailure, Request } from "./writer.ts";
 

@@ -1,13 +1,10 @@
-import * as z from "zod";
+import type * as z from "zod";
 import { hubErrorSchema, registryErrorsSchema } from "../../api/errors.ts";
 import { digestGrammar } from "../../oci/digest.ts";
 import { nameGrammar } from "../../oci/name.ts";
 import { tagGrammar } from "../../oci/reference.ts";
-import { longTexts, secrets } from "../hub/requests.ts";
+import { printableSchema, schemaOf, withoutNul, type Json } from "./openapi-schemas.ts";
 import { isHubRoute, route, type HubRoute, type Route, type TokenRoute } from "../route.ts";
-
-/** A JSON object; this module does not look deeper. */
-type Json = Readonly<Record<string, unknown>>;
 
 /** `GET /openapi.json`: the OpenAPI document of all routes. */
 export function documentRoutes(parts: { readonly document: () => object }): readonly Route[] {
@@ -165,17 +162,6 @@ function queryParameters(query: z.ZodObject | undefined): Json[] {
   }));
 }
 
-/** The router rejects a URL with U+0000. */
-const withoutNul = (schema: Json): Json =>
-  schema["type"] === "string" && !("pattern" in schema || "enum" in schema || "anyOf" in schema)
-    ? { ...schema, pattern: "^[^\\u0000]*$" }
-    : schema;
-
-function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io }) as Json;
-  return rest;
-}
-
 function answerContent(answer: z.ZodType): Json {
   const type = answer.meta()?.["contentType"];
   const text = { schema: { type: "string" } };
@@ -189,38 +175,6 @@ const bodyOf = (body: z.ZodType): Json => ({
   required: !body.safeParse({}).success,
   content: jsonContent(printableSchema(schemaOf(body, "input"), "") as Json),
 });
-
-/** The controls that `parseBody` rejects in a text, as a class of a regular expression. */
-const controls = "\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069";
-
-/** A schema of a body with the rule for control characters, which `parseBody` applies to the texts of each field. */
-function printableSchema(schema: unknown, field: string): unknown {
-  if (Array.isArray(schema)) return schema.map((one) => printableSchema(one, field));
-  if (typeof schema !== "object" || schema === null) return schema;
-  const { properties, ...rest } = schema as Json;
-  const inner = Object.fromEntries(
-    Object.entries(rest).map(([key, value]) => [key, printableSchema(value, field)]),
-  );
-  const named = Object.entries((properties ?? {}) as Json).map(
-    ([name, value]) => [name, printableSchema(value, name)] as const,
-  );
-  const isFree = ["pattern", "format", "enum", "const"].every((key) => !(key in rest));
-  // `["string", "null"]` is a text that may be null.
-  const isText = [rest["type"]].flat().includes("string");
-  return {
-    ...inner,
-    ...(properties === undefined ? {} : { properties: Object.fromEntries(named) }),
-    ...(isText && isFree ? { pattern: `^[^${excludedIn(field)}]*$` } : {}),
-  };
-}
-
-function excludedIn(field: string): string {
-  if (secrets.has(field)) return "\\u0000";
-  const c0 = longTexts.has(field)
-    ? "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f"
-    : "\\u0000-\\u001f";
-  return c0 + controls;
-}
 
 const formContent = (schema: Json): Json => ({ "application/x-www-form-urlencoded": { schema } });
 const jsonContent = (schema: Json): Json => ({ "application/json": { schema } });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { NotAuthorizedError } from "../../../src/database/permissions/check.ts";
 import { clientActor } from "../../../src/database/permissions/authority.ts";
-import { performAuthorized } from "../../../src/database/commands.ts";
+import { performAuthorized } from "../../../src/database/authorized-commands.ts";
 import { queriesOn } from "../../../src/database/sqlite/connection.ts";
 import { migrate } from "../../../src/database/sqlite/migrate.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { performAuthorized, type CommandName } from "../../../src/database/commands.ts";
+import { performAuthorized } from "../../../src/database/authorized-commands.ts";
+import type { CommandName } from "../../../src/database/commands.ts";
 import { clientActor } from "../../../src/database/permissions/authority.ts";
 import { openPool, type PostgresPool } from "../../../src/database/postgres/connection.ts";
 import { migrate } from "../../../src/database/postgres/migrate.ts";

@@ -10,7 +10,7 @@ import {
   type JobItemAnswer,
 } from "../../../api/jobs.ts";
 import type { JobTask } from "../../../coordination/job-run.ts";
-import type { Job, JobWithFindings } from "../../../database/maintenance/jobs.ts";
+import type { Job, JobWithFindings } from "../../../database/maintenance/job-reads.ts";
 import type { Actor } from "../../../database/permissions/authority.ts";
 import { HubError } from "../../hub/errors.ts";
 import type { Pager } from "../../hub/pages.ts";
