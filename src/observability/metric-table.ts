@@ -1,3 +1,5 @@
+import { mirrorMetrics } from "./mirror-metrics.ts";
+
 /*
  * All metrics of Berth: names, labels and descriptions. Names follow OpenMetrics: base units (seconds, bytes), and
  * `_total` for counters. The metrics of Node.js and of the process (`nodejs_`, `process_`) come from prom-client.
@@ -155,88 +157,11 @@ const stateMetrics = {
   berth_database_size_bytes: { type: "gauge", help: "Size of the database" },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
-const mirror = ["mirror"] as const;
-
-/** The mirrors, by namespace, summed over all processes and replicas. */
-const mirrorMetrics = {
-  berth_mirror_hits_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests that a mirror answered from its cache",
-  },
-  berth_mirror_misses_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests for which a mirror asked its upstream",
-  },
-  berth_mirror_stale_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests that got an expired tag because the upstream did not answer",
-  },
-  berth_mirror_fetched_bytes_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Bytes from the upstream",
-  },
-  berth_mirror_served_bytes_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Bytes of a mirror that clients received",
-  },
-  berth_mirror_upstream_requests_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests to the upstream",
-  },
-  berth_mirror_upstream_failures_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests to the upstream that failed: 5xx, timeouts and broken connections",
-  },
-  berth_mirror_upstream_limited_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Requests that the upstream answered with 429",
-  },
-  berth_mirror_evicted_blobs_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Blobs that a mirror evicted",
-  },
-  berth_mirror_evicted_bytes_total: {
-    type: "counter",
-    labels: mirror,
-    help: "Bytes that a mirror evicted",
-  },
-  berth_mirror_upstream_up: {
-    type: "gauge",
-    labels: mirror,
-    help: "0 while the upstream fails, else 1",
-  },
-  berth_mirror_upstream_requests_remaining: {
-    type: "gauge",
-    labels: mirror,
-    help: "What is left of the upstream's limit of requests, if the upstream sends one",
-  },
-  berth_mirror_last_success_timestamp_seconds: {
-    type: "gauge",
-    labels: mirror,
-    help: "When the upstream last answered",
-  },
-  berth_mirror_cache_bytes: {
-    type: "gauge",
-    labels: mirror,
-    help: "Bytes of the blobs that only this mirror has",
-  },
-  berth_mirror_cache_limit_bytes: {
-    type: "gauge",
-    labels: mirror,
-    help: "mirrors[].cacheSize, if it is set",
-  },
-} as const satisfies Readonly<Record<string, MetricDefinition>>;
-
-export const metricTable = { ...processMetrics, ...stateMetrics, ...mirrorMetrics };
+export const metricTable = {
+  ...processMetrics,
+  ...stateMetrics,
+  ...mirrorMetrics,
+} satisfies Readonly<Record<string, MetricDefinition>>;
 
 type Table = typeof metricTable;
 export type MetricName = keyof Table;

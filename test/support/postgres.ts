@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import process from "node:process";
 import pg from "pg";
+import { once } from "../../src/concurrency/single-flight.ts";
 import { openPool } from "../../src/database/postgres/connection.ts";
 import { migrate } from "../../src/database/postgres/migrate.ts";
 import { openPostgresDatabase, type PostgresDatabase } from "../../src/database/postgres/open.ts";
@@ -115,11 +116,6 @@ const resetOf = once(async () => {
       ),
     ].join(";\n");
 });
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
-}
 
 /** The numbers of the schemas of this process. PostgreSQL grants a lock to the connection that has it already. */
 const numbers = new Set<number>();
