@@ -11,7 +11,9 @@ export class CliError extends Error {
 /** A wrong command line that only the command could find: exit code 2. */
 export class UsageError extends CliError {}
 
-type Place = Pick<Config, "listen" | "data" | "database">;
+type Place = Pick<Config, "listen" | "data"> & {
+  readonly database: Pick<Config["database"], "url">;
+};
 
 /** The reason why a server did not start, in one line, with a remedy if one is known. */
 export function startFailure(error: unknown, config: Place): CliError {
@@ -29,6 +31,10 @@ export function startFailure(error: unknown, config: Place): CliError {
       cause: error,
     });
   }
+  if (code === "EMFILE")
+    return new CliError("too many open files: a process of Berth needs 64 of them (ulimit -n)", {
+      cause: error,
+    });
   if (path !== undefined) {
     const where = path === config.data ? "" : `: ${path}`;
     return new CliError(`cannot use the data folder ${config.data}${where}: ${reasonOf(error)}`, {

@@ -5,6 +5,8 @@ import { writeFile } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
 import path from "node:path";
 import { after, describe, test } from "node:test";
+import { parseListenAddress } from "../../../src/config/addresses.ts";
+import { startFailure } from "../../../src/cli/support/failure.ts";
 import { berth, createFolder } from "../support.ts";
 
 const folder = await createFolder();
@@ -93,4 +95,13 @@ describe("berth serve exits with 1 and one line on standard error", { concurrenc
     assert.equal(code, 1);
     assert.match(stderr, /at async/);
   });
+});
+
+test("the reason of a start with too few file descriptors is the limit, and not the file", () => {
+  const listen = parseListenAddress("127.0.0.1:0") ?? assert.fail();
+  const error = Object.assign(new Error("EMFILE: too many open files"), {
+    ...{ code: "EMFILE", path: "/a/file.js" },
+  });
+  const place = { listen, data: "data", database: {} };
+  assert.match(startFailure(error, place).message, /^too many open files: .* \(ulimit -n\)$/);
 });
