@@ -99,7 +99,7 @@ export type MirrorAnswer = z.output<typeof mirrorSchema>;
 
 const hosts = listOf(z.string().min(1).max(255)).describe("`HOST` or `HOST:PORT`.");
 const globs = listOf(z.string().min(1).max(255)).describe(
-  "Globs with at most 3 wildcards, such as `library/*`.",
+  "Globs with at most 3 wildcards or braces, such as `library/*`.",
 );
 const upstream = z
   .string()

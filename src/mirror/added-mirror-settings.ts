@@ -76,11 +76,11 @@ const wildcardsAtMost = 3;
 
 /** A glob of a client is matched with each requested name, and the time grows with each wildcard. */
 function demandSimple(glob: string): void {
-  const wildcards = glob.match(/\*+/g)?.length ?? 0;
+  const wildcards = glob.match(/\*+|\{/g)?.length ?? 0;
   if (wildcards <= wildcardsAtMost && !/[()]/.test(glob)) return;
   throw new MirrorError(
     "invalid",
-    `the glob ${glob.slice(0, 50)} must have at most ${wildcardsAtMost} wildcards and no parentheses; the configuration may have others`,
+    `the glob ${glob.slice(0, 50)} must have at most ${wildcardsAtMost} wildcards or braces, and no parentheses; the configuration may have others`,
   );
 }
 

@@ -113,6 +113,7 @@ describe("mirrors that the API adds, with two processes", async () => {
       [400, { namespace: "a/b" }, /namespace must be/],
       [400, { namespace: "b.example", upstream: "ftp://b" }, /upstream must be an absolute http/],
       [400, { namespace: "b.example", allow: ["a*b*c*d*"] }, /at most 3 wildcards/],
+      [400, { namespace: "b.example", deny: ["*{a,aa}*{a,aa}b"] }, /at most 3 wildcards/],
       [400, { namespace: "b.example", token_hosts: ["a b"] }, /tokenHosts\[0\] must be HOST/],
     ];
     for (const [status, body, message] of wrong) {
