@@ -144,7 +144,9 @@ export const tagMoveSchema = z.object({
   token_label: z
     .string()
     .nullable()
-    .describe("The label of the actor's access token, for callers who may move the tag."),
+    .describe(
+      "The label of the actor's access token, for callers with the permission to move the tag.",
+    ),
   changed_at: time,
   is_here: z.boolean().describe("Whether the tag can be rolled back to it."),
   reason: z.enum(["push", "rollback", "delete"]),

@@ -98,7 +98,7 @@ export function denyChangesToMirrored(
     if (!mirrors.has(namespace)) return;
     throw new OciError(
       "DENIED",
-      `${namespace} is a mirror: its content is that of its upstream, and its settings say who may pull`,
+      `${namespace} is a mirror: its content is that of its upstream, and its settings decide its visibility`,
     );
   };
   return {

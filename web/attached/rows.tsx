@@ -5,7 +5,7 @@ import { count, date, shortDigest, visibleText } from "../format.ts";
 import { attached as words } from "../words/attached.ts";
 import { Since } from "../parts/text.tsx";
 
-/* The facts of signatures, SBOMs and provenance, which anybody who may push can have written. */
+/* The facts of signatures, SBOMs and provenance, which any pusher can have written. */
 
 type Layer = ReferrerContentsAnswer["layers"][number];
 export type FactRow = readonly [label: string, value: ComponentChildren];

@@ -12,7 +12,7 @@ export const attached = {
     other: "Content",
   },
   unverified:
-    "Berth does not verify signatures: everybody who may push can write this. Check it with cosign verify.",
+    "Berth does not verify signatures: every pusher can write this. Check it with cosign verify.",
   otherDigest: "It is about another digest than the one that this manifest refers to.",
   problems: {
     invalid: "The content is broken and cannot be read.",

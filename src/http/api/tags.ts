@@ -194,7 +194,7 @@ function presentReferrer(referrer: TagReferrer): z.input<typeof referrerSchema> 
   };
 }
 
-/** Labels of access tokens are for those who may move the tag: a public repository is read by everybody. */
+/** Labels of access tokens need the permission to move the tag: a public repository has anonymous readers. */
 function presentTagMove(move: ShownMove, withLabel: boolean): z.input<typeof tagMoveSchema> {
   const { digest, actor, changedAtMs, manifestId, isRollback, tags } = move;
   const reason = isRollback ? "rollback" : "push";
