@@ -6,12 +6,11 @@ import { MirrorSettings } from "../dialogs/mirror-settings.tsx";
 import { count, shortDigest, size, visibleText } from "../format.ts";
 import { FirstAnswer } from "../pages/not-found.tsx";
 import { go } from "../router.ts";
-import { useSession } from "../session.ts";
 import { mirrorSettings } from "../words/mirror-settings.ts";
 import { mirrors as words } from "../words/mirrors.ts";
-import { Block } from "./copy.tsx";
 import { Confirm } from "./dialog.tsx";
 import { Field, Submit, useSubmit } from "./field.tsx";
+import { MirrorClients } from "./mirror-clients.tsx";
 import { Figures, Health } from "./mirror-figures.tsx";
 import { MirrorSchedules } from "./mirror-schedules.tsx";
 import { Since, Size } from "./text.tsx";
@@ -47,7 +46,7 @@ export function MirrorDetails({ namespace }: { readonly namespace: string }) {
                   <Images call={call} pins={data.details.pins} />
                 </>
               )}
-              <Clients namespace={namespace} upstream={data.upstream} />
+              <MirrorClients namespace={namespace} upstream={data.upstream} />
             </div>
             <aside class="stack" aria-label={words.numbers}>
               <Numbers mirror={data} />
@@ -213,59 +212,6 @@ function Images({ call, pins }: { readonly call: string; readonly pins: readonly
           <p>{words.purgeHint}</p>
         </Confirm>
       )}
-    </section>
-  );
-}
-
-type Client = keyof typeof words.clientNames;
-
-/** Files that make a client use the mirror, with this host in them. */
-function settingsOf(client: Client, host: string, namespace: string, upstream: string): string {
-  const origin = `${location.protocol}//${host}`;
-  const isPlain = location.protocol === "http:";
-  switch (client) {
-    case "dockerd":
-      return `# /etc/docker/daemon.json (images of Docker Hub, from a mirror with root: true)\n${JSON.stringify({ "registry-mirrors": [origin] }, null, 2)}`;
-    case "containerd":
-      return `# /etc/containerd/certs.d/${namespace}/hosts.toml\nserver = "${upstream}"\n\n[host."${origin}"]\n  capabilities = ["pull", "resolve"]`;
-    case "podman":
-      return `# /etc/containers/registries.conf\n[[registry]]\nlocation = "${namespace}"\n\n[[registry.mirror]]\nlocation = "${host}/${namespace}"${isPlain ? "\ninsecure = true" : ""}`;
-    case "prefix":
-      return `docker pull ${host}/${namespace}/library/alpine`;
-  }
-}
-
-function Clients({
-  namespace,
-  upstream,
-}: {
-  readonly namespace: string;
-  readonly upstream: string;
-}) {
-  const { host } = useSession();
-  const [client, setClient] = useState<Client>("prefix");
-  return (
-    <section class="card" aria-labelledby="clients">
-      <header>
-        <h2 id="clients">{words.clients}</h2>
-        <span class="end">
-          <div class="seg" role="group" aria-label={words.clients}>
-            {(Object.keys(words.clientNames) as Client[]).map((one) => (
-              <button
-                key={one}
-                type="button"
-                aria-pressed={one === client}
-                onClick={() => setClient(one)}
-              >
-                {words.clientNames[one]}
-              </button>
-            ))}
-          </div>
-        </span>
-      </header>
-      <div class="body">
-        <Block text={settingsOf(client, host, namespace, upstream)} />
-      </div>
     </section>
   );
 }
