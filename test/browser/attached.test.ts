@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { attach, provenance, signature, spdx, statement } from "./support/attached.ts";
 import { visit } from "./support/browser.ts";
-import { pushImage } from "./support/content.ts";
+import { imageType, pushBlob, pushImage, pushManifest } from "./support/content.ts";
 import { startServer } from "./support/server.ts";
 
 const server = await startServer();
@@ -34,7 +34,28 @@ const broken = await attach(admin, name, image, "application/vnd.example", [
   signature(`sha256:${"0".repeat(64)}`),
   signature(image.digest),
 ]);
+const empty = await pushBlob(admin, name, "{}");
+const longTag = `sha256-${"a".repeat(64)}.sig`;
+await pushManifest(admin, name, longTag, {
+  ...{ schemaVersion: 2, mediaType: imageType },
+  artifactType: `application/vnd.example.${"a".repeat(60)}+json`,
+  config: { mediaType: "application/vnd.oci.empty.v1+json", digest: empty, size: 2 },
+  layers: [{ mediaType: "application/vnd.example", digest: empty, size: 2 }],
+});
 const pageOf = (digest: string): string => `${server.url}/r/${name}/-/digests/${digest}`;
+
+test("tags and types without a place to break fit on the pages of tags", async (t) => {
+  const { page, signIn, check } = await visit(server.url, t);
+  await signIn("admin");
+  for (const path of ["tags", `tags/${longTag}`]) {
+    await page.goto(`${server.url}/r/${name}/-/${path}`);
+    await page
+      .getByText(/^artifact application/)
+      .first()
+      .waitFor();
+    await check();
+  }
+});
 
 describe("the page of a referrer", () => {
   test("is found from the tag, and shows who signed, and that it is not verified", async (t) => {
