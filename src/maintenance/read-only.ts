@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Database } from "../database/contract.ts";
 import type { ReadOnlyMode } from "../database/maintenance/read-only-mode.ts";
 import type { Actor } from "../database/permissions/authority.ts";
@@ -39,11 +40,15 @@ export class ReadOnly {
     return this.#parts.database.readOnlyMode.find();
   }
 
-  /** @param reason for people; it may be empty */
+  /**
+   * Resolves when all processes obey.
+   * @param reason for people; it may be empty
+   */
   async start(actor: Actor, reason: string): Promise<ReadOnlyMode> {
     const { database, clock } = this.#parts;
     const mode = await database.commands.startReadOnlyMode({ actor, nowMs: clock(), reason });
     this.#know(mode);
+    await pause(knownForMs);
     return mode;
   }
 
