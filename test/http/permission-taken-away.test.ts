@@ -47,18 +47,19 @@ async function startUpload(): Promise<string> {
   return headers["location"] ?? "";
 }
 
+/** How many commands wait for a lock. */
+const waiting = `SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+  WHERE NOT granted AND relnamespace = current_schema()::regnamespace`;
+
 /** Does the work while the commands of all requests wait for the database. */
 const whileCommandsWait = async <T>(work: (inside: Tables) => Promise<T>): Promise<T> => {
   let other: Promise<string> | undefined;
   const result = await berth.tables.whileWritersWait(async (inside) => {
     // PostgreSQL lets a command read permissions before it waits for the first lock. So another command waits for it, and
-    // has the only connection for commands.
+    // has the only connection for commands: that of an upload, or one of the server itself.
     if (isPostgresTested) {
       other = startUpload();
-      await waitUntil("the other command waits", async () => {
-        const waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'uploads'::regclass";
-        return (await inside.value(`${waiting} AND NOT granted`)) === 1;
-      });
+      await waitUntil("the other command waits", async () => Boolean(await inside.value(waiting)));
     }
     return await work(inside);
   });

@@ -38,7 +38,13 @@ function accessOf(connection: pg.Pool | pg.ClientBase): TableAccess {
   };
 }
 
-/** Does the work in a transaction that has the lock of each table against writers. */
+/**
+ * Tables that the server writes on connections of its own, and not by commands. If several of these writers waited, no
+ * connection would be left for reads.
+ */
+const notOfCommands = ["leases", "login_attempts", "replicas", "schedules"];
+
+/** Does the work in a transaction that has the lock of each table of commands against writers. */
 async function whileLocked<T>(
   pool: pg.Pool,
   work: (inside: TableAccess) => Promise<T>,
@@ -47,7 +53,8 @@ async function whileLocked<T>(
   try {
     await client.query("BEGIN");
     await client.query(`DO $$ DECLARE name text; BEGIN
-      FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() LOOP
+      FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+        WHERE schemaname = current_schema() AND tablename NOT IN (${notOfCommands.map((name) => `'${name}'`).join()}) LOOP
         EXECUTE 'LOCK TABLE ' || name || ' IN EXCLUSIVE MODE';
       END LOOP;
     END $$`);
