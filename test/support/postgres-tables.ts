@@ -42,7 +42,10 @@ function accessOf(connection: pg.Pool | pg.ClientBase): TableAccess {
  * Tables that the server writes on connections of its own, and not by commands. If several of these writers waited, no
  * connection would be left for reads.
  */
-const notOfCommands = ["leases", "login_attempts", "replicas", "schedules"];
+const notOfCommands = [
+  ...["leases", "login_attempts", "replicas", "schedules"],
+  ...["pulls_known", "repository_counts", "repository_days", "tag_counts", "tag_days"],
+];
 
 /** Does the work in a transaction that has the lock of each table of commands against writers. */
 async function whileLocked<T>(
