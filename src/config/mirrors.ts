@@ -138,7 +138,7 @@ export const mirrorSchema = z.object({
 
 type ParsedMirror =
   | { readonly ok: true; readonly mirror: z.output<typeof mirrorSchema> }
-  /** What is wrong, in one line. */
+  /** The problem in one line. */
   | { readonly ok: false; readonly problem: string };
 
 /** Parses one entry of `mirrors` that does not come from the configuration. */

@@ -114,7 +114,7 @@ const reservedNamespaces: ReadonlyMap<string, string> = new Map([
   ["mirror", "the audit log uses mirror for changes of mirrors"],
 ]);
 
-/** What is wrong with several mirrors together. */
+/** The problems of several mirrors together. */
 export function mirrorsApart(mirrors: Config["mirrors"]): Omit<ConfigProblem, "key"> | undefined {
   const namespaces = mirrors.map(({ namespace }) => namespace);
   const twice = namespaces.find((name, at) => namespaces.indexOf(name) !== at);

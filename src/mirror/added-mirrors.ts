@@ -110,7 +110,7 @@ const rejections = {
   exists: (namespace: string) => `there is a mirror ${namespace} already`,
   user: (namespace: string) => `${namespace} is the name of a user`,
   hosted: (namespace: string) =>
-    `${namespace} has repositories of this registry: a mirror would hide what is pushed to them`,
+    `${namespace} has repositories of this registry: a mirror would hide their images`,
   "too many": () => `there are ${mirrorsAddedAtMost} mirrors, which is the limit: remove one first`,
 };
 
