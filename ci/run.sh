@@ -15,8 +15,8 @@ finish() {
   local status=$?
   trap '' INT TERM
   if [[ -n $child ]]; then end_tree "$child"; fi
-  # A log that is cut at its start still names the failed tests.
-  cat "$work/failures" 2> /dev/null || true
+  # A log that is cut at its start still has the counts of each suite and names what failed.
+  cat "$work/summary" 2> /dev/null || true
   rm -rf "$work"
   if [[ $status -ne 0 && $failed -eq 0 ]]; then failed=1; fi
   echo "$passed passed, $failed failed"
@@ -48,7 +48,7 @@ run() {
 # suite NAME COMMAND...: runs tests, adds their counts to the totals and goes on after a failure. A suite that hangs is
 # stopped, so that all suites end within 60 minutes. A skipped test counts as failed, because every tool is installed.
 suite() {
-  local name=$1 log="$work/$1.log" code=0 before=$((passed + failed)) failures=$failed out tee limit
+  local name=$1 log="$work/$1.log" code=0 passes=$passed failures=$failed out tee limit
   shift
   limit=$((3300 - SECONDS))
   if [[ $limit -gt 1500 ]]; then limit=1500; fi
@@ -63,16 +63,28 @@ suite() {
   add "$log" '^(ℹ|#) (skipped|todo) ([0-9]+)$' failed
   add "$log" '^conformance [a-z ]+: ([0-9]+) Pass,' passed
   add "$log" '^conformance [a-z ]+: .* ([0-9]+) FAIL,' failed
-  sed -n "s/^ *✖ /$name failed: /p" "$log" | grep -v 'failing tests:$' | sort -u >> "$work/failures" || true
-  if [[ $code -eq 124 || $code -eq 137 ]]; then echo "$name did not end within $limit s" >&2; fi
-  if [[ $((passed + failed)) -eq $before ]]; then echo "$name ran no test" >&2; fi
-  if [[ $failed -eq $failures && ($code -ne 0 || $((passed + failed)) -eq $before) ]]; then failed=$((failed + 1)); fi
+  echo "$name: $((passed - passes)) passed, $((failed - failures)) failed, exit code $code" >> "$work/summary"
+  sed -n "s/^ *✖ /$name failed: /p; s/^ *﹣ /$name skipped: /p; /^conformance [a-z ]*: .* [1-9][0-9]* FAIL,/p" "$log" |
+    grep -v 'failing tests:$' | sort -u >> "$work/summary" || true
+  if [[ $code -eq 124 || $code -eq 137 ]]; then note "$name did not end within $limit s"; fi
+  if [[ $passed -eq $passes && $failed -eq $failures ]]; then
+    note "$name ran no test"
+    failed=$((failed + 1))
+  elif [[ $failed -eq $failures && $code -ne 0 ]]; then
+    failed=$((failed + 1))
+  fi
+}
+
+# Prints a failure that is not a test, and keeps it for the end.
+note() {
+  echo "$1" >&2
+  echo "$1" >> "$work/summary"
 }
 
 # check NAME: checks the source. A failure counts as one failed test, and the script continues.
 check() {
   if run npm run --silent "check:$1"; then return; fi
-  echo "check:$1 failed" >&2
+  note "check:$1 failed"
   failed=$((failed + 1))
 }
 
@@ -80,7 +92,9 @@ check() {
 audit() {
   local code=0
   run npm run --silent audit || code=$?
-  if [[ $code -ne 0 && $code -ne 3 ]]; then failed=$((failed + 1)); fi
+  if [[ $code -eq 0 || $code -eq 3 ]]; then return; fi
+  note "audit failed"
+  failed=$((failed + 1))
 }
 
 # add LOG PATTERN TOTAL: for every matching line adds the number in the last group of the pattern to the variable TOTAL.
