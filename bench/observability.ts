@@ -1,9 +1,12 @@
 /**
- * What the metrics, the log of requests and the traces cost: the processor time and the rate of manifest GETs and of
- * pushes with and without them. One server runs for each setting; in each round all do the same work at the same time, so
- * that other work on the machine affects all alike, or one after the other. Exits with 1 if a median is `mostCost` or more.
+ * What the metrics, the log of requests and the traces cost: the processor time of manifest GETs with a token and of
+ * pushes, with and without them. Two servers with the same settings differ by up to 20 % in their whole life, so this
+ * process holds a registry for each setting behind one listening server, and passes the requests of one moment to one of
+ * them: all share the compiled code, the connections' side and the place in memory. They take turns of a second, in
+ * alternating order. Exits with 1 if a median is `mostCost` or more.
  */
-import { once } from "node:events";
+import { randomBytes } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,35 +14,40 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { pino } from "pino";
+import type * as appModule from "../src/app/server-app.ts";
+import * as configModule from "../src/config/load.ts";
+import type * as loggerModule from "../src/observability/logger.ts";
+import { startServer, type RunningServer } from "../src/server/start-server.ts";
 import { createImage, manifestType } from "./client/image.ts";
-import { createBerth } from "./servers/berth.ts";
-import { startServer, type RunningServer } from "./servers/program.ts";
-import { runNanosecondsOf } from "./support/processes.ts";
 import { formatTable, medianOf } from "./support/table.ts";
 import { small } from "./workload/seeded.ts";
 import { runClient, runWrk } from "./workload/work.ts";
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "25" },
-    /** One server after the other, on a quiet machine: servers that share the caches of a core take longer for all. */
-    turns: { type: "boolean", default: false },
+    rounds: { type: "string", default: "30" },
     /** The names of works, separated by commas. */
     only: { type: "string", default: "manifest,push" },
-    /** A folder with another build, `dist` and `node_modules`: the commit before the metrics, which cannot be switched off. */
+    /** A checkout with its packages: the commit before the metrics, which cannot be switched off. */
     before: { type: "string" },
   },
 });
 const rounds = Number(options.rounds);
 const mostCost = 0.03;
-const images = 400;
+const images = 200;
 
 interface Setting {
   readonly name: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly build?: string;
+  readonly flags: Readonly<Record<string, string>>;
+  /** The folder of the sources. */
+  readonly checkout: string;
   /** The setting that it is compared with. */
   readonly beside?: string;
+}
+
+interface Contender extends Setting {
+  readonly app: appModule.ServerApp;
 }
 
 interface Measured {
@@ -49,51 +57,82 @@ interface Measured {
 }
 
 const root = mkdtempSync(path.join(tmpdir(), "berth-bench-"));
-const createFolder = (name: string): string => mkdtempSync(path.join(root, `${name}-`));
+const password = randomBytes(12).toString("hex");
 const collector = createServer((request, response) => {
   request.resume().on("end", () => response.end("{}"));
 }).listen(0, "127.0.0.1");
-const endpoint = (): string =>
-  `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/traces`;
 
-const settingsOf = (before: string | undefined): readonly Setting[] => {
-  const env = { BERTH_LOG_LEVEL: "info" };
+const here = path.join(import.meta.dirname, "..");
+const settingsOf = (endpoint: string, before: string | undefined): readonly Setting[] => {
+  const flags = { "log.level": "info", "log.format": "json", "auth.adminPassword": password };
+  const all = { flags, checkout: here };
   return [
-    { name: "none", env, ...(before !== undefined && { beside: "before" }) },
-    { name: "log.requests", env: { ...env, BERTH_LOG_REQUESTS: "true" }, beside: "none" },
-    { name: "traces", env: { ...env, BERTH_TRACING_ENDPOINT: endpoint() }, beside: "none" },
-    ...(before === undefined ? [] : [{ name: "before", env, build: before }]),
+    { name: "none", ...all, ...(before !== undefined && { beside: "before" }) },
+    { name: "log.requests", ...all, flags: { ...flags, "log.requests": "true" }, beside: "none" },
+    { name: "traces", ...all, flags: { ...flags, "tracing.endpoint": endpoint }, beside: "none" },
+    ...(before === undefined ? [] : [{ name: "before", ...all, checkout: path.resolve(before) }]),
   ];
 };
 
+/** Opens a registry as `berth serve` does. Its log is a file. */
+async function openApp({ name, flags, checkout }: Setting): Promise<appModule.ServerApp> {
+  const [{ loadConfig }, { createLogger }, { openServerApp }] = (await Promise.all(
+    ["config/load.ts", "observability/logger.ts", "app/server-app.ts"].map(
+      (file) => import(path.join(checkout, "src", file)),
+    ),
+  )) as [typeof configModule, typeof loggerModule, typeof appModule];
+  const loaded = await loadConfig({ flags: { data: path.join(root, name), ...flags }, env: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const log = pino.destination({ dest: path.join(root, `${name}.log`), sync: false });
+  return openServerApp(loaded.config, createLogger(loaded.config.log, log));
+}
+
+/** The registry that gets the requests now. */
+let current: Pick<appModule.ServerApp, "handle"> | undefined;
+
 const image = createImage(small.seed, small.layerBytes);
 
-async function measureManifests({ host, pid }: RunningServer): Promise<Measured> {
+const basic = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
+
+/** A bearer token of the registry that gets the requests now. */
+async function tokenFor(host: string, repository: string, actions: string): Promise<string> {
+  const scope = encodeURIComponent(`repository:${repository}:${actions}`);
+  const answer = await fetch(`http://${host}/token?scope=${scope}`, {
+    headers: { Authorization: basic },
+  });
+  return `Bearer ${((await answer.json()) as { readonly token: string }).token}`;
+}
+
+function processorNs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) * 1_000;
+}
+
+async function measureManifests(host: string): Promise<Measured> {
+  const authorization = await tokenFor(host, small.repository, "pull");
   let beganAtNs = 0;
-  const seconds = 2;
+  const seconds = 1;
   const { value, failures } = await runWrk(
     `http://${host}/v2/${small.repository}/manifests/${small.tag}`,
     {
       ...{ connections: 16, seconds, accept: manifestType, bodyBytes: image.manifest.length },
-      onWarm: () => (beganAtNs = runNanosecondsOf(pid)),
+      ...{ authorization, onWarm: () => (beganAtNs = processorNs()) },
     },
   );
   demandNone(failures);
-  return { cpuNs: (runNanosecondsOf(pid) - beganAtNs) / (value * seconds), perSecond: value };
+  return { cpuNs: (processorNs() - beganAtNs) / (value * seconds), perSecond: value };
 }
 
-async function measurePushes({ host, pid }: RunningServer, turn: string): Promise<Measured> {
-  const beganAtNs = runNanosecondsOf(pid);
-  const given = { host, repository: `bench/push-${turn}`, seed: turn, images };
-  const pushed = await runClient("pushSmall", {
-    ...given,
-    writers: 8,
-    repositories: 8,
-    way: "put",
+async function measurePushes(host: string, turn: string): Promise<Measured> {
+  const repository = `bench/pushed-${turn}`;
+  const authorization = await tokenFor(host, repository, "pull,push");
+  const beganAtNs = processorNs();
+  const { amount, seconds, failures } = await runClient("pushSmall", {
+    ...{ host, authorization, repository, seed: turn, images },
+    ...{ writers: 8, repositories: 1, way: "put" },
   });
-  demandNone(pushed.failures);
-  const perSecond = pushed.amount / pushed.seconds;
-  return { cpuNs: (runNanosecondsOf(pid) - beganAtNs) / images, perSecond };
+  demandNone(failures);
+  return { cpuNs: (processorNs() - beganAtNs) / images, perSecond: amount / seconds };
 }
 
 function demandNone(failures: readonly string[]): void {
@@ -111,69 +150,80 @@ function describe(ratios: readonly number[]): { readonly median: number; readonl
   return { median, text: `${percent(median)} (${percent(low)} … ${percent(high)})` };
 }
 
-async function inTurn<Item, Result>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
-}
-
 const works = { manifest: measureManifests, push: measurePushes } as const;
-const only = options.only.split(",");
-const servers = new Map<string, RunningServer>();
+const contenders: Contender[] = [];
 
-async function startAll(settings: readonly Setting[]): Promise<void> {
-  for (const { name, env, build } of settings) {
-    const server = createBerth({
-      ...{ programFolder: createFolder("program"), nodeOptions: [], serveOptions: [], env },
-      ...(build !== undefined && { build: path.resolve(build) }),
-    });
-    const running = await startServer(server, createFolder("data"));
-    servers.set(name, running);
-    demandNone((await runClient("seedImage", { host: running.host, ...small })).failures);
+/** Measures all settings in each round, and returns the rows of the table and whether one costs too much. */
+async function compare(work: keyof typeof works, host: string) {
+  const seen: Map<string, Measured>[] = [];
+  // The first round warms the registries up.
+  for (let round = 0; round <= rounds; round += 1) {
+    const measured = new Map<string, Measured>();
+    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      current = contender.app;
+      measured.set(contender.name, await works[work](host, `${round}`));
+    }
+    if (round > 0) seen.push(measured);
   }
+  return contenders.flatMap(({ name, beside }) => {
+    if (beside === undefined) return [];
+    const ratiosOf = (of: (measured: Measured) => number): readonly number[] =>
+      seen.flatMap((round) => {
+        const [one, other] = [round.get(name), round.get(beside)];
+        return one === undefined || other === undefined ? [] : [of(one) / of(other)];
+      });
+    const cpu = describe(ratiosOf(({ cpuNs }) => cpuNs));
+    const rate = describe(ratiosOf(({ perSecond }) => perSecond));
+    const cpuUs = medianOf(seen.map((round) => round.get(name)?.cpuNs ?? NaN)) / 1_000;
+    const cells = [work, `${name} / ${beside}`, cpu.text, rate.text, `${cpuUs.toFixed(1)} µs`];
+    return [{ cells, isCostly: !(cpu.median < 1 + mostCost) }];
+  });
 }
 
+async function startAll(settings: readonly Setting[]): Promise<RunningServer> {
+  const flags = { data: path.join(root, "listening"), listen: "127.0.0.1:0" };
+  const loaded = await configModule.loadConfig({ flags, env: {} });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const apps = await Promise.all(settings.map(openApp));
+  const [first] = apps;
+  if (first === undefined) throw new Error("at least one setting");
+  const server = await startServer(
+    loaded.config,
+    { ...first, handle: (request, response) => current?.handle(request, response) },
+    pino({ level: "silent" }),
+    { signals: new EventEmitter() },
+  );
+  for (const [at, setting] of settings.entries()) {
+    const app = apps[at] ?? first;
+    contenders.push({ ...setting, app });
+    current = app;
+    const task = { host: `127.0.0.1:${server.port}`, ...small, authorization: basic };
+    demandNone((await runClient("seedImage", task)).failures);
+  }
+  return server;
+}
+
+let server: RunningServer | undefined;
 try {
   await once(collector, "listening");
-  const settings = settingsOf(options.before);
-  await startAll(settings);
-  const rows: string[][] = [];
-  let isCostly = false;
-  for (const [work, measure] of Object.entries(works)) {
-    if (!only.includes(work)) continue;
-    const seen: Map<string, Measured>[] = [];
-    // The first round warms the servers up.
-    for (let round = 0; round <= rounds; round += 1) {
-      const order = round % 2 === 0 ? [...servers] : [...servers].toReversed();
-      const measureOne = async ([name, running]: readonly [string, RunningServer]) =>
-        [name, await measure(running, `${round}`)] as const;
-      const all = new Map(
-        options.turns ? await inTurn(order, measureOne) : await Promise.all(order.map(measureOne)),
-      );
-      if (round > 0) seen.push(all);
-    }
-    for (const { name, beside } of settings) {
-      if (beside === undefined) continue;
-      const ratiosOf = (of: (measured: Measured) => number): readonly number[] =>
-        seen.flatMap((round) => {
-          const [one, other] = [round.get(name), round.get(beside)];
-          return one === undefined || other === undefined ? [] : [of(one) / of(other)];
-        });
-      const cpu = describe(ratiosOf(({ cpuNs }) => cpuNs));
-      const rate = describe(ratiosOf(({ perSecond }) => perSecond));
-      const most = medianOf(seen.map((round) => round.get(name)?.cpuNs ?? NaN)) / 1_000;
-      rows.push([work, `${name} / ${beside}`, cpu.text, rate.text, `${most.toFixed(1)} µs`]);
-      if (!(cpu.median < 1 + mostCost)) isCostly = true;
-    }
-  }
+  const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/traces`;
+  server = await startAll(settingsOf(endpoint, options.before));
+  const host = `127.0.0.1:${server.port}`;
+  const rows: Awaited<ReturnType<typeof compare>> = [];
+  for (const work of ["manifest", "push"] as const)
+    if (options.only.split(",").includes(work)) rows.push(...(await compare(work, host)));
   const heads = ["work", "setting", "processor time", "rate", "processor time of one"];
-  console.log(formatTable(heads, rows));
-  if (isCostly) process.exitCode = 1;
+  console.log(
+    formatTable(
+      heads,
+      rows.map(({ cells }) => cells),
+    ),
+  );
+  if (rows.some(({ isCostly }) => isCostly)) process.exitCode = 1;
 } finally {
-  for (const running of servers.values()) await running.stop();
+  server?.drain();
+  await server?.ended;
+  for (const { app } of contenders.slice(1)) await app.close();
   collector.close().closeAllConnections();
   rmSync(root, { recursive: true, force: true });
 }

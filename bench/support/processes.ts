@@ -73,14 +73,6 @@ export function threadCpuSecondsOf(pid: number): ReadonlyMap<number, number> {
   return new Map(ids.map((id) => [id, statOf(`${pid}/task/${id}`)?.cpuSeconds ?? 0]));
 }
 
-/** The CPU time of the living threads of a process in nanoseconds (proc(5), schedstat): the other times count in 10 ms. */
-export function runNanosecondsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, id) => {
-    const [ran] = readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ");
-    return sum + Number(ran);
-  }, 0);
-}
-
 /** The CPU time of this process and of its exited children, which are the clients. */
 export function clientCpuSeconds(): number {
   const stat = statOf(process.pid);
