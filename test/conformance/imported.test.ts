@@ -6,13 +6,13 @@ import { atEnd, createScratch } from "../clients/support/scratch.ts";
 import { pushImage, startDistribution } from "../support/distribution.ts";
 import { assertConforms, stable } from "./program.ts";
 
-/* Blobs of a bucket, and a registry that is not this Berth, have no files of another registry. */
-const skip = ["BERTH_STORAGE_DRIVER", "REGISTRY"].some((name) => process.env[name] !== undefined);
+/** Blobs of a bucket, and a registry that is not this Berth, have no files of another registry. */
+const isApplicable = ["BERTH_STORAGE_DRIVER", "REGISTRY"].every(
+  (name) => process.env[name] === undefined,
+);
 
-test(
-  "all checks pass in repositories that were imported in place, and their images are as before",
-  { skip },
-  async () => {
+if (isApplicable)
+  test("all checks pass in repositories that were imported in place, and their images are as before", async () => {
     const old = await startDistribution(createScratch("distribution"));
     atEnd(() => old.stop());
     const namespace = "imported";
@@ -31,5 +31,4 @@ test(
       assert.deepEqual(Buffer.from(await answer.arrayBuffer()), manifest);
     }
     assert.match(await berth.administer(["check"]), /no errors/);
-  },
-);
+  });
