@@ -1,16 +1,19 @@
 /**
  * `npm run bench`: compares Berth with other registries, and with nginx as the limit for reads. All servers run, and
- * one server is measured at a time: in each round every workload runs on each server. README.md explains the figures.
+ * one server is measured at a time: in each round every workload runs on each server. With `--compare` it also measures
+ * another commit, and exits with 1 if something became slower. README.md explains the figures.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createBerth } from "./servers/berth.ts";
+import { createBerth, type BerthOptions } from "./servers/berth.ts";
 import { choosePeers } from "./servers/choose.ts";
+import { buildCommit, type CommitBuild } from "./servers/commit.ts";
 import { createPostgresDatabases } from "./servers/postgres.ts";
 import { startServer, type RunningServer, type Server } from "./servers/program.ts";
+import { changesOf, namesBefore } from "./support/compare.ts";
 import { describeMachine } from "./support/machine.ts";
 import { measureQuietly, type Sample } from "./support/measuring.ts";
 import { memoryOf } from "./support/processes.ts";
@@ -29,6 +32,8 @@ const { values: options } = parseArgs({
     /** The names of workloads, separated by commas. */
     only: { type: "string", default: works.map(({ name }) => name).join(",") },
     rounds: { type: "string" },
+    /** A commit to compare this build with. Then it measures only the peers that --peer names. */
+    compare: { type: "string" },
     /** The URL of a PostgreSQL server: measures Berth on it too. The user must be able to create databases. */
     postgres: { type: "string" },
     peer: { type: "string", multiple: true, default: [] },
@@ -46,8 +51,11 @@ const { values: options } = parseArgs({
 const scale: Scale = options.quick
   ? { seconds: 2, images: 800, largeBytes: 512 * MiB, clients: 200 }
   : { seconds: 3, images: 1600, largeBytes: 512 * MiB, clients: 200 };
-const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
-const attempts = Number(options.attempts ?? (options.quick ? 1 : 2));
+const isComparing = options.compare !== undefined;
+// With 5 rounds, chance alone separates the two builds in 1 of 126 rows.
+const usualRounds = isComparing ? 5 : options.quick ? 1 : 3;
+const rounds = Number(options.rounds ?? usualRounds);
+const attempts = Number(options.attempts ?? (options.quick && !isComparing ? 1 : 2));
 const names = options.only.split(",");
 const chosen = works.filter(({ name }) => names.includes(name));
 if (chosen.length < names.length)
@@ -64,23 +72,33 @@ const createFolder = (name: string): string => mkdtempSync(path.join(root, `${na
 const contenders: Contender[] = [];
 const samples = new Map<string, Map<string, Sample[]>>();
 let turns = 0;
+let commitBuild: CommitBuild | undefined;
 const databases =
   options.postgres === undefined ? undefined : createPostgresDatabases(options.postgres);
 
+/** Berth on SQLite and, with --postgres, on PostgreSQL; with --compare beside each the build of the commit. */
+function createBerths(): readonly Server[] {
+  const create = (name: keyof typeof namesBefore, given: Partial<BerthOptions>): Server[] => {
+    const build = (more: Partial<BerthOptions>): Server =>
+      createBerth({
+        ...{ programFolder: createFolder("program"), ...given, ...more },
+        ...{ nodeOptions: options.node, serveOptions: options.serve },
+      });
+    if (commitBuild === undefined) return [build({ name })];
+    const { folder, version } = commitBuild;
+    return [build({ name }), build({ name: namesBefore[name], build: folder, version })];
+  };
+  return [
+    ...create("berth", {}),
+    ...(databases === undefined ? [] : create("postgres", { createDatabase: databases.create })),
+  ];
+}
+
 async function startAll(): Promise<void> {
-  const berthOptions = { nodeOptions: options.node, serveOptions: options.serve };
-  const berth = createBerth({ ...berthOptions, programFolder: createFolder("program") });
-  const onPostgres =
-    databases === undefined
-      ? []
-      : [
-          createBerth({
-            ...berthOptions,
-            programFolder: createFolder("program"),
-            createDatabase: databases.create,
-          }),
-        ];
-  for (const server of [berth, ...onPostgres, ...choosePeers(options.peer)]) {
+  if (options.compare !== undefined)
+    commitBuild = buildCommit(options.compare, path.join(root, "commit"));
+  const servers = [...createBerths(), ...choosePeers(options.peer, !isComparing)];
+  for (const server of servers) {
     const folder = createFolder(server.name);
     const running = await startServer(server, folder, { watched: true });
     contenders.push({ server, running, folder });
@@ -95,7 +113,7 @@ async function measureRound(work: Work, round: number): Promise<void> {
   const order = round % 2 === 0 ? contenders : contenders.toReversed();
   for (const { server, running, folder } of order) {
     if (server.limit && !work.reads) continue;
-    const watched = server.name === "berth" && !work.alone ? folder : undefined;
+    const watched = server.probed && !work.alone ? folder : undefined;
     const createPlace = (): Place => {
       turns += 1;
       return {
@@ -136,6 +154,8 @@ function report(): string {
 async function end(): Promise<void> {
   for (const { running } of contenders) await running.stop();
   databases?.drop();
+  commitBuild?.remove();
+  commitBuild = undefined;
   rmSync(root, { recursive: true, force: true });
 }
 
@@ -149,9 +169,16 @@ try {
     report();
   }
   console.log(report());
-  const failures = failuresOf(samples);
-  for (const failure of failures) console.error(failure);
-  if (failures.length > 0) process.exitCode = 1;
+  const worse = changesOf(chosen, samples).filter(({ verdict }) => verdict === "worse");
+  const faults = [
+    ...failuresOf(samples),
+    ...worse.map(
+      ({ title, before, now }) =>
+        `worse than ${commitBuild?.version}: ${title}, ${before} → ${now}`,
+    ),
+  ];
+  for (const fault of faults) console.error(fault);
+  if (faults.length > 0) process.exitCode = 1;
 } finally {
   await end();
 }

@@ -7,14 +7,19 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Server } from "./program.ts";
 
-const repository = path.join(import.meta.dirname, "../..");
 const probe = path.join(import.meta.dirname, "berth-probe.mjs");
 
+export const repository = path.join(import.meta.dirname, "../..");
+
 export interface BerthOptions {
+  /** Default: `berth`, or `postgres` with `createDatabase`. */
+  readonly name?: string;
   /** An empty folder for a copy of `dist`, so that a build during the run has no effect. */
   readonly programFolder: string;
   /** The folder of the build and its packages; default: this repository. */
   readonly build?: string;
+  /** The commit of the build; default: that of this repository. */
+  readonly version?: string;
   readonly nodeOptions: readonly string[];
   /** Options of `berth serve` in place of `--open`. */
   readonly serveOptions: readonly string[];
@@ -42,8 +47,9 @@ export function createBerth(options: BerthOptions): Server {
           BERTH_AUTH_KEY_SECRET: randomBytes(24).toString("hex"),
         };
   const serve = (flags: readonly string[], env: Readonly<Record<string, string>>): Server => ({
-    name: options.createDatabase === undefined ? "berth" : "postgres",
-    version: git("rev-parse", "--short", "HEAD"),
+    name: options.name ?? (options.createDatabase === undefined ? "berth" : "postgres"),
+    version: options.version ?? git("rev-parse", "--short", "HEAD"),
+    probed: true,
     program: (folder, port, watched) => ({
       command: process.execPath,
       args: [...nodeOptions].concat(
@@ -72,7 +78,8 @@ export function hasChanges(): boolean {
   return git("status", "--porcelain", "--", "src", "storage", "migrations", "build.mjs") !== "";
 }
 
-function git(...args: readonly string[]): string {
+/** Runs git in this repository, and returns its output without the last line break. */
+export function git(...args: readonly string[]): string {
   return execFileSync("git", args, { cwd: repository }).toString().trim();
 }
 

@@ -6,10 +6,10 @@ import { createDistribution, createNginx, createOlareg, createZot } from "./peer
 import type { Server } from "./program.ts";
 
 /**
- * Returns the peers to measure. `NAME=PATH` in `given` adds a peer, and `NAME=` omits one. distribution and nginx are
- * found if installed, the others must be given.
+ * Returns the peers to measure. `NAME=PATH` in `given` adds a peer, and `NAME=` omits one.
+ * @param addInstalled adds distribution and nginx if they are installed
  */
-export function choosePeers(given: readonly string[]): readonly Server[] {
+export function choosePeers(given: readonly string[], addInstalled: boolean): readonly Server[] {
   const paths = new Map<string, string>();
   for (const text of given) {
     const [name = "", file = ""] = text.split("=");
@@ -18,7 +18,7 @@ export function choosePeers(given: readonly string[]): readonly Server[] {
     paths.set(name, file && path.resolve(file));
   }
   return Object.entries(peers).flatMap(([name, { create, installed }]) => {
-    const command = paths.get(name) ?? (installed && find(installed));
+    const command = paths.get(name) ?? (addInstalled && installed && find(installed));
     return command ? [create(command)] : [];
   });
 }

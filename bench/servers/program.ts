@@ -28,6 +28,8 @@ export interface Server {
   readonly version: string;
   /** A static file server. It accepts no pushes, and its start time and memory are not compared. */
   readonly limit?: true;
+  /** Berth, in which the probe runs (`berth-probe.mjs`). */
+  readonly probed?: true;
   /** The command of the server. It writes its files into the empty `folder`. `watched` loads the probe (`berth-probe.mjs`). */
   readonly program: (folder: string, port: number, watched: boolean) => Program;
   /** The same server with accounts, and the password of `admin`. */

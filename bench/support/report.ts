@@ -11,7 +11,8 @@ export interface ReportedServer {
   readonly peakBytes: number;
 }
 
-const format: Record<Unit, (value: number) => string> = {
+/** A figure as text, by its unit. */
+export const formats: Record<Unit, (value: number) => string> = {
   "req/s": (value) => `${(value / 1000).toFixed(1)}k/s`,
   "images/s": (value) => `${value.toFixed(0)}/s`,
   "B/s": (value) => `${(value / 1e9).toFixed(2)} GB/s`,
@@ -34,7 +35,7 @@ export function figuresTable(
     const cells = servers.map(({ name }) => {
       const value = medianValue(seen?.get(name));
       if (Number.isNaN(value)) return "";
-      const text = format[work.unit](value);
+      const text = formats[work.unit](value);
       return name === "berth" ? text : `${text} (${(berth / value).toFixed(2)}×)`;
     });
     return [work.title, ...cells, mustOf(work, seen)];
@@ -57,7 +58,7 @@ function mustOf(
 ): string {
   if (must === undefined) return "";
   const berth = medianValue(seen?.get("berth"));
-  if ("under" in must) return `< ${format[unit](must.under)}: ${verdict(berth < must.under)}`;
+  if ("under" in must) return `< ${formats[unit](must.under)}: ${verdict(berth < must.under)}`;
   const ratio = berth / medianValue(seen?.get(must.of));
   const text = `≥ ${must.factor} × ${must.of}`;
   return Number.isNaN(ratio) ? text : `${text}: ${verdict(ratio >= must.factor)}`;

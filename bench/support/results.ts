@@ -3,6 +3,7 @@ import path from "node:path";
 import { hasChanges } from "../servers/berth.ts";
 import type { Scale, Work } from "../workload/work.ts";
 import type { Machine } from "./machine.ts";
+import { changesOf, changesTable, namesBefore } from "./compare.ts";
 import {
   cpuTable,
   figuresTable,
@@ -24,13 +25,16 @@ export interface Run {
 }
 
 /**
- * Returns the tables and writes them to `results/latest.tmp`. Writes every sample to `results/DATE-COMMIT.json`, or to
- * `results/part.tmp` after a partial run.
+ * Returns the tables and writes them to `results/latest.tmp`. Writes every sample to `results/DATE-COMMIT.json`, with
+ * another commit beside Berth to `results/DATE-COMMIT-BEFORE.json`, and after a partial run to `results/part.tmp`.
  */
 export function writeResults(run: Run): string {
   const { works, servers, samples, machine, scale, rounds } = run;
   const date = new Date().toISOString().slice(0, 10);
-  const commit = servers.find(({ name }) => name === "berth")?.version ?? "unknown";
+  const versionOf = (server: string): string | undefined =>
+    servers.find(({ name }) => name === server)?.version;
+  const commit = versionOf("berth") ?? "unknown";
+  const before = versionOf(namesBefore.berth);
   const changed = hasChanges();
   const figures = works.map(({ name, title, unit }) => ({
     name,
@@ -46,7 +50,7 @@ export function writeResults(run: Run): string {
 
   const folder = path.join(import.meta.dirname, "../results");
   mkdirSync(folder, { recursive: true });
-  const file = run.whole ? `${date}-${commit}.json` : "part.tmp";
+  const file = run.whole ? `${[date, commit, before ?? []].flat().join("-")}.json` : "part.tmp";
   writeFileSync(path.join(folder, file), `${JSON.stringify(result, undefined, 2)}\n`);
 
   const loads = machine.loadAverage.map((load) => load.toFixed(1)).join(" ");
@@ -54,6 +58,7 @@ export function writeResults(run: Run): string {
     figuresTable(works, servers, samples),
     insideTable(works, samples),
     cpuTable(works, samples),
+    changesTable(changesOf(works, samples), { before: before ?? "", now: commit }),
     `${servers.map(({ name, version }) => `${name} ${version}`).join(", ")}${changed ? "; berth with changes" : ""}. ` +
       `${machine.cores} cores with the client on the same, ${machine.processor}, ${machine.memoryGiB} GiB, ` +
       `${machine.fileSystem}, Linux ${machine.kernel}, Node ${machine.node}; medians of ${rounds} rounds; ` +

@@ -4,6 +4,7 @@ import process from "node:process";
 import { promisify } from "node:util";
 import type { Outcome, TaskName } from "../client/tasks.ts";
 import type { RunningServer, Server } from "../servers/program.ts";
+import { cpuSecondsOf } from "../support/processes.ts";
 import type { CpuByThread } from "../support/threads.ts";
 
 export type Unit = "req/s" | "images/s" | "B/s" | "ms" | "B";
@@ -34,6 +35,8 @@ export interface Measurement {
   readonly failures: readonly string[];
   readonly p50Ms?: number;
   readonly p99Ms?: number;
+  /** CPU microseconds of the server per request, without the warm-up. */
+  readonly cpuUsPerRequest?: number;
   /** CPU milliseconds per pushed image. */
   readonly cpuMsByThread?: CpuByThread;
 }
@@ -76,6 +79,12 @@ export const rateOf = ({ amount, seconds, failures }: Outcome): Measurement => (
   failures,
 });
 
+/** Starts to count the CPU time of a process and its descendants. The returned function gives the microseconds since then. */
+export function countCpuUs(pid: number): () => number {
+  const before = cpuSecondsOf(pid);
+  return () => 1e6 * (cpuSecondsOf(pid) - before);
+}
+
 interface Counted {
   readonly requests: number;
   readonly seconds: number;
@@ -92,6 +101,8 @@ export interface WrkOptions {
   readonly authorization?: string;
   /** The size of every response body. Fewer bytes in total are a failure. */
   readonly bodyBytes: number;
+  /** The process id of the server: counts its CPU time. */
+  readonly pid?: number;
   /** Called between the warm-up and the measurement. */
   readonly onWarm?: () => void;
 }
@@ -100,13 +111,19 @@ export interface WrkOptions {
 export async function runWrk(url: string, options: WrkOptions): Promise<Measurement> {
   await wrk(url, { ...options, seconds: 1 });
   options.onWarm?.();
+  const cpuUs = options.pid === undefined ? undefined : countCpuUs(options.pid);
   const { requests, seconds, bytes, p50Us, p99Us, failures } = await wrk(url, options);
+  const spentUs = cpuUs?.();
   const failed = Object.entries(failures)
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => `${count} of ${requests} failed: ${kind}`);
   if (requests === 0 || bytes < requests * options.bodyBytes)
     failed.push(`${bytes} bytes in ${requests} answers of ${options.bodyBytes}`);
-  return { value: requests / seconds, failures: failed, p50Ms: p50Us / 1000, p99Ms: p99Us / 1000 };
+  return {
+    ...{ value: requests / seconds, failures: failed },
+    ...{ p50Ms: p50Us / 1000, p99Ms: p99Us / 1000 },
+    ...(spentUs !== undefined && { cpuUsPerRequest: spentUs / requests }),
+  };
 }
 
 async function wrk(url: string, options: WrkOptions): Promise<Counted> {

@@ -5,7 +5,8 @@ import { KiB, MiB } from "../support/table.ts";
 import { setTimeout as pause } from "node:timers/promises";
 import { startServer } from "../servers/program.ts";
 import { large, pulled, small } from "./seeded.ts";
-import { rateOf, runClient, runWrk, type Measurement, type Place, type Work } from "./work.ts";
+import { countCpuUs, rateOf, runClient, runWrk } from "./work.ts";
+import type { Measurement, Place, Work } from "./work.ts";
 
 const connections = 32;
 const writers = 16;
@@ -22,6 +23,7 @@ const get =
       seconds: scale.seconds,
       accept,
       bodyBytes,
+      pid: running.pid,
       ...(authorization !== undefined && { authorization }),
     });
 
@@ -164,7 +166,9 @@ export const works: readonly Work[] = [
     measure: async ({ running, scale }) => {
       const task = { host: running.host, ...small, connections };
       await runClient("repeatHead", { ...task, seconds: 1 });
-      return rateOf(await runClient("repeatHead", { ...task, seconds: scale.seconds }));
+      const cpuUs = countCpuUs(running.pid);
+      const sent = await runClient("repeatHead", { ...task, seconds: scale.seconds });
+      return { ...rateOf(sent), cpuUsPerRequest: cpuUs() / sent.amount };
     },
   },
   {
