@@ -1,32 +1,28 @@
 /**
  * What the metrics, the log of requests and the traces cost: the processor time of manifest GETs with a token and of
- * pushes, with and without them. Two servers with the same settings differ by up to 20 % in their whole life, so this
- * process holds a registry for each setting behind one listening server, and passes the requests of one moment to one of
- * them: all share the compiled code, the connections' side and the place in memory. They take turns of a second, in
- * alternating order. Exits with 1 if a median is `mostCost` or more.
+ * pushes, with and without them. Because a machine changes from second to second, the registries with the different
+ * settings take short turns in one process (`servers/switched.ts`), in alternating order. Exits with 1 if a median is
+ * `mostCost` or more.
  */
 import { randomBytes } from "node:crypto";
-import { EventEmitter, once } from "node:events";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { pino } from "pino";
-import type * as appModule from "../src/app/server-app.ts";
-import * as configModule from "../src/config/load.ts";
-import type * as loggerModule from "../src/observability/logger.ts";
-import { startServer, type RunningServer } from "../src/server/start-server.ts";
 import { createImage, manifestType } from "./client/image.ts";
+import { SwitchedServer, type Setting } from "./servers/switched.ts";
 import { formatTable, medianOf } from "./support/table.ts";
 import { small } from "./workload/seeded.ts";
 import { runClient, runWrk } from "./workload/work.ts";
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "30" },
+    rounds: { type: "string", default: "100" },
     /** The names of works, separated by commas. */
     only: { type: "string", default: "manifest,push" },
     /** A checkout with its packages: the commit before the metrics, which cannot be switched off. */
@@ -35,19 +31,15 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 const mostCost = 0.03;
-const images = 200;
-
-interface Setting {
-  readonly name: string;
-  readonly flags: Readonly<Record<string, string>>;
-  /** The folder of the sources. */
-  readonly checkout: string;
-  /** The setting that it is compared with. */
-  readonly beside?: string;
-}
+/** Of the manifest GETs to one registry. */
+const turnMs = 200;
+const warmUpMs = 5_000;
+/** The pushes to one registry in one turn. */
+const images = 50;
 
 interface Contender extends Setting {
-  readonly app: appModule.ServerApp;
+  /** The setting that it is compared with. */
+  readonly beside?: string;
 }
 
 interface Measured {
@@ -63,7 +55,7 @@ const collector = createServer((request, response) => {
 }).listen(0, "127.0.0.1");
 
 const here = path.join(import.meta.dirname, "..");
-const settingsOf = (endpoint: string, before: string | undefined): readonly Setting[] => {
+const settingsOf = (endpoint: string, before: string | undefined): readonly Contender[] => {
   const flags = { "log.level": "info", "log.format": "json", "auth.adminPassword": password };
   const all = { flags, checkout: here };
   return [
@@ -74,21 +66,8 @@ const settingsOf = (endpoint: string, before: string | undefined): readonly Sett
   ];
 };
 
-/** Opens a registry as `berth serve` does. Its log is a file. */
-async function openApp({ name, flags, checkout }: Setting): Promise<appModule.ServerApp> {
-  const [{ loadConfig }, { createLogger }, { openServerApp }] = (await Promise.all(
-    ["config/load.ts", "observability/logger.ts", "app/server-app.ts"].map(
-      (file) => import(path.join(checkout, "src", file)),
-    ),
-  )) as [typeof configModule, typeof loggerModule, typeof appModule];
-  const loaded = await loadConfig({ flags: { data: path.join(root, name), ...flags }, env: {} });
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  const log = pino.destination({ dest: path.join(root, `${name}.log`), sync: false });
-  return openServerApp(loaded.config, createLogger(loaded.config.log, log));
-}
-
-/** The registry that gets the requests now. */
-let current: Pick<appModule.ServerApp, "handle"> | undefined;
+const server = new SwitchedServer(root);
+let contenders: readonly Contender[] = [];
 
 const image = createImage(small.seed, small.layerBytes);
 
@@ -108,31 +87,60 @@ function processorNs(): number {
   return (user + system) * 1_000;
 }
 
-async function measureManifests(host: string): Promise<Measured> {
-  const authorization = await tokenFor(host, small.repository, "pull");
-  let beganAtNs = 0;
-  const seconds = 1;
-  const { value, failures } = await runWrk(
-    `http://${host}/v2/${small.repository}/manifests/${small.tag}`,
-    {
-      ...{ connections: 16, seconds, accept: manifestType, bodyBytes: image.manifest.length },
-      ...{ authorization, onWarm: () => (beganAtNs = processorNs()) },
-    },
-  );
-  demandNone(failures);
-  return { cpuNs: (processorNs() - beganAtNs) / (value * seconds), perSecond: value };
+/** One load for all registries: it does not notice which of them answers. */
+async function measureManifests(host: string): Promise<Map<string, Measured>[]> {
+  const turns = rounds * contenders.length;
+  const load = runWrk(`http://${host}/v2/${small.repository}/manifests/${small.tag}`, {
+    ...{ connections: 16, seconds: Math.ceil((warmUpMs + turns * turnMs * 1.1) / 1_000) },
+    ...{ accept: manifestType, bodyBytes: image.manifest.length },
+    authorization: await tokenFor(host, small.repository, "pull"),
+  });
+  const measureTurn = async (): Promise<Measured> => {
+    const before = [processorNs(), server.received, performance.now()] as const;
+    await pause(turnMs);
+    const requests = server.received - before[1];
+    const seconds = (performance.now() - before[2]) / 1_000;
+    return { cpuNs: (processorNs() - before[0]) / requests, perSecond: requests / seconds };
+  };
+  const warm = Math.ceil(warmUpMs / turnMs / contenders.length);
+  const seen = await inRounds(warm + rounds, measureTurn);
+  demandNone((await load).failures);
+  return seen.slice(warm);
 }
 
-async function measurePushes(host: string, turn: string): Promise<Measured> {
-  const repository = `bench/pushed-${turn}`;
-  const authorization = await tokenFor(host, repository, "pull,push");
-  const beganAtNs = processorNs();
-  const { amount, seconds, failures } = await runClient("pushSmall", {
-    ...{ host, authorization, repository, seed: turn, images },
-    ...{ writers: 8, repositories: 1, way: "put" },
+async function measurePushes(host: string): Promise<Map<string, Measured>[]> {
+  let turn = 0;
+  // The first round warms the registries up.
+  const seen = await inRounds(1 + rounds, async () => {
+    turn += 1;
+    const repository = `bench/pushed-${turn}`;
+    const authorization = await tokenFor(host, repository, "pull,push");
+    const beganAtNs = processorNs();
+    const { amount, seconds, failures } = await runClient("pushSmall", {
+      ...{ host, authorization, repository, seed: repository, images },
+      ...{ writers: 8, repositories: 1, way: "put" },
+    });
+    demandNone(failures);
+    return { cpuNs: (processorNs() - beganAtNs) / images, perSecond: amount / seconds };
   });
-  demandNone(failures);
-  return { cpuNs: (processorNs() - beganAtNs) / images, perSecond: amount / seconds };
+  return seen.slice(1);
+}
+
+/** Measures all registries in each round, in alternating order. */
+async function inRounds(
+  count: number,
+  measureTurn: () => Promise<Measured>,
+): Promise<Map<string, Measured>[]> {
+  const seen: Map<string, Measured>[] = [];
+  for (let round = 0; round < count; round += 1) {
+    const measured = new Map<string, Measured>();
+    for (const { name } of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      server.use(name);
+      measured.set(name, await measureTurn());
+    }
+    seen.push(measured);
+  }
+  return seen;
 }
 
 function demandNone(failures: readonly string[]): void {
@@ -151,20 +159,9 @@ function describe(ratios: readonly number[]): { readonly median: number; readonl
 }
 
 const works = { manifest: measureManifests, push: measurePushes } as const;
-const contenders: Contender[] = [];
 
-/** Measures all settings in each round, and returns the rows of the table and whether one costs too much. */
-async function compare(work: keyof typeof works, host: string) {
-  const seen: Map<string, Measured>[] = [];
-  // The first round warms the registries up.
-  for (let round = 0; round <= rounds; round += 1) {
-    const measured = new Map<string, Measured>();
-    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      current = contender.app;
-      measured.set(contender.name, await works[work](host, `${round}`));
-    }
-    if (round > 0) seen.push(measured);
-  }
+/** The rows of the table, and whether one costs too much. */
+function compare(work: keyof typeof works, seen: readonly Map<string, Measured>[]) {
   return contenders.flatMap(({ name, beside }) => {
     if (beside === undefined) return [];
     const ratiosOf = (of: (measured: Measured) => number): readonly number[] =>
@@ -180,38 +177,22 @@ async function compare(work: keyof typeof works, host: string) {
   });
 }
 
-async function startAll(settings: readonly Setting[]): Promise<RunningServer> {
-  const flags = { data: path.join(root, "listening"), listen: "127.0.0.1:0" };
-  const loaded = await configModule.loadConfig({ flags, env: {} });
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-  const apps = await Promise.all(settings.map(openApp));
-  const [first] = apps;
-  if (first === undefined) throw new Error("at least one setting");
-  const server = await startServer(
-    loaded.config,
-    { ...first, handle: (request, response) => current?.handle(request, response) },
-    pino({ level: "silent" }),
-    { signals: new EventEmitter() },
-  );
-  for (const [at, setting] of settings.entries()) {
-    const app = apps[at] ?? first;
-    contenders.push({ ...setting, app });
-    current = app;
-    const task = { host: `127.0.0.1:${server.port}`, ...small, authorization: basic };
-    demandNone((await runClient("seedImage", task)).failures);
-  }
-  return server;
+async function seed(): Promise<void> {
+  const task = { host: server.host, ...small, authorization: basic };
+  demandNone((await runClient("seedImage", task)).failures);
 }
 
-let server: RunningServer | undefined;
 try {
   await once(collector, "listening");
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/traces`;
-  server = await startAll(settingsOf(endpoint, options.before));
-  const host = `127.0.0.1:${server.port}`;
-  const rows: Awaited<ReturnType<typeof compare>> = [];
+  contenders = settingsOf(endpoint, options.before);
+  const [none] = contenders;
+  if (none === undefined) throw new Error("no setting");
+  await server.start(contenders, contenders.find(({ name }) => name === "before") ?? none, seed);
+  const rows: ReturnType<typeof compare> = [];
   for (const work of ["manifest", "push"] as const)
-    if (options.only.split(",").includes(work)) rows.push(...(await compare(work, host)));
+    if (options.only.split(",").includes(work))
+      rows.push(...compare(work, await works[work](server.host)));
   const heads = ["work", "setting", "processor time", "rate", "processor time of one"];
   console.log(
     formatTable(
@@ -221,9 +202,7 @@ try {
   );
   if (rows.some(({ isCostly }) => isCostly)) process.exitCode = 1;
 } finally {
-  server?.drain();
-  await server?.ended;
-  for (const { app } of contenders.slice(1)) await app.close();
+  await server.close();
   collector.close().closeAllConnections();
   rmSync(root, { recursive: true, force: true });
 }
