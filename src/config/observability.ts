@@ -55,6 +55,6 @@ export const tracingSchema = z
       .describe("Where traces are sent with OTLP over HTTP; if not set, there are none"),
     oneIn: integer({ min: 1, max: 1_000_000 })
       .prefault(1_000)
-      .describe("One request of this number is traced; 1 is every request"),
+      .describe("One request of this number is traced, at most one in 200 ms; 1 is every request"),
   })
   .prefault({});

@@ -28,7 +28,7 @@ async function raw(name: string, method: string, path: string, ...lines: string[
   const status = Number(answer.split(" ")[1]);
   const text = answer
     .replace(/^Date: .*\r\n/im, "")
-    .replace(/^X-Request-Id: [\da-f-]{36}\r\n/im, "")
+    .replace(/^X-Request-Id: [\da-f]{32}\r\n/im, "")
     .replaceAll(name, "NAME")
     // A push is told the name with another namespace.
     .replaceAll(`/${name.split("/").at(-1)}`, "/LAST")

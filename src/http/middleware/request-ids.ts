@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Context } from "koa";
 import type { ClientInfo } from "./client-info.ts";
@@ -15,8 +15,22 @@ export const createRequestIds =
   (request: IncomingMessage): string => {
     const given = request.headers[requestIdHeader];
     if (typeof given === "string" && grammar.test(given) && isFromProxy(request)) return given;
-    return randomUUID();
+    return newId();
   };
+
+const idLength = 32;
+let ids = "";
+let used = 0;
+
+/** 128 random bits. A part of one long text takes less time than `randomUUID`, which joins 20 texts. */
+function newId(): string {
+  if (used === ids.length) {
+    ids = randomBytes(4_096).toString("hex");
+    used = 0;
+  }
+  used += idLength;
+  return ids.slice(used - idLength, used);
+}
 
 /** The id of a request in the Koa pipeline; `undefined` on the address of `metrics.listen`. */
 export function requestIdOf(ctx: Context): string | undefined {
