@@ -48,7 +48,7 @@ export function createBerth(options: BerthOptions): Server {
         };
   const serve = (flags: readonly string[], env: Readonly<Record<string, string>>): Server => ({
     name: options.name ?? (options.createDatabase === undefined ? "berth" : "postgres"),
-    version: options.version ?? git("rev-parse", "--short", "HEAD"),
+    version: options.version ?? commitOf(),
     probed: true,
     program: (folder, port, watched) => ({
       command: process.execPath,
@@ -72,6 +72,9 @@ export function createBerth(options: BerthOptions): Server {
     guarded: { server: serve([], { BERTH_AUTH_ADMIN_PASSWORD: secret }), secret },
   };
 }
+
+/** The commit of the working tree, abbreviated. */
+export const commitOf = (): string => git("rev-parse", "--short", "HEAD");
 
 /** Whether the working tree differs from the commit in a file that affects the measurement. */
 export function hasChanges(): boolean {
