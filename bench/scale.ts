@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
     scale: { type: "boolean" },
     /** Images, multiples of 1,000, in rising order. 0 compares the empty registry with itself. */
     sizes: { type: "string", default: "0,10000,100000,1000000,10000000" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "7" },
     starts: { type: "string", default: "5" },
     /** The measurements, separated by commas. */
     only: { type: "string", default: Object.keys(parts).join(",") },

@@ -57,7 +57,7 @@ const rows = {
   checkPeak: row("berth check, RSS peak", "B"),
   peak: row("RSS peak of the server", "B"),
   database: row("database", "B"),
-} as const satisfies Readonly<Record<string, Row>>;
+} satisfies Readonly<Record<string, Row>>;
 
 export type RowName = keyof typeof rows;
 export type Figures = Partial<Record<RowName, number>>;
@@ -80,24 +80,33 @@ const format: Record<Unit, (value: number) => string> = {
   "req/s": (value) => `${value.toFixed(0)}/s`,
 };
 
+const valuesIn = (seen: readonly Figures[], name: RowName): readonly number[] =>
+  seen.map((figures) => figures[name]).filter((value) => value !== undefined);
+
 const medianIn = (seen: readonly Figures[], name: RowName): number =>
-  medianOf(seen.map((figures) => figures[name]).filter((value) => value !== undefined));
+  medianOf(valuesIn(seen, name));
+
+/** The median of the ratios in each round: the speed of the machine changes between two rounds. */
+function ratioOf({ seen }: SizeFigures, name: RowName): number {
+  const empty = valuesIn(seen.empty, name);
+  return medianOf(valuesIn(seen.filled, name).map((value, at) => value / (empty[at] ?? NaN)));
+}
 
 const inWords = (images: number): string =>
   images >= 1_000_000 ? `${images / 1_000_000} M` : `${images / 1_000} k`;
 
 /** One column for each size, with the ratio to the empty registry beside it. */
-export function tableOf(sizes: readonly SizeFigures[]): string {
+function tableOf(sizes: readonly SizeFigures[]): string {
   const names = Object.keys(rows) as RowName[];
   const empties = sizes.flatMap(({ seen }) => seen.empty);
   const lines = names.flatMap((name) => {
     const { title, unit } = rows[name];
     const empty = medianIn(empties, name);
     if (Number.isNaN(empty)) return [];
-    const cells = sizes.map(({ seen }) => {
-      const value = medianIn(seen.filled, name);
+    const cells = sizes.map((size) => {
+      const value = medianIn(size.seen.filled, name);
       if (Number.isNaN(value)) return "";
-      return `${format[unit](value)} (${(value / medianIn(seen.empty, name)).toFixed(2)}×)`;
+      return `${format[unit](value)} (${ratioOf(size, name).toFixed(2)}×)`;
     });
     return [[title, format[unit](empty), ...cells, mustOf(name, sizes)]];
   });
@@ -107,21 +116,18 @@ export function tableOf(sizes: readonly SizeFigures[]): string {
 
 /** The sizes at which a figure exceeds its limit. */
 function missesOf(name: RowName, sizes: readonly SizeFigures[]): readonly SizeFigures[] {
-  const { must } = rows[name] as (typeof rows)[RowName] & {
-    must?: { under: number } | { within: number };
-  };
-  return sizes.filter(({ seen }) => {
-    const [value, empty] = [medianIn(seen.filled, name), medianIn(seen.empty, name)];
-    if (must === undefined || Number.isNaN(value)) return false;
-    if ("under" in must) return value >= must.under;
-    return (isRate(name) ? empty / value : value / empty) > must.within;
+  const { must }: Row = rows[name];
+  if (must === undefined) return [];
+  return sizes.filter((size) => {
+    if ("under" in must) return medianIn(size.seen.filled, name) >= must.under;
+    const ratio = ratioOf(size, name);
+    return (isRate(name) ? 1 / ratio : ratio) > must.within;
   });
 }
 
 function mustOf(name: RowName, sizes: readonly SizeFigures[]): string {
-  const row = rows[name];
-  if (!("must" in row) || row.must === undefined) return "";
-  const { must, unit } = row;
+  const { must, unit }: Row = rows[name];
+  if (must === undefined) return "";
   const text = "under" in must ? `< ${format[unit](must.under)}` : `within ${must.within} ×`;
   const misses = missesOf(name, sizes).map(({ images }) => inWords(images));
   return `${text}: ${misses.length === 0 ? "yes" : `**no** at ${misses.join(", ")}`}`;

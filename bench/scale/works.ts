@@ -26,14 +26,14 @@ export interface Place {
 export type ScaleWork = (place: Place) => Promise<Figures>;
 
 const execute = promisify(execFile);
-const pushes = 100;
-const pushesToLargest = 50;
-const pushesAtOnce = 800;
-const pulls = 200;
+const pushes = 50;
+const pushesToLargest = 20;
+const pushesAtOnce = 400;
+const pulls = 100;
 const manifests = 2_000;
 const readers = 8;
 const wrkSeconds = 2;
-const pageSeconds = 0.5;
+const pageSeconds = 0.25;
 
 /** Flushes the writes of the work before, so that they do not slow this one. */
 export const flush = ({ folder }: Registry): Promise<unknown> =>
