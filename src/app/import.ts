@@ -23,7 +23,7 @@ import { createBlobs } from "../registry/blobs.ts";
 import { rejectionError } from "../registry/errors.ts";
 import { createLeasePolicy } from "../registry/leases.ts";
 import { createManifests } from "../registry/manifests.ts";
-import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
+import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import type { AppContext } from "./context.ts";
 import { hasDataFolder } from "./data-folder.ts";
 import { ImportNamespaces } from "./import-namespaces.ts";
@@ -140,12 +140,13 @@ async function openImporter(
   const space = hasDataFolder(config)
     ? createFreeSpace(config.data, config.storage.reserve)
     : undefined;
+  const recentBlobs = createRecentBlobs();
   const manifests = createManifests({
     ...{ store, database, leasePolicy, rules, sparse, moreTypes: accepted.mediaTypes },
-    recentBlobs: createRecentBlobs(),
+    recentBlobs,
     demandSpace: (bytes) => space?.demand(bytes),
   });
-  const blobs = createBlobs({ store, database, leasePolicy, rules, report });
+  const blobs = createBlobs({ store, database, leasePolicy, rules, recentBlobs, report });
   const opened = createCountedCache<boolean>(openedAtMost);
   let last: ImportImage | undefined;
   const create = async (commands: Commands, { repository, details }: ImportImage) => {

@@ -1,9 +1,11 @@
 import type { RepositoryName } from "../oci/name.ts";
 import type { Reference } from "../oci/reference.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { LinkedBlob } from "./registry/blobs.ts";
 import type { StoredManifest } from "./registry/manifests.ts";
 
 /**
- * What the policy and the manifest fast path need to know for most requests. Facts are not stale: they were read, or
+ * What the policy and the fast path need to know for most requests. Facts are not stale: they were read, or
  * compared with the database, after the call.
  */
 export interface Facts {
@@ -14,11 +16,23 @@ export interface Facts {
     /** `undefined`: there is no such manifest. */
     get(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined>;
   };
-  /** Both, for the manifest fast path. SQLite answers at once, so that the response does not wait a turn of the event loop. */
+  readonly blobs: {
+    /** `undefined`: the repository links no such blob, or the blob is not live. */
+    get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined>;
+  };
+  /** For the fast path. SQLite answers at once, so that the response does not wait a turn of the event loop. */
   ofManifest(
     repository: RepositoryName,
     reference: Reference,
   ): ManifestFacts | Promise<ManifestFacts>;
+  /** The same for a blob. */
+  ofBlob(repository: RepositoryName, digest: Digest): BlobFacts | Promise<BlobFacts>;
+}
+
+export interface BlobFacts {
+  readonly repository: RepositoryFacts;
+  /** As `get` of the blobs. */
+  readonly blob: LinkedBlob | undefined;
 }
 
 export interface ManifestFacts {

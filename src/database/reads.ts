@@ -80,7 +80,7 @@ export function createReads(db: Db, { searchIndex, ...own }: OwnReads, lists: Db
   const queries = {
     repositories: createRepositoryReads(db),
     removals: createRemovalReads(db),
-    blobs: createBlobReads(db),
+    blobs: { ...createBlobReads(db), find: own.facts.blobs.get },
     manifests: createManifestReads(db),
     tags: createTagReads(db),
     tagHistory: createTagHistoryReads(db),

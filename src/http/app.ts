@@ -35,7 +35,7 @@ import { createRouter } from "./router.ts";
 import type { Route } from "./route.ts";
 import { isHubPath } from "./route-table.ts";
 import { searchV1Routes } from "./search-v1.ts";
-import { withManifestFastPath } from "./middleware/manifest-fast-path.ts";
+import { withFastPath } from "./middleware/fast-path.ts";
 import { createRepositoryResolver } from "./middleware/repository-resolver.ts";
 import { jwksRoutes, tokenRoutes, type TokenParts } from "./token/endpoint.ts";
 import { createRedirectRule } from "./registry/blob-content.ts";
@@ -142,10 +142,11 @@ export function createApp(
     response.setHeader(requestIdHeader, newRequestId(request));
     void handle(request, response);
   };
-  const fastPath = withManifestFastPath(koaPipeline, {
+  const fastPath = withFastPath(koaPipeline, {
     isKnownHost: browsers.isKnownHost,
     clientInfo: parts.clientInfo,
     manifests: registry.manifests,
+    blobs: registry.blobs,
     requestAuthenticator,
     policy,
     pullCounters,

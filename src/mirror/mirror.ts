@@ -4,7 +4,7 @@ import type { PushRules } from "../database/registry/repository-creation.ts";
 import type { Blobs } from "../registry/blobs.ts";
 import { createLeasePolicy, type LeaseTimes } from "../registry/leases.ts";
 import { createManifests } from "../registry/manifests.ts";
-import { createRecentBlobs } from "../registry/uploads/small-blobs.ts";
+import { createRecentBlobs } from "../registry/recent-blobs.ts";
 import { createReferrers } from "../registry/referrers.ts";
 import { createTags } from "../registry/tags.ts";
 import { Eviction } from "./cache/eviction.ts";

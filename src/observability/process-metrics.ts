@@ -8,7 +8,7 @@ import {
 } from "./metric-table.ts";
 
 /*
- * The metrics of one process. A value is a plain number in an object that its user keeps, because the manifest fast path
+ * The metrics of one process. A value is a plain number in an object that its user keeps, because the fast path
  * counts each request: an update by prom-client finds its labels again, which costs 1 µs.
  */
 

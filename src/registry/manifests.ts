@@ -70,7 +70,7 @@ export function createManifests(
   };
 }
 
-function unknownManifest(reference: Reference): OciError {
+export function unknownManifest(reference: Reference): OciError {
   const detail = reference.kind === "tag" ? { tag: reference.tag } : { digest: reference.digest };
   return new OciError("MANIFEST_UNKNOWN", undefined, { detail });
 }

@@ -15,7 +15,7 @@ import type { RepositoryName } from "../oci/name.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import { rejectionError, wrongDigest } from "./errors.ts";
 import type { LeasePolicy } from "./leases.ts";
-import type { RecentBlobs } from "./uploads/small-blobs.ts";
+import type { RecentBlobs } from "./recent-blobs.ts";
 
 /** The largest image config that the registry parses. Configs are normally a few KiB. */
 const largestConfigBytes = 4 * 1024 * 1024;
@@ -130,7 +130,8 @@ async function platformOf(
   )
     return undefined;
   const bytes =
-    parts.recentBlobs.find(repository, config.digest) ??
+    // Without `sparse`, a manifest is refused unless the repository has its config.
+    (parts.sparse ? undefined : parts.recentBlobs.find(config.digest)) ??
     (await readSmall(parts, repository, config.digest));
   return bytes && parseConfigPlatform(bytes);
 }

@@ -9,7 +9,7 @@ import { createReferrers, type Referrers } from "./referrers.ts";
 import { createRepositories, type Repositories } from "./repositories.ts";
 import { createTags, type Tags } from "./tags.ts";
 import type { UploadLocks } from "./uploads/locks.ts";
-import { createRecentBlobs } from "./uploads/small-blobs.ts";
+import { createRecentBlobs } from "./recent-blobs.ts";
 import { createUploads, type UploadLimits, type Uploads } from "./uploads/uploads.ts";
 
 /**
@@ -49,7 +49,7 @@ export function createRegistry(parts: {
   const recentBlobs = createRecentBlobs();
   const uploads = createUploads({ ...parts, leasePolicy, recentBlobs });
   return {
-    blobs: createBlobs({ ...parts, leasePolicy }),
+    blobs: createBlobs({ ...parts, leasePolicy, recentBlobs }),
     uploads,
     manifests: createManifests({ ...parts, leasePolicy, recentBlobs }),
     tags: createTags({ ...parts, leasePolicy }),

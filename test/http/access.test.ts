@@ -80,7 +80,7 @@ describe("a token", () => {
     await api.delete("/v2/team/doomed/manifests/1").expect(202);
   });
 
-  test("a forged token is rejected with invalid_token by the Koa pipeline and the manifest fast path", async () => {
+  test("a forged token is rejected with invalid_token by the Koa pipeline and the fast path", async () => {
     const good = await berth.token("ann", "repository:team/private:pull");
     const { privateKey, publicKey } = await berth.key();
     const path = "/v2/team/private/manifests/1";

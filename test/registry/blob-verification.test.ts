@@ -3,6 +3,7 @@ import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { digestOf, type Digest } from "../../src/oci/digest.ts";
+import { recentBytes } from "../../src/registry/recent-blobs.ts";
 import { createRegistry } from "../../src/registry/registry.ts";
 import { createMemoryStore } from "../../storage/memory/store.ts";
 import { berth as run } from "../cli/support.ts";
@@ -13,7 +14,8 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { waitUntil } from "../support/wait.ts";
 import { chunkOf, isCode, named } from "./support.ts";
 
-const content = "bytes that are away for a moment";
+// A smaller blob would be in memory since its push.
+const content = "bytes that are away for a moment".padEnd(recentBytes + 1);
 const digest = digestOf(Buffer.from(content));
 
 function fileOf(data: string, wanted: Digest): string {

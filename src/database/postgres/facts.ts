@@ -28,11 +28,6 @@ class Batch {
 /** The reads of single rows that most requests need. */
 export interface BatchedReads {
   readonly facts: Facts;
-  /** As `find` of the blobs. */
-  readonly findBlob: (
-    repository: RepositoryName,
-    digest: Digest,
-  ) => Promise<LinkedBlob | undefined>;
   /** As `find` of the uploads. */
   readonly findUpload: (id: string) => Promise<UploadRow | undefined>;
 }
@@ -80,6 +75,17 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
     if (manifest !== undefined) batch.manifests.set(keyOf(manifest), manifest);
     return batch.answers;
   };
+  const askBlob = (repository: RepositoryName, digest: Digest): Promise<FactAnswers> => {
+    const asked = { repository, digest };
+    const batch = nextBatch();
+    batch.blobs.set(blobKeyOf(asked), asked);
+    return batch.answers;
+  };
+  const blobOf = (
+    { blobs }: FactAnswers,
+    repository: RepositoryName,
+    digest: Digest,
+  ): LinkedBlob | undefined => blobs.get(blobKeyOf({ repository, digest }))?.found;
   const repositoryOf = ({ repositories }: FactAnswers, name: RepositoryName): RepositoryFacts => {
     const facts = repositories.get(name);
     if (facts === undefined) throw new Error(`PostgreSQL gave no facts of ${name}`);
@@ -96,6 +102,18 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
         return (await ask(undefined, asked)).manifests.get(keyOf(asked));
       },
     },
+    blobs: {
+      get: async (repository, digest) =>
+        blobOf(await askBlob(repository, digest), repository, digest),
+    },
+    async ofBlob(repository, digest) {
+      nextBatch().names.add(repository);
+      const answers = await askBlob(repository, digest);
+      return {
+        repository: repositoryOf(answers, repository),
+        blob: blobOf(answers, repository, digest),
+      };
+    },
     async ofManifest(repository: RepositoryName, reference: Reference) {
       const asked = { repository, reference };
       const answers = await ask(repository, asked);
@@ -107,12 +125,6 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
   };
   return {
     facts,
-    async findBlob(repository, digest) {
-      const asked = { repository, digest };
-      const batch = nextBatch();
-      batch.blobs.set(blobKeyOf(asked), asked);
-      return (await batch.answers).blobs.get(blobKeyOf(asked))?.found;
-    },
     async findUpload(id) {
       const batch = nextBatch();
       batch.uploads.add(id);

@@ -43,7 +43,7 @@ export function createPostgresReads(
     }
     return known.version;
   };
-  const { facts, findBlob, findUpload } = createBatchedReads(pool);
+  const { facts, findUpload } = createBatchedReads(pool);
   const reads = createReads(
     db,
     {
@@ -58,7 +58,6 @@ export function createPostgresReads(
   return {
     reads: {
       ...reads,
-      blobs: { ...reads.blobs, find: findBlob },
       uploads: { ...reads.uploads, find: findUpload },
     },
     invalidate: () => {

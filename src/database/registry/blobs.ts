@@ -26,10 +26,6 @@ export interface LinkedBlob {
 
 export function createBlobReads(db: Db) {
   return {
-    /** The blob, if the repository links it and it is live. */
-    find: (repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined> =>
-      linkedBlob(db, repository, digest),
-
     /**
      * Repositories that link the blob: candidates for a mount without a source. With `namespace`, only those in this
      * namespace.
@@ -68,7 +64,7 @@ const liveLink = (db: Db, repository: RepositoryName, digest: Digest) =>
     .where(notDeleting)
     .where(isLive);
 
-/** As `find` of {@link createBlobReads}, also inside a transaction. */
+/** The blob, if the repository links it and it is live. For use inside a transaction. */
 export function linkedBlob(
   db: Db,
   repository: RepositoryName,

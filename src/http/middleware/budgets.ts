@@ -14,8 +14,8 @@ import { whenClosed } from "./early-end.ts";
 
 /*
  * Limits per client, independent of the requested resource. Each request that a router admits passes `enter` after its
- * authentication and before its body is read: `BodyReader.read` needs the key that `enter` returns. The manifest fast
- * path does not call `enter`: it answers synchronously from memory.
+ * authentication and before its body is read: `BodyReader.read` needs the key that `enter` returns. The fast path
+ * does not call `enter`: it answers from memory.
  */
 
 declare const entered: unique symbol;

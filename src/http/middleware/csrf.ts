@@ -11,7 +11,7 @@ import { setErrorFormat } from "./request-state.ts";
 /*
  * Protects a registry that a user's browser can reach against web pages of other sites (CSRF, DNS rebinding). The rules
  * apply to every path of the registry's address, independent of its routes: `http/app.ts` runs them before all routers,
- * and the manifest fast path checks `isKnownHost`.
+ * and the fast path checks `isKnownHost`.
  */
 
 /** Every response has this header: browsers use the Content-Type as sent and do not sniff scripts in other content. */

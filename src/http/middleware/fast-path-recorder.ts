@@ -1,8 +1,11 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Grant } from "../../auth/principal.ts";
 import type { RequestLog } from "../../observability/request-log.ts";
+import { renderErrors, type OciError } from "../../oci/errors.ts";
 import type { RepositoryName } from "../../oci/name.ts";
+import { versionHeader } from "../errors.ts";
 import type { ClientInfo } from "./client-info.ts";
+import { nosniff } from "./csrf.ts";
 import { requestIdHeader } from "./request-ids.ts";
 import { credentialOf } from "./request-log.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
@@ -18,6 +21,15 @@ export interface RecorderParts {
   readonly newRequestId: (request: IncomingMessage) => string;
 }
 
+/** A request that the fast path may answer. */
+export interface FastExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly grant: Grant;
+  /** Of `performance.now()`. */
+  readonly beganAtMs: number;
+}
+
 /** Whether the log can name the access token of the client now. */
 export function hasKnownLabel(
   { principal }: Grant,
@@ -28,8 +40,8 @@ export function hasKnownLabel(
 }
 
 interface FastAnswer {
-  readonly requestId: string;
-  readonly durationMs: number;
+  /** `undefined`: the log has no line of the request. */
+  readonly requestId: string | undefined;
   /** Of the body of a GET. */
   readonly sentBytes: number;
   readonly repository?: RepositoryName;
@@ -46,27 +58,45 @@ export function createRecorder(
     idOf: (request: IncomingMessage): string | undefined =>
       requestLog.logsSuccess ? newRequestId(request) : undefined,
 
-    /** Counts an answer with 200. Returns the duration in milliseconds. */
-    count: (request: IncomingMessage, beganAtMs: number): number =>
-      metrics.count(request.method ?? "", 200, beganAtMs),
-
-    write(request: IncomingMessage, { principal }: Grant, answer: FastAnswer): void {
-      const { account, token } = credentialOf(principal);
+    /** Records an answer with 200. */
+    record(
+      { request, grant: { principal }, beganAtMs }: Omit<FastExchange, "response">,
+      { requestId, sentBytes, repository }: FastAnswer,
+    ): void {
       const method = request.method ?? "";
+      const durationMs = metrics.count(method, 200, beganAtMs);
+      if (requestId === undefined) return;
+      const { account, token } = credentialOf(principal);
       requestLog.writePulled({
-        requestId: answer.requestId,
+        requestId,
         method,
         path: request.url ?? "",
         status: 200,
-        repository: answer.repository,
+        repository,
         account,
         token: token && tokenLabels.getCached(token),
         receivedBytes: 0,
-        sentBytes: method === "HEAD" ? 0 : answer.sentBytes,
-        durationMs: answer.durationMs,
+        sentBytes: method === "HEAD" ? 0 : sentBytes,
+        durationMs,
         peer: clientInfo.peerOf(request),
         agent: request.headers["user-agent"],
       });
+    },
+
+    /** Answers with an error, as `http/errors.ts` renders it. False: the log has a line of it, which the Koa pipeline writes. */
+    refuse({ request, response, beganAtMs }: FastExchange, error: OciError): boolean {
+      if (requestLog.logsSuccess) return false;
+      const body = JSON.stringify(renderErrors(error));
+      response.writeHead(error.status, {
+        [nosniff]: "nosniff",
+        [versionHeader]: "registry/2.0",
+        [requestIdHeader]: newRequestId(request),
+        "Content-Type": "application/json; charset=utf-8",
+        "Content-Length": Buffer.byteLength(body),
+      });
+      response.end(request.method === "HEAD" ? undefined : body);
+      metrics.count(request.method ?? "", error.status, beganAtMs);
+      return true;
     },
   };
 }

@@ -16,8 +16,10 @@ export interface BlobServices {
   readonly mayRedirect: MayRedirect;
 }
 
+export const blobPath = "/v2/*name/blobs/:digest";
+
 export function blobRoutes(services: BlobServices): readonly Route[] {
-  const path = "/v2/*name/blobs/:digest";
+  const path = blobPath;
   return [
     route({
       method: "get",
@@ -75,7 +77,8 @@ async function deleteBlob({ blobs }: BlobServices, request: RepositoryRequest): 
 const requestedDigest = ({ params }: RepositoryRequest): Digest =>
   parseDigest(params["digest"] ?? "");
 
-function blobHeaders(digest: Digest, isPublic: boolean): Record<string, string> {
+/** Headers of every 200, 206 and 304 of a blob. */
+export function blobHeaders(digest: Digest, isPublic: boolean): Record<string, string> {
   return {
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,

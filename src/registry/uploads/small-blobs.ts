@@ -1,8 +1,7 @@
-import { createByteCache } from "../../concurrency/bounded-cache.ts";
 import { algorithmOf, digestOf, type Digest } from "../../oci/digest.ts";
-import type { RepositoryName } from "../../oci/name.ts";
 import type { BlobKey, BlobStore, ByteSource } from "../../../storage/blob-store.ts";
 import { wrongDigest } from "../errors.ts";
+import type { RecentBlobs } from "../recent-blobs.ts";
 import { withCheckedLength, type Chunk, type UploadQuota } from "./chunk.ts";
 import { untilTakenOver, type LockedSession } from "./locked-session.ts";
 import { isRefused, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
@@ -20,7 +19,6 @@ export interface SmallBlobs {
    * are durable. Throws SIZE_INVALID and DIGEST_INVALID. Calls `heartbeat` for every piece.
    */
   store(
-    repository: RepositoryName,
     digest: Digest,
     chunk: Chunk,
     heartbeat?: () => void,
@@ -41,7 +39,7 @@ export function createSmallBlobs(parts: {
       lengthBytes <= wholeInMemoryBytes &&
       heldBytes + lengthBytes <= memoryBudgetBytes,
 
-    async store(repository, digest, chunk, heartbeat = () => undefined) {
+    async store(digest, chunk, heartbeat = () => undefined) {
       const lengthBytes = chunk.lengthBytes ?? 0;
       quota.checkSize(lengthBytes);
       heldBytes += lengthBytes;
@@ -50,7 +48,7 @@ export function createSmallBlobs(parts: {
         const found = digestOf(bytes, algorithmOf(digest));
         if (found !== digest) throw wrongDigest("content", digest, found);
         const storageKey = await store.put(digest, bytes);
-        recentBlobs.keep(repository, digest, bytes);
+        recentBlobs.keep(digest, bytes);
         return { storageKey, sizeBytes: bytes.length };
       } finally {
         heldBytes -= lengthBytes;
@@ -78,7 +76,7 @@ export async function closeWithSmallBlob(
   const { smallBlobs, sessions } = parts;
   const { id, repository } = row;
   const bytes = await untilTakenOver(lock, chunk, () =>
-    smallBlobs.store(repository, digest, chunk, lock.heartbeat),
+    smallBlobs.store(digest, chunk, lock.heartbeat),
   );
   const hasRow = await sessions.forget(id);
   const uploadId = hasRow ? id : undefined;
@@ -88,33 +86,4 @@ export async function closeWithSmallBlob(
     if (!hasRow && !isRefused(error)) sessions.begin(row);
     throw error;
   }
-}
-
-/** The largest blob that stays in memory after its push. */
-const recentBytes = 64 * 1024;
-/**
- * The limit for all cached blobs and their keys; the least recently used are dropped first. The content of a digest
- * never changes.
- */
-const allRecentBytes = 4 * 1024 * 1024;
-
-/** Caches small blobs after a push, so that the push of the manifest need not read its config from the store. */
-export interface RecentBlobs {
-  keep(repository: RepositoryName, digest: Digest, bytes: Uint8Array): void;
-  find(repository: RepositoryName, digest: Digest): Uint8Array | undefined;
-}
-
-export function createRecentBlobs(): RecentBlobs {
-  const cache = createByteCache<Uint8Array>({
-    maxBytes: allRecentBytes,
-    sizeOf: (bytes) => bytes.length,
-  });
-  return {
-    keep(repository, digest, bytes) {
-      if (bytes.length > recentBytes) return;
-      // Copy the bytes: they are a slice of a larger receive buffer of the connection.
-      cache.set(`${repository} ${digest}`, Uint8Array.from(bytes));
-    },
-    find: (repository, digest) => cache.get(`${repository} ${digest}`),
-  };
 }

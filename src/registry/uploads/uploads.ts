@@ -7,13 +7,14 @@ import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest
 import type { RepositoryName } from "../../oci/name.ts";
 import { rejectionError } from "../errors.ts";
 import type { Clock, LeasePolicy } from "../leases.ts";
+import type { RecentBlobs } from "../recent-blobs.ts";
 import { createUploadQuota, type Chunk } from "./chunk.ts";
 import { finishSession } from "./close-session.ts";
 import { storedBytes, withUploadLock } from "./locked-session.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
 import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
-import { createSmallBlobs, type RecentBlobs, type SmallBlobs } from "./small-blobs.ts";
+import { createSmallBlobs, type SmallBlobs } from "./small-blobs.ts";
 import { appendChunk, discardUpload, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
 
 /** Limits of open uploads, which may change. The quota of their namespace applies too. */
@@ -188,7 +189,7 @@ async function pushWhole(
 ): Promise<void> {
   const { actor, repository, digest } = blob;
   if (parts.smallBlobs.fits(chunk)) {
-    const bytes = await parts.smallBlobs.store(repository, digest, chunk);
+    const bytes = await parts.smallBlobs.store(digest, chunk);
     return await recordBlob(parts, { ...blob, ...bytes, uploadId: undefined });
   }
   const id = await startSession(parts, actor, repository, algorithmOf(digest));

@@ -9,7 +9,7 @@ import { createCatalogReads } from "../../../src/database/catalog/visibility-fil
 import { queriesForLists } from "../../../src/database/postgres/connection.ts";
 import type { PostgresDatabase } from "../../../src/database/postgres/open.ts";
 import { PostgresSearchIndex } from "../../../src/database/postgres/search-index.ts";
-import { createBlobReads } from "../../../src/database/registry/blobs.ts";
+import { createBlobReads, linkedBlob } from "../../../src/database/registry/blobs.ts";
 import { createTagReads } from "../../../src/database/registry/tags.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parseRepositoryName } from "../../../src/oci/name.ts";
@@ -179,7 +179,7 @@ const planTests = (): void => {
     await createCatalogReads(db).list({ kind: "everything" }, { last: "big/a", limit: 20 });
     await createCatalogReads(db).list({ kind: "public" }, { last: "big/a", limit: 20 });
     await createCatalogReads(db).list(user, { last: "big/a", limit: 20 });
-    await createBlobReads(db).find(name, digestOf(Buffer.from("none")));
+    await linkedBlob(db, name, digestOf(Buffer.from("none")));
     await createBlobReads(db).repositoriesLinking("sha256:1" as never, 10);
     // The team has permissions on 33 repositories.
     await assertRowsRead(2_000);

@@ -70,7 +70,7 @@ describe("reads", () => {
     const name = parseRepositoryName("team/app");
     const digest = digestOf(Buffer.from("x"));
     const page = { last: "a", limit: 10 };
-    await createBlobReads(db).find(name, digest);
+    await facts.blobs.get(name, digest);
     await createBlobReads(db).repositoriesLinking(digest, 10);
     await facts.repositories.get(name);
     await facts.manifests.get(name, parseReference("latest"));

@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { after, describe, mock, test } from "node:test";
 import { packageSchema, type PackageItem } from "../../../src/api/referrers.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { recentBytes } from "../../../src/registry/recent-blobs.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { ann, attach, contentsOf, package_, root, spdx } from "./attaching.ts";
 
@@ -99,7 +100,11 @@ describe("GET /api/berth/v1/repositories/NAME/-/manifests/DIGEST/packages", () =
   });
 
   test("reads at most 4 documents at once, in the order of the requests", async () => {
-    const documents = Array.from({ length: 12 }, (_, at) => ({ ...spdx, name: `app ${at}` }));
+    // A smaller document would be in memory since its push.
+    const comment = "x".repeat(recentBytes);
+    const documents = Array.from({ length: 12 }, (_, at) => ({
+      ...{ ...spdx, name: `app ${at}`, comment },
+    }));
     const files = documents.map((one) => digestOf(Buffer.from(JSON.stringify(one))).slice(7));
     const attached = await Promise.all(documents.map((content) => attach({ content })));
     const opened: (() => void)[] = [];

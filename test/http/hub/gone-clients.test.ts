@@ -4,6 +4,7 @@ import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { after, describe, mock, test } from "node:test";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
+import { recentBytes } from "../../../src/registry/recent-blobs.ts";
 import { connect } from "../../server/support.ts";
 import { ociManifest, pushImageParts, putManifest, startBerth } from "../../support/berth.ts";
 import { endTurn, watchQueries } from "../../support/statements.ts";
@@ -15,6 +16,8 @@ import { temporaryFolder } from "../../support/temporary.ts";
  */
 
 const tagsOfPage = 100;
+/** A field of configs that are not kept in memory after their push. */
+const comment = "x".repeat(recentBytes);
 const repository = "team/app";
 
 // The scrubber also opens configs, so it is turned off.
@@ -28,7 +31,7 @@ after(async () => {
 const images = await Promise.all(
   ["a", "b", "c"].map(async (architecture) => {
     const image = await pushImageParts(berth, repository, {
-      config: { os: "linux", architecture },
+      config: { os: "linux", architecture, comment },
     });
     await putManifest(berth, repository, architecture, image.manifest).expect(201);
     return { ...image, platform: { os: "linux", architecture } };
@@ -47,7 +50,7 @@ for (let place = 0; place < tagsOfPage; place += 1)
 // Two images of the same platform, with different configs.
 const compared = await Promise.all(
   ["from", "to"].map(async (tag) => {
-    const config = { os: "linux", architecture: "amd64", author: tag };
+    const config = { os: "linux", architecture: "amd64", author: tag, comment };
     const image = await pushImageParts(berth, repository, { config });
     await putManifest(berth, repository, tag, image.manifest).expect(201);
     return image;

@@ -1,13 +1,27 @@
 import assert from "node:assert/strict";
-import { readdirSync, rmSync, truncateSync } from "node:fs";
+import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { digestOf } from "../../../src/oci/digest.ts";
-import { collect, pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
+import { digestOf, type Digest } from "../../../src/oci/digest.ts";
+import { recentBytes } from "../../../src/registry/recent-blobs.ts";
+import {
+  collect,
+  pushBlob,
+  pushImageParts,
+  putManifest,
+  type TestBerth,
+} from "../../support/berth.ts";
 import { describeSharedApi } from "../../support/describe-api.ts";
 
 const repository = "team/app";
 const bytes = Buffer.from(Array.from({ length: 2048 }, (_, index) => (index * 7) & 0xff));
+
+/** The file of a blob in the data folder. */
+function fileOf({ data }: TestBerth, digest: Digest): string {
+  const hex = digest.slice("sha256:".length);
+  const folder = path.join(data, "blobs", "sha256", hex.slice(0, 2));
+  return path.join(folder, readdirSync(folder).find((name) => name.startsWith(hex)) ?? "");
+}
 
 describeSharedApi("blobs", (berth) => {
   const blobPath = (digest: string, name = repository): string => `/v2/${name}/blobs/${digest}`;
@@ -183,13 +197,10 @@ describeSharedApi("blobs", (berth) => {
   void testFiles?.(
     "a blob whose bytes are lost or cut is never a complete 200, and no error is to be cached",
     async () => {
-      const digest = await pushBlob(berth(), "team/lost", "bytes that will be cut short");
-      const hex = digest.slice("sha256:".length);
-      const folder = path.join(berth().data, "blobs", "sha256", hex.slice(0, 2));
-      const file = path.join(
-        folder,
-        readdirSync(folder).find((name) => name.startsWith(hex)) ?? "",
-      );
+      // A smaller blob would be in memory since its push.
+      const content = "bytes that will be cut short".padEnd(recentBytes + 1);
+      const digest = await pushBlob(berth(), "team/lost", content);
+      const file = fileOf(berth(), digest);
       truncateSync(file, 5);
       const cut = await berth().api.get(blobPath(digest, "team/lost"));
       assert.equal(cut.status, 500);
@@ -200,6 +211,24 @@ describeSharedApi("blobs", (berth) => {
         assert.equal(headers["cache-control"], undefined);
         assert.equal(headers["docker-content-digest"], undefined);
       }
+    },
+  );
+
+  void testFiles?.(
+    "a small blob with wrong bytes is never sent; a push of it heals the repository",
+    async () => {
+      const content = "bytes that rot";
+      const digest = await pushBlob(berth(), "team/rotten", content);
+      const pull = () => berth().api.get(blobPath(digest, "team/rotten"));
+      await berth().restart();
+      writeFileSync(fileOf(berth(), digest), "bytes that ROT");
+      const { body } = await pull().expect(404);
+      assert.equal(body.errors[0].code, "BLOB_UNKNOWN");
+      await berth().api.head(blobPath(digest, "team/rotten")).expect(404);
+      await pushBlob(berth(), "team/rotten", content);
+      await berth().restart();
+      for (let times = 0; times < 2; times += 1)
+        assert.equal((await pull().expect(200)).body.toString(), content);
     },
   );
 

@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { request } from "node:http";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { recentBytes } from "../../../src/registry/recent-blobs.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { pattern } from "../../storage/bytes.ts";
 import { collect, pushBlob, startBerth, type TestBerth } from "../../support/berth.ts";
@@ -149,7 +150,8 @@ describe("with blobs in S3", () => {
 
   test("reads and pushes are answered 503 while S3 rejects requests, and /readyz names the reason", async () => {
     const berth = await start();
-    const digest = await pushBlob(berth, "team/app", "a blob");
+    // A smaller blob would be in memory since its push.
+    const digest = await pushBlob(berth, "team/app", pattern(recentBytes + 1));
     stub.fault = () => ({ refuse: { status: 403, code: "AccessDenied" } });
     const read = await berth.api.get(blobPath(digest)).expect(503);
     assert.equal(read.body.errors[0].code, "UNAVAILABLE");
@@ -166,12 +168,14 @@ describe("with blobs in S3", () => {
 
   test("a blob whose S3 object is missing is answered 404, and the next push restores it", async () => {
     const berth = await start();
-    const digest = await pushBlob(berth, "team/app", "a blob");
+    // A smaller blob would be in memory since its push.
+    const content = pattern(recentBytes + 1);
+    const digest = await pushBlob(berth, "team/app", content);
     for (const key of stub.bucket.objects.keys())
       if (key.includes("sha256")) stub.bucket.objects.delete(key);
     await berth.api.get(blobPath(digest)).expect(404);
     await berth.api.head(blobPath(digest)).expect(404);
-    await pushBlob(berth, "team/app", "a blob");
+    await pushBlob(berth, "team/app", content);
     await berth.api.get(blobPath(digest)).expect(200);
   });
 

@@ -28,7 +28,7 @@ const push = async (as: TestBerth, name: string): Promise<void> => {
 /** Asserts that every registry route of a repository answers 401 to this caller. */
 const opensNothing = async ({ api }: TestBerth, name: string): Promise<void> => {
   await api.get(`/v2/${name}/manifests/1`).expect(401);
-  // The query sends this request through the Koa pipeline instead of the manifest fast path.
+  // The query sends this request through the Koa pipeline instead of the fast path.
   await api.get(`/v2/${name}/manifests/1?`).expect(401);
   await api.head(`/v2/${name}/manifests/1`).expect(401);
   await api.get(`/v2/${name}/tags/list`).expect(401);

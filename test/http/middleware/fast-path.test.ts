@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { password, startClosedBerth } from "../../support/closed.ts";
-import { pushImageParts, putManifest } from "../../support/berth.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { pushBlob, pushImageParts, putManifest } from "../../support/berth.ts";
 import { describeSharedApi } from "../../support/describe-api.ts";
 
 /**
@@ -30,8 +31,8 @@ function exchange(port: number, method: string, path: string, headers: string): 
   });
 }
 
-describe("the manifest fast path with tokens", () => {
-  test("answers each caller with the same bytes as the Koa pipeline", async () => {
+describe("the fast path with tokens", () => {
+  test("answers each caller of a manifest with the same bytes as the Koa pipeline", async () => {
     const berth = await startClosedBerth();
     await berth.addUser("ann");
     await berth.addUser("mia");
@@ -54,7 +55,7 @@ describe("the manifest fast path with tokens", () => {
           const path = `/v2/${name}/manifests/1`;
           const line = header === "" ? "" : `Authorization: ${header}\r\n`;
           const long = await exchange(berth.port, method, `${path}?long`, line);
-          // The first request cached the token, so the manifest fast path answers this one.
+          // The first request cached the token, so the fast path answers this one.
           const short = await exchange(berth.port, method, path, line);
           assert.equal(short, long, `${method} ${path} ${header}`);
           if (short.startsWith("HTTP/1.1 200")) found += 1;
@@ -62,6 +63,38 @@ describe("the manifest fast path with tokens", () => {
       }
     }
     assert.equal(found, 2 * (2 + 1 + 1 + 1 + 2), "answers that were 200");
+  });
+
+  test("answers each caller of a blob with the same bytes as the Koa pipeline", async () => {
+    const berth = await startClosedBerth();
+    await berth.addUser("ann");
+    await berth.addUser("mia");
+    await berth.pushImage("ann/private", "ann", "private");
+    await berth.pushImage("ann/public", "ann", "public");
+    const pushed = await pushBlob(berth.as("ann"), "ann/private", "of one repository");
+    const scopes = ["private", "public", "missing"].map((name) => `repository:ann/${name}:*`);
+    const tokens = [
+      await berth.token("ann", ...scopes),
+      await berth.token("ann", "repository:ann/private:pull"),
+      await berth.token("mia", ...scopes),
+      await berth.token(undefined, ...scopes),
+    ];
+    const statuses = new Set<string>();
+    for (const name of ["ann/private", "ann/public", "ann/missing"]) {
+      for (const token of tokens) {
+        for (const method of ["GET", "HEAD"]) {
+          for (const digest of [pushed, digestOf(Buffer.from("never pushed"))]) {
+            const path = `/v2/${name}/blobs/${digest}`;
+            const line = `Authorization: Bearer ${token}\r\n`;
+            const long = await exchange(berth.port, method, `${path}?long`, line);
+            const short = await exchange(berth.port, method, path, line);
+            assert.equal(short, long, `${method} ${path} ${token}`);
+            statuses.add(short.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length));
+          }
+        }
+      }
+    }
+    assert.deepEqual([...statuses].toSorted(), ["200", "401", "404"]);
   });
 
   test("answers GET /v2/ with the same bytes as the Koa pipeline, and only to a known principal", async () => {
@@ -82,7 +115,7 @@ describe("the manifest fast path with tokens", () => {
   });
 });
 
-describeSharedApi("the manifest fast path", (berth) => {
+describeSharedApi("the fast path", (berth) => {
   test("answers every name, reference and header with the same bytes as the Koa pipeline", async () => {
     const image = await pushImageParts(berth(), "team/app");
     await putManifest(berth(), "team/app", "1", image.manifest).expect(201);
@@ -139,6 +172,35 @@ describeSharedApi("the manifest fast path", (berth) => {
       }
     }
     assert.ok(found >= 24, `${found} answers were 200`);
+  });
+
+  test("answers every name, digest and header of a blob with the same bytes as the Koa pipeline", async () => {
+    const small = await pushBlob(berth(), "team/blobs", "a small blob");
+    const large = await pushBlob(berth(), "team/blobs", "a larger blob ".repeat(10_000));
+    const names = ["team/blobs", "no/such", "UPPER", "a//b", ""];
+    const digests = [small, large, small.replace(/.$/, "x"), digestOf(Buffer.from("none")), "1"];
+    const headers = [
+      "",
+      `If-None-Match: "${small}"\r\n`,
+      "Range: bytes=2-5\r\n",
+      `Range: bytes=2-5\r\nIf-Range: "${small}"\r\n`,
+      "Range: bytes=1000000-\r\n",
+    ];
+    let found = 0;
+    for (const name of names) {
+      for (const digest of digests) {
+        for (const header of headers) {
+          for (const method of ["GET", "HEAD"]) {
+            const path = `/v2/${name}/blobs/${digest}`;
+            const short = await exchange(berth().port, method, path, header);
+            const long = await exchange(berth().port, method, `${path}?long`, header);
+            assert.equal(short, long, `${method} ${path} ${header}`);
+            if (short.startsWith("HTTP/1.1 20")) found += 1;
+          }
+        }
+      }
+    }
+    assert.equal(found, 14, "answers that were 200 or 206");
   });
 
   test("answers /v2/ with the same bytes as the Koa pipeline", async () => {
