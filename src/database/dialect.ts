@@ -53,11 +53,24 @@ export interface Dialect {
   lockName(tx: Db, name: string, how: "shared" | "alone"): Promise<void>;
 }
 
+/** Runs a statement whose text is complete, and returns its rows. Rejects with DatabaseError. */
+export type RunStatement = (
+  text: string,
+  parameters: readonly unknown[],
+) => Promise<readonly unknown[]>;
+
 /** The adapter of a Kysely dialect, with the dialect of Berth's own queries. */
-export interface AdapterWithDialect {
+export interface BerthAdapter {
   readonly dialect: Dialect;
+  /** Runs a statement on the connection of the adapter, without the steps that Kysely has for others. */
+  readonly run: RunStatement;
 }
 
+const adapterOf = (db: Db): BerthAdapter => db.getExecutor().adapter as unknown as BerthAdapter;
+
 /** The dialect of a connection or a transaction. */
-export const dialectOf = (db: Db): Dialect =>
-  (db.getExecutor().adapter as unknown as AdapterWithDialect).dialect;
+export const dialectOf = (db: Db): Dialect => adapterOf(db).dialect;
+
+/** Runs a statement on a connection or in a transaction. */
+export const runOn = (db: Db, ...statement: Parameters<RunStatement>): ReturnType<RunStatement> =>
+  adapterOf(db).run(...statement);

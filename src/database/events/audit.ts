@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Actor } from "../permissions/authority.ts";
+import { preparedForRows, type PlaceholderRows } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
 /**
@@ -172,23 +173,40 @@ export function entryOf({
   return { ...row, atMs: at, data: JSON.parse(data) as Record<string, string> };
 }
 
+interface AuditRow {
+  readonly nowMs: number;
+  readonly actor: string;
+  readonly account: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly data: string;
+  readonly peer: string;
+}
+
+const insertRows = preparedForRows((db, rows: PlaceholderRows<AuditRow>) =>
+  db.insertInto("audit_log").values(
+    rows.map((row) => ({
+      at: row.nowMs,
+      actor: row.actor,
+      account: row.account,
+      account_id: db.selectFrom("accounts").select("id").where("name", "=", row.account),
+      action: row.action,
+      subject: row.subject,
+      data: row.data,
+      peer: row.peer,
+    })),
+  ),
+);
+
 /** Writes the audit rows of a command in the command's own transaction: a command that rolls back leaves no row. */
 export async function writeAudit(tx: Db, ...rows: readonly NewAuditRow[]): Promise<void> {
-  await tx
-    .insertInto("audit_log")
-    .values(
-      rows.map((row) => ({
-        at: row.nowMs,
-        actor: row.actor.name,
-        account: row.account,
-        account_id: tx.selectFrom("accounts").select("id").where("name", "=", row.account),
-        action: row.action,
-        subject: row.subject,
-        data: JSON.stringify(row.data ?? {}),
-        peer: row.actor.peer,
-      })),
-    )
-    .execute();
+  await insertRows.execute(
+    tx,
+    rows.map(({ actor, data = {}, ...row }) => ({
+      ...{ ...row, data: JSON.stringify(data) },
+      ...{ actor: actor.name, peer: actor.peer },
+    })),
+  );
 }
 
 /** The actor and the time of a change, for the audit row. */

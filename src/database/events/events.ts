@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { Actor } from "../permissions/authority.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { bigint } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 import type { WantedEvent } from "../../api/event-types.ts";
@@ -43,6 +44,16 @@ type NewEvent = (OfRepository | OfNamespace) & {
   readonly onlyIf?: RawBuilder<boolean>;
 };
 
+const readListening = prepared(
+  (db, { namespace, repository }: Placeholders<{ namespace: string; repository: string }>) =>
+    db
+      .selectFrom("webhooks")
+      .select("id")
+      .where("scope", "in", [sql<string>`''`, namespace, repository])
+      .where("is_active", "=", 1)
+      .limit(1),
+);
+
 /**
  * Writes the events of one repository or namespace, and their deliveries to the webhooks that want them. Without a webhook
  * it is one query.
@@ -55,13 +66,8 @@ export async function recordEvents(
   const [first] = events;
   if (first === undefined) return;
   const { namespace, repository } = homeOf(first);
-  const listening = await tx
-    .selectFrom("webhooks")
-    .select("id")
-    .where("scope", "in", ["", namespace, repository ?? ""])
-    .where("is_active", "=", 1)
-    .limit(1)
-    .executeTakeFirst();
+  const scopes = { namespace, repository: repository ?? "" };
+  const listening = await readListening.executeTakeFirst(tx, scopes);
   if (listening === undefined) return;
   for (const event of events) await recordEvent(tx, event, context);
 }

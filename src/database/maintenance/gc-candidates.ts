@@ -1,5 +1,6 @@
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { bigint, notDeleting } from "../query-parts.ts";
 import type { Db } from "../schema.ts";
 
@@ -29,29 +30,39 @@ export interface LeaseExtension {
   readonly leasedUntilMs: number;
 }
 
-export async function addBlobCandidate(
-  tx: Db,
-  link: { readonly repositoryId: number; readonly blobId: number; readonly dueAtMs: number },
-): Promise<void> {
-  await tx
+interface BlobCandidate {
+  readonly repositoryId: number;
+  readonly blobId: number;
+  readonly dueAtMs: number;
+}
+
+const insertBlobCandidate = prepared((db, link: Placeholders<BlobCandidate>) =>
+  db
     .insertInto("blob_reviews")
     .values({ repository_id: link.repositoryId, blob_id: link.blobId, due_at: link.dueAtMs })
     .onConflict((conflict) =>
       conflict.columns(["repository_id", "blob_id"]).doUpdateSet({ due_at: link.dueAtMs }),
-    )
-    .execute();
+    ),
+);
+
+export async function addBlobCandidate(tx: Db, link: BlobCandidate): Promise<void> {
+  await insertBlobCandidate.execute(tx, link);
 }
+
+const insertManifestCandidate = prepared(
+  (db, { manifestId, dueAtMs }: Placeholders<{ manifestId: number; dueAtMs: number }>) =>
+    db
+      .insertInto("manifest_reviews")
+      .values({ manifest_id: manifestId, due_at: dueAtMs })
+      .onConflict((conflict) => conflict.column("manifest_id").doUpdateSet({ due_at: dueAtMs })),
+);
 
 export async function addManifestCandidate(
   tx: Db,
   manifestId: number,
   dueAtMs: number,
 ): Promise<void> {
-  await tx
-    .insertInto("manifest_reviews")
-    .values({ manifest_id: manifestId, due_at: dueAtMs })
-    .onConflict((conflict) => conflict.column("manifest_id").doUpdateSet({ due_at: dueAtMs }))
-    .execute();
+  await insertManifestCandidate.execute(tx, { manifestId, dueAtMs });
 }
 
 /**

@@ -1,8 +1,8 @@
-import { CompiledQuery, sql, type RawBuilder } from "kysely";
+import { sql } from "kysely";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { MemberRole } from "../accounts/schema.ts";
 import type { Visibility } from "../registry/schema.ts";
-import { dialectOf, type Dialect } from "../dialect.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 import type { Actor, ClientAuthority } from "./authority.ts";
 import {
@@ -29,38 +29,23 @@ interface Asked {
   readonly accessToken: string | null;
 }
 
-/** The statement that reads all facts, with the names of its parameters as values. Every table is read by an index. */
-function createStatement(): RawBuilder<unknown> {
-  const asked = (name: keyof Asked) => sql`${name}`;
+/** Reads all facts in one statement. Every table is read by an index. */
+const readRow = prepared((_db, asked: Placeholders<Asked>) => {
   const { ownRank, teamRank } = rankColumns(sql`repository.id`, sql`account.id`);
-  return sql`
+  return sql<Row>`
     SELECT account.id AS id, account.name AS name, account.kind AS kind, account.is_admin AS "isAdmin",
       account.disabled AS disabled, account.password_changed_at AS "passwordChangedAtMs",
       token.is_active AS "isActive", token.expires_at AS "expiresAtMs", token.scopes AS scopes,
       token.resources AS resources, home.kind AS home,
       (SELECT role FROM members WHERE organisation_id = home.id AND user_id = account.id) AS role,
       repository.visibility AS visibility, ${ownRank} AS "ownRank", ${teamRank} AS "teamRank",
-      (SELECT sequence FROM repository_removals WHERE name = ${asked("repository")}) AS removal
+      (SELECT sequence FROM repository_removals WHERE name = ${asked.repository}) AS removal
     FROM (SELECT 1) AS one_row
-    LEFT JOIN accounts AS account ON account.id = ${asked("accountId")}
-    LEFT JOIN access_tokens AS token ON token.id = ${asked("accessToken")} AND token.account_id = account.id
-    LEFT JOIN accounts AS home ON home.name = ${asked("namespace")}
-    LEFT JOIN repositories AS repository ON repository.name = ${asked("repository")}`;
-}
-
-/** By dialect: each command of a client runs the statement, and Kysely takes as long to compile it as SQLite to run it. */
-const compiled = new WeakMap<Dialect, CompiledQuery>();
-
-function queryFor(db: Db, asked: Asked): CompiledQuery<Row> {
-  const dialect = dialectOf(db);
-  const statement = compiled.get(dialect) ?? createStatement().compile(db);
-  compiled.set(dialect, statement);
-  const names = statement.parameters as readonly (keyof Asked)[];
-  return CompiledQuery.raw(
-    statement.sql,
-    names.map((name) => asked[name]),
-  );
-}
+    LEFT JOIN accounts AS account ON account.id = ${asked.accountId}
+    LEFT JOIN access_tokens AS token ON token.id = ${asked.accessToken} AND token.account_id = account.id
+    LEFT JOIN accounts AS home ON home.name = ${asked.namespace}
+    LEFT JOIN repositories AS repository ON repository.name = ${asked.repository}`;
+});
 
 interface Row extends RoleRanks {
   readonly id: number | null;
@@ -96,14 +81,12 @@ async function readFacts(
 ): Promise<PermissionFacts> {
   const { repository } = target;
   const namespace = repository === undefined ? target.namespace : namespaceOf(repository);
-  const query = queryFor(db, {
+  const row = await readRow.executeTakeFirstOrThrow(db, {
     repository: repository ?? null,
     namespace: namespace ?? null,
     accountId: accountId ?? null,
     accessToken: accessToken ?? null,
   });
-  const [row] = (await db.executeQuery(query)).rows;
-  if (row === undefined) throw new Error("the statement gives one row");
   const account = accountOf(row);
   const role = row.role ?? undefined;
   const repositoryFacts: RepositoryPermissionFacts = {

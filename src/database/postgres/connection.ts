@@ -238,8 +238,9 @@ type RunQuery = (
 function queriesWith(query: RunQuery): Db {
   const client = { query, release: () => undefined };
   return new Kysely<Schema>({
-    dialect: new BerthPostgresDialect({
-      pool: { connect: async () => client as never, end: async () => undefined },
-    }),
+    dialect: new BerthPostgresDialect(
+      { pool: { connect: async () => client as never, end: async () => undefined } },
+      async (text, parameters) => (await query(text, parameters)).rows,
+    ),
   });
 }

@@ -1,5 +1,11 @@
-import { PostgresAdapter, PostgresDialect, sql, type DialectAdapter } from "kysely";
-import type { AdapterWithDialect, Dialect } from "../dialect.ts";
+import {
+  PostgresAdapter,
+  PostgresDialect,
+  sql,
+  type DialectAdapter,
+  type PostgresDialectConfig,
+} from "kysely";
+import type { BerthAdapter, Dialect, RunStatement } from "../dialect.ts";
 import { escapeLike } from "../query-parts.ts";
 
 const clauses = {
@@ -35,13 +41,26 @@ const dialect: Dialect = {
   },
 };
 
-class Adapter extends PostgresAdapter implements AdapterWithDialect {
+class Adapter extends PostgresAdapter implements BerthAdapter {
   readonly dialect = dialect;
+  readonly run: RunStatement;
+
+  constructor(run: RunStatement) {
+    super();
+    this.run = run;
+  }
 }
 
 /** Kysely's dialect, with {@link Dialect} for the queries that need it. */
 export class BerthPostgresDialect extends PostgresDialect {
+  readonly #run: RunStatement;
+
+  constructor(config: PostgresDialectConfig, run: RunStatement) {
+    super(config);
+    this.#run = run;
+  }
+
   override createAdapter(): DialectAdapter {
-    return new Adapter();
+    return new Adapter(this.#run);
   }
 }

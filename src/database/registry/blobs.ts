@@ -9,6 +9,7 @@ import {
 } from "../maintenance/gc-candidates.ts";
 import { locked } from "../locks.ts";
 import { mayPullFrom } from "../permissions/check.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { isLive, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -105,6 +106,29 @@ export async function mountBlob(tx: Db, mount: MountBlob): Promise<boolean | Rej
   return true;
 }
 
+interface NewLink {
+  readonly repositoryId: number;
+  readonly blobId: number;
+  readonly nowMs: number;
+  readonly leasedUntilMs: number;
+}
+
+const insertLink = prepared((db, link: Placeholders<NewLink>) =>
+  db
+    .insertInto("blob_links")
+    .values({
+      repository_id: link.repositoryId,
+      blob_id: link.blobId,
+      created_at: link.nowMs,
+      leased_until: link.leasedUntilMs,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(["repository_id", "blob_id"])
+        .doUpdateSet({ leased_until: link.leasedUntilMs }),
+    ),
+);
+
 /** Links a blob, which the caller has locked, in a repository, or extends the lease of its link. */
 export async function linkBlob(
   tx: Db,
@@ -112,20 +136,8 @@ export async function linkBlob(
   blobId: number,
   lease: Lease,
 ): Promise<void> {
-  await tx
-    .insertInto("blob_links")
-    .values({
-      repository_id: repositoryId,
-      blob_id: blobId,
-      created_at: lease.nowMs,
-      leased_until: lease.leasedUntilMs,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(["repository_id", "blob_id"])
-        .doUpdateSet({ leased_until: lease.leasedUntilMs }),
-    )
-    .execute();
+  const { nowMs, leasedUntilMs } = lease;
+  await insertLink.execute(tx, { repositoryId, blobId, nowMs, leasedUntilMs });
   await addBlobCandidate(tx, { repositoryId, blobId, dueAtMs: lease.dueAtMs });
 }
 

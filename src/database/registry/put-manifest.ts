@@ -5,12 +5,13 @@ import type { Tag } from "../../oci/reference.ts";
 import { recordEvents } from "../events/events.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
+import { prepared, preparedForRows, type PlaceholderRows, type Placeholders } from "../prepared.ts";
 import { isLive, notDeleting, slicesOf } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { touchRepository, type Repository } from "./repositories.ts";
 import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
-import type { NewManifest, NewManifestReference } from "./schema.ts";
+import type { NewManifest, NewManifestReference, PlatformColumns } from "./schema.ts";
 import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
 import { pointTag } from "./tags.ts";
 
@@ -84,22 +85,35 @@ interface ExistingManifest {
   readonly pushed_at: number;
 }
 
+const readExisting = prepared(
+  (
+    db,
+    {
+      repositoryId,
+      digest,
+      namespace,
+    }: Placeholders<{ repositoryId: number; digest: Digest; namespace: string }>,
+  ) =>
+    db
+      .selectFrom(sql`(SELECT 1)`.as("one_row"))
+      .leftJoin("manifests", (join) =>
+        join.on("manifests.repository_id", "=", repositoryId).on("manifests.digest", "=", digest),
+      )
+      .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespace))
+      .select(["manifests.id as id", "media_type", "pushed_at", "quotas.namespace as quota"]),
+);
+
 /** Finds the manifest in its repository, and tells whether the namespace has a quota. */
 async function findExisting(
   tx: Db,
   home: Repository | undefined,
   { repository, manifest }: PutManifest,
 ): Promise<{ readonly existing: ExistingManifest | undefined; readonly hasQuota: boolean }> {
-  const { id, media_type, pushed_at, quota } = await tx
-    .selectFrom(sql`(SELECT 1)`.as("one_row"))
-    .leftJoin("manifests", (join) =>
-      join
-        .on("manifests.repository_id", "=", home?.id ?? noRepositoryId)
-        .on("manifests.digest", "=", manifest.digest),
-    )
-    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
-    .select(["manifests.id as id", "media_type", "pushed_at", "quotas.namespace as quota"])
-    .executeTakeFirstOrThrow();
+  const { id, media_type, pushed_at, quota } = await readExisting.executeTakeFirstOrThrow(tx, {
+    repositoryId: home?.id ?? noRepositoryId,
+    digest: manifest.digest,
+    namespace: namespaceOf(repository),
+  });
   const existing =
     id === null || media_type === null || pushed_at === null
       ? undefined
@@ -111,6 +125,35 @@ async function findExisting(
 const isOfAnotherType = (existing: ExistingManifest | undefined, manifest: NewManifest): boolean =>
   existing !== undefined && existing.media_type !== manifest.media_type;
 
+const platformOf = (row: Placeholders<PlatformColumns>) => ({
+  os: row.os,
+  architecture: row.architecture,
+  variant: row.variant,
+  os_version: row.os_version,
+  os_features: row.os_features,
+});
+
+const insertManifest = prepared((db, row: Placeholders<NewManifest & { repository_id: number }>) =>
+  db
+    .insertInto("manifests")
+    .values({
+      repository_id: row.repository_id,
+      digest: row.digest,
+      media_type: row.media_type,
+      kind: row.kind,
+      size_bytes: row.size_bytes,
+      artifact_type: row.artifact_type,
+      config_media_type: row.config_media_type,
+      subject_digest: row.subject_digest,
+      annotations: row.annotations,
+      pushed_at: row.pushed_at,
+      leased_until: row.leased_until,
+      content: row.content,
+      ...platformOf(row),
+    })
+    .returning("id"),
+);
+
 /** Inserts or updates the manifest's row and its references. Returns its id. */
 async function writeManifest(
   tx: Db,
@@ -119,11 +162,8 @@ async function writeManifest(
   { manifest, references }: PutManifest,
 ): Promise<number> {
   if (existing === undefined) {
-    const { id } = await tx
-      .insertInto("manifests")
-      .values({ ...manifest, repository_id: repositoryId })
-      .returning("id")
-      .executeTakeFirstOrThrow();
+    const row = { ...manifest, repository_id: repositoryId };
+    const { id } = await insertManifest.executeTakeFirstOrThrow(tx, row);
     await insertReferences(tx, id, references);
     return id;
   }
@@ -146,26 +186,68 @@ async function writeManifest(
 /** An id that no repository has. */
 const noRepositoryId = 0;
 
+const insertReferenceRows = preparedForRows(
+  (db, rows: PlaceholderRows<NewManifestReference & { manifest_id: number }>) =>
+    db.insertInto("manifest_references").values(
+      rows.map((row) => ({
+        manifest_id: row.manifest_id,
+        position: row.position,
+        kind: row.kind,
+        digest: row.digest,
+        media_type: row.media_type,
+        size_bytes: row.size_bytes,
+        required: row.required,
+        artifact_type: row.artifact_type,
+        urls: row.urls,
+        annotations: row.annotations,
+        ...platformOf(row),
+      })),
+    ),
+);
+
+const insertImageSize = prepared(
+  (db, { manifestId, bytes }: Placeholders<{ manifestId: number; bytes: number }>) =>
+    db.insertInto("image_sizes").values({ manifest_id: manifestId, size_bytes: bytes }),
+);
+
 /** Inserts the references of a manifest, and for an image the sum of their sizes. */
 async function insertReferences(
   tx: Db,
   manifestId: number,
   references: readonly NewManifestReference[],
 ): Promise<void> {
-  for (const rows of slicesOf(references)) {
-    await tx
-      .insertInto("manifest_references")
-      .values(rows.map((row) => ({ ...row, manifest_id: manifestId })))
-      .execute();
-  }
+  for (const rows of slicesOf(references))
+    await insertReferenceRows.execute(
+      tx,
+      rows.map((row) => ({ ...row, manifest_id: manifestId })),
+    );
   const parts = references.filter(({ kind }) => kind !== "child");
   if (parts.length === 0) return;
-  const bytes = parts.reduce((sum, part) => sum + part.size_bytes, 0);
-  await tx
-    .insertInto("image_sizes")
-    .values({ manifest_id: manifestId, size_bytes: Math.min(bytes, Number.MAX_SAFE_INTEGER) })
-    .execute();
+  const sum = parts.reduce((bytes, part) => bytes + part.size_bytes, 0);
+  const bytes = Math.min(sum, Number.MAX_SAFE_INTEGER);
+  await insertImageSize.execute(tx, { manifestId, bytes });
 }
+
+interface Wanted {
+  readonly repositoryId: number;
+  readonly digest: Digest;
+}
+
+/** The digests that the repository has as blobs. All rows have the same repository. */
+const readBlobs = preparedForRows((db, rows: PlaceholderRows<Wanted>) =>
+  db
+    .selectFrom("blobs")
+    .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
+    .select("blobs.digest as digest")
+    .where("blob_links.repository_id", "=", rows[0].repositoryId)
+    .where(notDeleting)
+    .where(isLive)
+    .where(
+      "blobs.digest",
+      "in",
+      rows.map(({ digest }) => digest),
+    ),
+);
 
 /** The required references of a manifest that its repository does not have, in document order. */
 async function missingReferences(
@@ -181,15 +263,10 @@ async function missingReferences(
   const presentManifests = new Set<Digest>();
   for (const rows of slicesOf(required)) {
     const digests = rows.map((row) => row.digest);
-    const blobs = await tx
-      .selectFrom("blobs")
-      .innerJoin("blob_links", "blob_links.blob_id", "blobs.id")
-      .select("blobs.digest as digest")
-      .where("blob_links.repository_id", "=", repositoryId)
-      .where(notDeleting)
-      .where(isLive)
-      .where("blobs.digest", "in", digests)
-      .execute();
+    const blobs = await readBlobs.execute(
+      tx,
+      digests.map((digest) => ({ repositoryId, digest })),
+    );
     for (const row of blobs) presentBlobs.add(row.digest);
     if (put.manifest.kind !== "index") continue;
     const manifests = await tx

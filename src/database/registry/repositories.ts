@@ -1,11 +1,12 @@
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { TagPatterns } from "../../oci/tag-patterns.ts";
 import type { Registration } from "../catalog/pull-counters.ts";
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { writeAudit, type AuditContext, type AuditAction } from "../events/audit.ts";
 import { recordEvents } from "../events/events.ts";
 import { dialectOf, type LockMode } from "../dialect.ts";
 import { locked } from "../locks.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 import type { Visibility } from "./schema.ts";
 
@@ -49,7 +50,7 @@ export function createRepositoryReads(db: Db) {
 export const repositoryIdOf = (db: Db, name: RepositoryName) =>
   db.selectFrom("repositories").select("id").where("name", "=", name);
 
-const selectRepository = (db: Db, name: RepositoryName) =>
+const selectRepository = (db: Db, name: RawBuilder<RepositoryName>) =>
   db
     .selectFrom("repositories")
     .select(["id", "name", "visibility", "immutable_tags as immutableTags"])
@@ -66,12 +67,26 @@ function repositoryOf(
   };
 }
 
+type Named = Placeholders<Pick<Repository, "name">>;
+
+const readRepository = prepared((db, { name }: Named) => selectRepository(db, name));
+
 export async function findRepository(
   db: Db,
   name: RepositoryName,
 ): Promise<Repository | undefined> {
-  return repositoryOf(await selectRepository(db, name).executeTakeFirst());
+  return repositoryOf(await readRepository.executeTakeFirst(db, { name }));
 }
+
+const lockedBy = (mode: LockMode) =>
+  prepared((db, { name }: Named) =>
+    locked(db, selectRepository(db, name), { mode, table: "repositories" }),
+  );
+const lockRow = {
+  share: lockedBy("share"),
+  change: lockedBy("change"),
+  remove: lockedBy("remove"),
+} satisfies Record<LockMode, unknown>;
 
 /**
  * Finds and locks the repository that a command changes: `share` for what does not change its row, `change` for blobs,
@@ -82,12 +97,15 @@ export async function lockRepository(
   name: RepositoryName,
   mode: LockMode,
 ): Promise<Repository | undefined> {
-  const query = locked(tx, selectRepository(tx, name), { mode, table: "repositories" });
-  return repositoryOf(await query.executeTakeFirst());
+  return repositoryOf(await lockRow[mode].executeTakeFirst(tx, { name }));
 }
 
+const setUpdated = prepared((db, { id, nowMs }: Placeholders<{ id: number; nowMs: number }>) =>
+  db.updateTable("repositories").set({ updated_at: nowMs }).where("id", "=", id),
+);
+
 export async function touchRepository(tx: Db, id: number, nowMs: number): Promise<void> {
-  await tx.updateTable("repositories").set({ updated_at: nowMs }).where("id", "=", id).execute();
+  await setUpdated.execute(tx, { id, nowMs });
 }
 
 interface Setting extends AuditContext {

@@ -4,6 +4,7 @@ import { writeAudit } from "../events/audit.ts";
 import { recordEvents } from "../events/events.ts";
 import { lockName, shareName } from "../locks.ts";
 import { isSystemActorName, type Actor } from "../permissions/authority.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { isRejection, type OverQuota, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { reserveQuota, type QuotaReservation } from "./quota-changes.ts";
@@ -82,37 +83,67 @@ type Right =
    */
   | { readonly by: "administrator"; readonly accountId: number };
 
+const readCreator = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
+  db
+    .selectFrom("accounts")
+    .select("is_admin")
+    .where("id", "=", accountId)
+    .where("disabled", "=", 0),
+);
+
+const readHome = prepared(
+  (db, { namespace, accountId }: Placeholders<{ namespace: string; accountId: number }>) =>
+    db
+      .selectFrom("accounts")
+      .leftJoin("members", (join) =>
+        join
+          .onRef("members.organisation_id", "=", "accounts.id")
+          .on("members.user_id", "=", accountId),
+      )
+      .select(["accounts.id as id", "members.role as role"])
+      .where("accounts.name", "=", namespace),
+);
+
 async function rightToCreate(
   tx: Db,
   { repository, actor }: Pick<Push, "repository" | "actor">,
 ): Promise<Right | Rejection> {
   if (actor.accountId === null) return { by: "namespace" };
   const { accountId } = actor;
-  const account = await tx
-    .selectFrom("accounts")
-    .select("is_admin")
-    .where("id", "=", accountId)
-    .where("disabled", "=", 0)
-    .executeTakeFirst();
+  const account = await readCreator.executeTakeFirst(tx, { accountId });
   if (account === undefined) return { rejected: "forbidden" };
-  const home = await tx
-    .selectFrom("accounts")
-    .leftJoin("members", (join) =>
-      join
-        .onRef("members.organisation_id", "=", "accounts.id")
-        .on("members.user_id", "=", accountId),
-    )
-    .select(["accounts.id as id", "members.role as role"])
-    .where("accounts.name", "=", namespaceOf(repository))
-    .executeTakeFirst();
+  const namespace = namespaceOf(repository);
+  const home = await readHome.executeTakeFirst(tx, { namespace, accountId });
   if (home === undefined) {
-    const mayCreate = account.is_admin === 1 && !isSystemActorName(namespaceOf(repository));
+    const mayCreate = account.is_admin === 1 && !isSystemActorName(namespace);
     return mayCreate ? { by: "administrator", accountId } : { rejected: "forbidden" };
   }
   if (account.is_admin === 1 || home.id === accountId || home.role === "owner")
     return { by: "namespace" };
   return home.role === "editor" ? { by: "editor", accountId } : { rejected: "forbidden" };
 }
+
+interface NewRepository {
+  readonly name: RepositoryName;
+  readonly namespace: string;
+  readonly visibility: Visibility;
+  readonly awaits_manifest: 0 | 1;
+  readonly nowMs: number;
+}
+
+const insertRepository = prepared((db, row: Placeholders<NewRepository>) =>
+  db
+    .insertInto("repositories")
+    .values({
+      name: row.name,
+      namespace: row.namespace,
+      visibility: row.visibility,
+      awaits_manifest: row.awaits_manifest,
+      created_at: row.nowMs,
+      updated_at: row.nowMs,
+    })
+    .returning("id"),
+);
 
 async function create(
   tx: Db,
@@ -139,11 +170,8 @@ async function create(
     const action = "org.create";
     await writeAudit(tx, { nowMs, actor, account: namespace, action, subject: namespace });
   }
-  const { id } = await tx
-    .insertInto("repositories")
-    .values({ name, namespace, ...columns, created_at: nowMs, updated_at: nowMs })
-    .returning("id")
-    .executeTakeFirstOrThrow();
+  const row = { name, namespace, ...columns, nowMs };
+  const { id } = await insertRepository.executeTakeFirstOrThrow(tx, row);
   if (right.by === "editor") {
     await addCollaborator(tx, id, right.accountId, "admin");
     // The insert into `collaborators` fires a trigger that sets it to 0. This grant is not from a user, so restore the

@@ -1,4 +1,4 @@
-import type { Generated, Insertable, Selectable } from "kysely";
+import type { Generated, Selectable } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
@@ -53,7 +53,7 @@ interface BlobLinksTable {
   leased_until: number;
 }
 
-interface PlatformColumns {
+export interface PlatformColumns {
   os: string | null;
   architecture: string | null;
   variant: string | null;
@@ -133,7 +133,7 @@ interface RepositoryRemovalsTable {
   sequence: number;
 }
 
-export type NewManifest = Omit<Insertable<ManifestsTable>, "id" | "repository_id">;
-export type NewManifestReference = Omit<Insertable<ManifestReferencesTable>, "manifest_id">;
+export type NewManifest = Omit<Selectable<ManifestsTable>, "id" | "repository_id">;
+export type NewManifestReference = Omit<Selectable<ManifestReferencesTable>, "manifest_id">;
 export type UploadRow = Omit<Selectable<UploadsTable>, "reserved_bytes" | "holder" | "wanted">;
 export type NewUpload = Omit<UploadRow, "held_until">;

@@ -1,8 +1,9 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf } from "../../oci/name.ts";
 import type { Lease } from "../maintenance/gc-candidates.ts";
 import { locked } from "../locks.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { isLive, isMissing, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -59,30 +60,41 @@ interface KnownBlob {
   readonly storageKey: string;
 }
 
+const selectBlob = (db: Db, digest: RawBuilder<Digest>) =>
+  db.selectFrom("blobs").where("digest", "=", digest).where(notDeleting);
+
+const lockLive = prepared(
+  (db, { digest, namespace }: Placeholders<{ digest: Digest; namespace: string }>) => {
+    const withDigest = selectBlob(db, digest);
+    const blob = withDigest.select(["id", "state", "storage_key as storageKey"]).where(isLive);
+    const live = locked(db, blob, { mode: "share", table: "blobs" });
+    return db
+      .selectFrom(sql`(SELECT 1)`.as("one_row"))
+      .leftJoin(live.as("live"), (join) => join.onTrue())
+      .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespace))
+      .select(["live.id as id", "live.state as state", "live.storageKey as storageKey"])
+      .select(withDigest.select("id").where(isMissing).as("missingId"))
+      .select("quotas.namespace as quota");
+  },
+);
+
+const lockMissing = prepared((db, { digest }: Placeholders<{ digest: Digest }>) => {
+  const blob = selectBlob(db, digest).select(["id", "state", "storage_key as storageKey"]);
+  return locked(db, blob, { mode: "remove", table: "blobs" });
+});
+
 /** Finds and locks the blob of a digest, and tells whether the namespace has a quota. */
 async function lockKnown(
   tx: Db,
   { repository, digest }: StoreBlob,
 ): Promise<{ readonly known: KnownBlob | undefined; readonly hasQuota: boolean }> {
-  const withDigest = tx.selectFrom("blobs").where("digest", "=", digest).where(notDeleting);
-  const blob = withDigest.select(["id", "state", "storage_key as storageKey"]);
-  const live = locked(tx, blob.where(isLive), { mode: "share", table: "blobs" });
-  const found = await tx
-    .selectFrom(sql`(SELECT 1)`.as("one_row"))
-    .leftJoin(live.as("live"), (join) => join.onTrue())
-    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespaceOf(repository)))
-    .select(["live.id as id", "live.state as state", "live.storageKey as storageKey"])
-    .select(withDigest.select("id").where(isMissing).as("missingId"))
-    .select("quotas.namespace as quota")
-    .executeTakeFirstOrThrow();
+  const namespace = namespaceOf(repository);
+  const found = await lockLive.executeTakeFirstOrThrow(tx, { digest, namespace });
   const { quota, missingId, ...known } = found;
   const hasQuota = quota !== null;
   // Two pushes that repair a blob: the second one waits here, and then finds it live.
   if (missingId !== null)
-    return {
-      known: await locked(tx, blob, { mode: "remove", table: "blobs" }).executeTakeFirst(),
-      hasQuota,
-    };
+    return { known: await lockMissing.executeTakeFirst(tx, { digest }), hasQuota };
   return { known: known.id === null ? undefined : (known as KnownBlob), hasQuota };
 }
 
@@ -91,15 +103,14 @@ const uploadColumns = [
   ...["reserved_bytes", "holder", "held_until", "wanted"],
 ] as const;
 
+const deleteUpload = prepared((db, { id }: Placeholders<{ id: string }>) =>
+  db.deleteFrom("uploads").where("id", "=", id).returning(uploadColumns),
+);
+
 /** Deletes the row of an upload and returns it; `undefined` without an id, `gone` if there is no such row. */
 async function takeUpload(tx: Db, id: string | undefined): Promise<UploadRow | "gone" | undefined> {
   if (id === undefined) return undefined;
-  const taken = await tx
-    .deleteFrom("uploads")
-    .where("id", "=", id)
-    .returning(uploadColumns)
-    .executeTakeFirst();
-  return taken ?? "gone";
+  return (await deleteUpload.executeTakeFirst(tx, { id })) ?? "gone";
 }
 
 /**
@@ -120,17 +131,24 @@ async function answerWithoutUpload(
   return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
 }
 
+const insertRow = prepared(
+  (
+    db,
+    {
+      digest,
+      sizeBytes,
+      storageKey,
+      nowMs,
+    }: Placeholders<Pick<StoreBlob, "digest" | "sizeBytes" | "storageKey" | "nowMs">>,
+  ) =>
+    db
+      .insertInto("blobs")
+      .values({ digest, size_bytes: sizeBytes, storage_key: storageKey, created_at: nowMs })
+      .returning("id"),
+);
+
 async function insertBlob(tx: Db, blob: StoreBlob): Promise<number> {
-  const { id } = await tx
-    .insertInto("blobs")
-    .values({
-      digest: blob.digest,
-      size_bytes: blob.sizeBytes,
-      storage_key: blob.storageKey,
-      created_at: blob.nowMs,
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
+  const { id } = await insertRow.executeTakeFirstOrThrow(tx, blob);
   return id;
 }
 

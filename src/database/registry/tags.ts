@@ -1,4 +1,4 @@
-import { sql, type RawBuilder } from "kysely";
+import { sql } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import type { Tag } from "../../oci/reference.ts";
@@ -6,6 +6,7 @@ import { writeAudit, type AuditContext } from "../events/audit.ts";
 import { recordEvents } from "../events/events.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { accessTokenOf } from "../permissions/authority.ts";
+import { prepared, preparedForRows, type PlaceholderRows, type Placeholders } from "../prepared.ts";
 import { pageOf, slicesOf, type Page } from "../query-parts.ts";
 import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -42,6 +43,37 @@ export interface TagChange extends EventTimes, AuditContext {
   readonly repository: RepositoryName;
 }
 
+interface TagName {
+  readonly repositoryId: number;
+  readonly name: Tag;
+}
+
+const readTag = prepared((db, { repositoryId, name }: Placeholders<TagName>) =>
+  db
+    .selectFrom("tags")
+    .select("manifest_id")
+    .where("repository_id", "=", repositoryId)
+    .where("name", "=", name),
+);
+
+interface PushedTag extends TagName {
+  readonly manifestId: number;
+  readonly pushedAtMs: number;
+  readonly updater: string;
+}
+
+const writeTag = prepared((db, tag: Placeholders<PushedTag>) => {
+  const pushed = {
+    manifest_id: tag.manifestId,
+    updated_at: tag.pushedAtMs,
+    updater: tag.updater,
+  };
+  return db
+    .insertInto("tags")
+    .values({ repository_id: tag.repositoryId, name: tag.name, ...pushed })
+    .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(pushed));
+});
+
 /** Points a tag of a locked repository at a manifest and adds a history entry. The same digest again is a push, but adds no entry. */
 export async function pointTag(
   tx: Db,
@@ -57,28 +89,15 @@ export async function pointTag(
   data: Record<string, string> = {},
 ): Promise<void> {
   const { nowMs, dueAtMs, actor } = change;
-  const pushed = {
-    manifest_id: tag.manifestId,
-    updated_at: tag.pushedAtMs ?? nowMs,
-    updater: actor.name,
-  };
-  const before = await tx
-    .selectFrom("tags")
-    .select("manifest_id")
-    .where("repository_id", "=", tag.repositoryId)
-    .where("name", "=", tag.name)
-    .executeTakeFirst();
-  await tx
-    .insertInto("tags")
-    .values({ repository_id: tag.repositoryId, name: tag.name, ...pushed })
-    .onConflict((conflict) => conflict.columns(["repository_id", "name"]).doUpdateSet(pushed))
-    .execute();
+  const before = await readTag.executeTakeFirst(tx, tag);
+  const pushedAtMs = tag.pushedAtMs ?? nowMs;
+  await writeTag.execute(tx, { ...tag, pushedAtMs, updater: actor.name });
   const audited = { digest: tag.digest, ...data };
   const pushOfTag = { action: "repo.tag.push", name: tag.name, data: audited } as const;
   await writeAudit(tx, auditRow(change, pushOfTag));
   await recordEvents(tx, change, ...eventsOf(tag, change, before?.manifest_id));
   if (before?.manifest_id === tag.manifestId) return;
-  await tx.insertInto("tag_history").values(historyEntry(tag, change)).execute();
+  await insertHistory.execute(tx, [historyEntry(tag, change)]);
   if (before !== undefined) await addManifestCandidate(tx, before.manifest_id, dueAtMs);
 }
 
@@ -120,12 +139,7 @@ export async function deleteTag(tx: Db, deletion: DeleteTag): Promise<boolean | 
   const { repository, tag, nowMs, dueAtMs } = deletion;
   const home = await lockRepository(tx, repository, "change");
   if (home === undefined) return false;
-  const found = await tx
-    .selectFrom("tags")
-    .select("manifest_id")
-    .where("repository_id", "=", home.id)
-    .where("name", "=", tag)
-    .executeTakeFirst();
+  const found = await readTag.executeTakeFirst(tx, { repositoryId: home.id, name: tag });
   if (found === undefined) return false;
   const immutable = await findImmutableTag(home, tag);
   if (immutable !== undefined) return immutable;
@@ -206,7 +220,7 @@ async function recordDeletions(
   const action = "repo.tag.delete";
   for (const some of slicesOf(tags)) {
     const entries = some.map(({ name }) => historyEntry({ repositoryId, name, digest }, change));
-    await tx.insertInto("tag_history").values(entries).execute();
+    await insertHistory.execute(tx, entries);
     await writeAudit(
       tx,
       ...some.map(({ name }) => auditRow(change, { action, name, data: data ?? {} })),
@@ -220,22 +234,37 @@ async function recordDeletions(
   await recordEvents(tx, change, ...deletions);
 }
 
+interface HistoryEntry extends TagName {
+  readonly digest: Digest | null;
+  readonly nowMs: number;
+  readonly actor: string | null;
+  readonly accessToken: string | null;
+}
+
+/** The label of the token is read in the statement that inserts it, so that a push has no further one. */
+const insertHistory = preparedForRows((db, entries: PlaceholderRows<HistoryEntry>) =>
+  db.insertInto("tag_history").values(
+    entries.map((entry) => ({
+      repository_id: entry.repositoryId,
+      name: entry.name,
+      digest: entry.digest,
+      changed_at: entry.nowMs,
+      actor: entry.actor,
+      token_label: sql<
+        string | null
+      >`(SELECT label FROM access_tokens WHERE id = ${entry.accessToken})`,
+    })),
+  ),
+);
+
 /** An entry of the history of a tag; without a digest: the tag was deleted. */
 const historyEntry = (
   tag: { readonly repositoryId: number; readonly name: Tag; readonly digest: Digest | null },
   { nowMs, actor }: TagChange,
-) => ({
-  repository_id: tag.repositoryId,
-  name: tag.name,
-  digest: tag.digest,
-  changed_at: nowMs,
-  actor: actor.name || null,
-  token_label: labelOfToken(accessTokenOf(actor)),
+): HistoryEntry => ({
+  ...{ repositoryId: tag.repositoryId, name: tag.name, digest: tag.digest, nowMs },
+  ...{ actor: actor.name || null, accessToken: accessTokenOf(actor) ?? null },
 });
-
-/** The label is read in the statement that inserts it, so that a push has no further one. */
-const labelOfToken = (id: string | undefined): RawBuilder<string | null> | null =>
-  id === undefined ? null : sql<string | null>`(SELECT label FROM access_tokens WHERE id = ${id})`;
 
 const auditRow = (
   { repository, nowMs, actor }: TagChange,

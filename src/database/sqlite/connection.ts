@@ -105,17 +105,15 @@ export function queriesOn(connection: SqliteConnection): Db {
   });
   return new Kysely<Schema>({
     dialect: new BerthSqliteDialect({
-      database: {
-        prepare(text: string): SqliteStatement {
-          let statement = statements.get(text);
-          if (statement === undefined) {
-            statement = prepare(connection, text);
-            statements.set(text, statement);
-          }
-          return statement;
-        },
-        close: () => connection.close(),
+      prepare(text: string): SqliteStatement {
+        let statement = statements.get(text);
+        if (statement === undefined) {
+          statement = prepare(connection, text);
+          statements.set(text, statement);
+        }
+        return statement;
       },
+      close: () => connection.close(),
     }),
   });
 }

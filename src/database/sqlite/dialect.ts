@@ -1,5 +1,11 @@
-import { sql, SqliteAdapter, SqliteDialect, type DialectAdapter } from "kysely";
-import type { AdapterWithDialect, Dialect } from "../dialect.ts";
+import {
+  sql,
+  SqliteAdapter,
+  SqliteDialect,
+  type DialectAdapter,
+  type SqliteDatabase,
+} from "kysely";
+import type { BerthAdapter, Dialect, RunStatement } from "../dialect.ts";
 import { escapeLike } from "../query-parts.ts";
 
 const isOneOf: Dialect["isOneOf"] = (column, values) =>
@@ -19,13 +25,31 @@ const dialect: Dialect = {
   lockName: async () => undefined,
 };
 
-class Adapter extends SqliteAdapter implements AdapterWithDialect {
+class Adapter extends SqliteAdapter implements BerthAdapter {
   readonly dialect = dialect;
+  readonly run: RunStatement;
+
+  constructor(database: SqliteDatabase) {
+    super();
+    this.run = async (text, parameters) => {
+      const statement = database.prepare(text);
+      if (statement.reader) return statement.all(parameters);
+      statement.run(parameters);
+      return [];
+    };
+  }
 }
 
 /** Kysely's dialect, with {@link Dialect} for the queries that need it. */
 export class BerthSqliteDialect extends SqliteDialect {
+  readonly #database: SqliteDatabase;
+
+  constructor(database: SqliteDatabase) {
+    super({ database });
+    this.#database = database;
+  }
+
   override createAdapter(): DialectAdapter {
-    return new Adapter();
+    return new Adapter(this.#database);
   }
 }
