@@ -79,6 +79,7 @@ describe("a repository created by a push that is rejected or not completed", () 
       await pushBlob(world, repository, "first");
       const id = await uploads.start(openModeClient, repository);
       await uploads.append({ actor: openModeClient, repository, id }, chunkOf("some"));
+      await uploads.close();
       await world.collectAll();
       assert.equal(await isThere(world), true);
       await uploads.cancel({ actor: openModeClient, repository, id });

@@ -101,6 +101,8 @@ describe("deleting a repository", () => {
       const other = named("team/other");
       const kept = { ...claim, repository: other, id: await uploads.start(openModeClient, other) };
       await uploads.append(kept, chunkOf("kept"));
+      await uploads.close();
+      assert.equal((await world.stored()).uploads, 2);
       await repositories.delete(openModeClient, app);
       assert.equal((await world.stored()).uploads, 1);
       await assert.rejects(uploads.status(claim), isCode("BLOB_UPLOAD_UNKNOWN"));

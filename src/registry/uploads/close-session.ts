@@ -5,7 +5,7 @@ import { checkRange, type Chunk } from "./chunk.ts";
 import { storedBytes, withUploadLock, type LockedSession } from "./locked-session.ts";
 import type { UploadLock } from "./locks.ts";
 import type { SessionRequest } from "./sessions.ts";
-import { closeWithSmallBlob, type SmallBlobs } from "./small-blobs.ts";
+import { closeWithHeldBlob, closeWithSmallBlob, type SmallBlobs } from "./small-blobs.ts";
 import {
   appendChunk,
   commitUpload,
@@ -74,20 +74,22 @@ async function closeWithoutLock(
   return true;
 }
 
-/** Handles the closing request of a session. A blob that arrives completely in this request costs one transaction. */
+/** Handles the closing request of a session. A small blob that arrives completely in this request or just before it costs one transaction. */
 function closeSession(
   parts: ClosingParts,
   session: LockedSession,
   digest: Digest,
   chunk: Chunk | undefined,
 ): Promise<void> {
+  const held = chunk === undefined ? parts.sessions.heldForClose(session.row.id) : undefined;
+  if (held !== undefined) return closeWithHeldBlob(parts, session, digest, held);
   return discardingOnWrongDigest(parts, session, async () => {
     if (chunk === undefined) return await commitUpload(parts, session, digest);
     if (parts.smallBlobs.fits(chunk) && (await storedBytes(parts, session.row)) === 0) {
       checkRange(chunk, 0);
       return await closeWithSmallBlob(parts, session, digest, chunk);
     }
-    await appendChunk(parts, session, chunk, digest);
+    await appendChunk(parts, session, chunk, { digest });
     await commitUpload(parts, session, digest);
   });
 }

@@ -60,12 +60,12 @@ async function releaseSilently(lock: UploadLock): Promise<void> {
   }
 }
 
-/** The number of bytes that the store has of the session. */
+/** The number of bytes of the session, in the store or in memory. */
 export async function storedBytes(
   { store, sessions }: Pick<LockingParts, "store" | "sessions">,
   { id, storage_reference }: UploadRow,
 ): Promise<number> {
-  return sessions.isUnpersisted(id) ? 0 : store.uploadSize(storage_reference);
+  return sessions.unpersistedBytes(id) ?? store.uploadSize(storage_reference);
 }
 
 /**

@@ -34,25 +34,49 @@ export interface StoredUploadParts extends LockingParts {
 /**
  * Appends a chunk at the end of the upload, and resolves with the new size in bytes. If the client disconnects, the
  * received bytes are kept. If the registry refuses the upload, the session ends and its bytes are deleted.
+ * @param options.digest the digest that the client has announced for the blob
+ * @param options.bytes the bytes of the chunk, if their begin was read from its source already
  */
 export async function appendChunk(
   parts: StoredUploadParts,
   session: LockedSession,
   chunk: Chunk,
-  digest?: Digest,
+  options: { readonly digest?: Digest; readonly bytes?: ByteSource } = {},
 ): Promise<number> {
   const { row, lock } = session;
+  const { digest, bytes = withCheckedLength(chunk, lock.heartbeat) } = options;
   const offset = await storedBytes(parts, row);
   checkRange(chunk, offset);
-  await parts.sessions.persist(row.id);
   try {
+    await parts.sessions.persist(row.id);
     const admitted = await parts.quota.admit(row, offset, chunk, digest);
-    const bytes = admitted(withCheckedLength(chunk, lock.heartbeat));
-    return await appendBytes(parts, session, chunk, { offset, bytes });
+    return await appendBytes(parts, session, chunk, { offset, bytes: admitted(bytes) });
   } catch (error) {
     if (isRefused(error)) await discardUpload(parts, row);
     throw error;
   }
+}
+
+/** Writes a chunk from memory to the store, as the first of a session that has a row. Throws the errors of a chunk. */
+export async function storeHeldChunk(
+  parts: Pick<StoredUploadParts, "store" | "quota" | "runningDigests">,
+  row: UploadRow,
+  held: Uint8Array,
+): Promise<void> {
+  const { store, quota, runningDigests } = parts;
+  const { id, storage_reference: reference } = row;
+  const admitted = await quota.admit(row, 0, { lengthBytes: held.length }, undefined);
+  try {
+    await store.append(reference, 0, runningDigests.tap(id, 0, admitted(piece(held))));
+  } catch (error) {
+    runningDigests.forget(id);
+    await store.abort(reference).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function* piece(bytes: Uint8Array): ByteSource {
+  yield bytes;
 }
 
 /** Whether the registry refuses the upload: the blob is too large, the quota is exceeded, or the permission is gone. */
@@ -99,7 +123,12 @@ export async function commitUpload(
 ): Promise<void> {
   const { store, sessions, runningDigests } = parts;
   const { id, repository, storage_reference: reference } = row;
-  await sessions.persist(id);
+  try {
+    await sessions.persist(id);
+  } catch (error) {
+    if (isRefused(error)) await discardUpload(parts, row);
+    throw error;
+  }
   const sizeBytes = await store.uploadSize(reference);
   // A crash after the rename of the file and before the write of its row leaves an upload without bytes, which cannot
   // be closed. BLOB_UPLOAD_UNKNOWN makes the client start again. DIGEST_INVALID would tell it that its content is

@@ -3,6 +3,7 @@ import type { Database } from "../../database/contract.ts";
 import type { Actor } from "../../database/permissions/authority.ts";
 import type { PushRules } from "../../database/registry/repository-creation.ts";
 import type { EndedUpload } from "../../database/registry/repository-removal.ts";
+import type { UploadRow } from "../../database/registry/schema.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/name.ts";
 import { rejectionError } from "../errors.ts";
@@ -10,12 +11,20 @@ import type { Clock, LeasePolicy } from "../leases.ts";
 import type { RecentBlobs } from "../recent-blobs.ts";
 import { createUploadQuota, type Chunk } from "./chunk.ts";
 import { finishSession } from "./close-session.ts";
+import { holdOrAppendChunk } from "./held-chunks.ts";
+import { createMemoryBudget, type MemoryBudget } from "./memory-budget.ts";
 import { storedBytes, withUploadLock } from "./locked-session.ts";
 import { createUploadLocks, type UploadLocks } from "./locks.ts";
 import { createRunningDigests } from "./running-digest.ts";
-import { createSessionCount, createUploadSessions, type SessionRequest } from "./sessions.ts";
+import { createSessionCount } from "./session-count.ts";
+import { UploadSessions, type SessionRequest } from "./sessions.ts";
 import { createSmallBlobs, type SmallBlobs } from "./small-blobs.ts";
-import { appendChunk, discardUpload, recordBlob, type StoredUploadParts } from "./stored-upload.ts";
+import {
+  discardUpload,
+  recordBlob,
+  storeHeldChunk,
+  type StoredUploadParts,
+} from "./stored-upload.ts";
 
 /** Limits of open uploads, which may change. The quota of their namespace applies too. */
 export interface UploadLimits {
@@ -51,7 +60,8 @@ export type Uploads = ReturnType<typeof createUploads>;
 
 /**
  * Uploads of blobs. A session is a row that belongs to a repository and an account. Its bytes are in the store, so that
- * it survives a restart of this process. Throws BLOB_UPLOAD_UNKNOWN if the session has ended or belongs to another
+ * it survives a restart of this process. Both may stay in memory for 50 ms after the request that was acknowledged
+ * (sessions.ts): a crash loses them. Throws BLOB_UPLOAD_UNKNOWN if the session has ended or belongs to another
  * account.
  */
 export function createUploads(input: UploadsInput) {
@@ -73,7 +83,7 @@ export function createUploads(input: UploadsInput) {
      * offset.
      */
     append: (request: SessionRequest, chunk: Chunk) =>
-      withUploadLock(parts, request, (session) => appendChunk(parts, session, chunk)),
+      withUploadLock(parts, request, (session) => holdOrAppendChunk(parts, session, chunk)),
 
     /**
      * Closes the session, with a last chunk if `chunk` is given. When it resolves, the blob is durable. Throws
@@ -97,6 +107,8 @@ export function createUploads(input: UploadsInput) {
     /** Deletes the bytes of a session whose row is gone, after the active request has released the lock. */
     abandon: async ({ id, storageReference }: EndedUpload): Promise<void> => {
       const lock = await locks.acquire(id);
+      // Its bytes may be on their way from memory to the store.
+      await sessions.forget(id);
       runningDigests.forget(id);
       await store.abort(storageReference);
       await lock?.release(true);
@@ -105,7 +117,7 @@ export function createUploads(input: UploadsInput) {
     /** Whether a request is writing to the session now. */
     isHeld: (id: string): Promise<boolean> => locks.isHeld(id),
 
-    /** Writes the pending rows of open sessions, so that another process can continue them. */
+    /** Writes the pending rows and bytes of open sessions, so that another process can continue them. */
     close: (): Promise<void> => sessions.close(),
   };
 }
@@ -114,6 +126,7 @@ interface UploadParts extends StoredUploadParts {
   readonly database: UploadsInput["database"];
   readonly isShared: boolean;
   readonly smallBlobs: SmallBlobs;
+  readonly memory: MemoryBudget;
   readonly countSession: (actor: Actor) => Promise<void>;
 }
 
@@ -126,8 +139,13 @@ function createUploadParts(input: UploadsInput): UploadParts {
   const isShared = input.isShared ?? false;
   // The row of a session without bytes may be lost. The release of its lock, after the first bytes, flushes it.
   const commands = locks.areRows === true ? database.unflushedCommands : database.commands;
-  const sessions = createUploadSessions({ ...database, commands }, { isShared });
   const runningDigests = createRunningDigests(store);
+  const memory = createMemoryBudget();
+  const storeHeld = (row: UploadRow, held: Uint8Array): Promise<void> =>
+    storeHeldChunk({ store, quota, runningDigests }, row, held);
+  // Other processes do not see what is in this memory.
+  const holding = isShared || locks.areRows === true ? undefined : { memory, store: storeHeld };
+  const sessions = new UploadSessions({ ...database, commands }, { isShared, holding });
   const stored = {
     store,
     database,
@@ -142,7 +160,8 @@ function createUploadParts(input: UploadsInput): UploadParts {
   return {
     ...stored,
     isShared,
-    smallBlobs: createSmallBlobs({ store, quota, recentBlobs }),
+    memory,
+    smallBlobs: createSmallBlobs({ store, quota, recentBlobs, memory }),
     countSession: createSessionCount({
       database,
       clock,

@@ -34,10 +34,10 @@ for (const workers of ["1", "2"])
           .set("Content-Type", "application/octet-stream")
           .send(Buffer.alloc(bytes));
       };
-      assert.equal((await begin(limit - 100)).status, 202);
+      assert.equal((await begin(limit - blobBytes)).status, 202);
       await berth.restart();
-      assert.equal((await begin(101)).status, 403);
-      assert.equal((await begin(100)).status, 202);
+      assert.equal((await begin(blobBytes + 1)).status, 403);
+      assert.equal((await begin(blobBytes)).status, 202);
     });
 
     for (const way of ["in one request", "in a session"]) {

@@ -42,7 +42,7 @@ describe("the quota of a namespace", () => {
 
       const first = await start();
       const whole = await first.begin();
-      assert.equal(await first.append(whole, 600_000), 202);
+      assert.equal(await first.append(whole, 400_000), 202);
       const half = await first.begin();
       const lines = [
         "Host: localhost",
@@ -56,20 +56,20 @@ describe("the quota of a namespace", () => {
       const tables = await tablesOf(data);
       await waitUntil("both uploads have their bytes reserved", async () => {
         const reserved = await tables.value("SELECT sum(reserved_bytes) FROM uploads");
-        return reserved === 900_000;
+        return reserved === 700_000;
       });
       await end(first.server, "SIGKILL");
 
       const { server, url, begin, append } = await start();
       try {
-        assert.equal(await append(await begin(), 100_001), 403);
-        assert.equal(await append(await begin(), 100_000), 202);
+        assert.equal(await append(await begin(), 300_001), 403);
+        assert.equal(await append(await begin(), 300_000), 202);
         for (const location of [whole, half]) {
           const { status } = await fetch(new URL(location, url), { method: "DELETE" });
           assert.equal(status, 204);
         }
-        assert.equal(await append(await begin(), 900_001), 403);
-        assert.equal(await append(await begin(), 900_000), 202);
+        assert.equal(await append(await begin(), 700_001), 403);
+        assert.equal(await append(await begin(), 700_000), 202);
       } finally {
         await end(server, "SIGTERM");
       }

@@ -100,6 +100,7 @@ describe("a quota and the uploads of its namespace", () => {
         repository,
         id: await uploads.start(openModeClient, repository),
       };
+      await uploads.close();
       let pieces = 0;
       const source = Readable.from(
         (function* () {
@@ -123,6 +124,7 @@ describe("a quota and the uploads of its namespace", () => {
       const id = await uploads.start(openModeClient, repository);
       const claim = { actor: openModeClient, repository, id };
       await uploads.append(claim, { ...chunkOf("four"), lengthBytes: undefined });
+      await uploads.close();
       await pushBlob(world, "team/b", "six...");
       await assert.rejects(pushBlob(world, "team/b", "7"), isDenied);
     }),
@@ -143,6 +145,7 @@ describe("a quota and the uploads of its namespace", () => {
       });
       const [first, second] = [await begin(), await begin()];
       await uploads.append(first, chunkOf("eight..."));
+      await uploads.close();
       await assert.rejects(pushBlob(world, "team/b", "four"), isDenied);
       await uploads.append(second, chunkOf("2!"));
       await uploads.cancel(first);

@@ -12,6 +12,7 @@ async function openIdleUpload({ registry: { uploads }, tables }: World) {
   const id = await uploads.start(openModeClient, repository);
   const request = { actor: openModeClient, repository, id };
   await uploads.append(request, chunkOf("some"));
+  await uploads.close();
   await tables.exec(`UPDATE uploads SET touched_at = touched_at - ${idleMs + 1}`);
   return request;
 }

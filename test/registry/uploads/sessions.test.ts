@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { OciError } from "../../../src/oci/errors.ts";
-import {
-  createUploadSessions,
-  type UploadSessions,
-} from "../../../src/registry/uploads/sessions.ts";
+import { UploadSessions } from "../../../src/registry/uploads/sessions.ts";
 import type { NewUpload } from "../../../src/database/registry/schema.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { as, chunkOf, inWorld, isCode, named } from "../support.ts";
@@ -29,7 +26,7 @@ function begin(sessions: UploadSessions): NewUpload {
 describe("an upload session", () => {
   test("that ends at once gets no row", async () => {
     const database = await openTestDatabase();
-    const sessions = createUploadSessions(database);
+    const sessions = new UploadSessions(database);
     const { id } = begin(sessions);
     assert.equal((await sessions.find(id))?.id, id);
     assert.equal(await sessions.forget(id), false);
@@ -40,17 +37,17 @@ describe("an upload session", () => {
 
   test("that is settled has a row, which the caller must delete", async () => {
     const database = await openTestDatabase();
-    const sessions = createUploadSessions(database);
+    const sessions = new UploadSessions(database);
     const row = begin(sessions);
     await sessions.persist(row.id);
-    assert.equal(sessions.isUnpersisted(row.id), false);
+    assert.equal(sessions.unpersistedBytes(row.id), undefined);
     assert.equal((await database.uploads.find(row.id))?.storage_reference, row.storage_reference);
     assert.equal(await sessions.forget(row.id), true);
   });
 
   test("that ends while its row is being written waits for the row", async () => {
     const database = await openTestDatabase();
-    const sessions = createUploadSessions(database);
+    const sessions = new UploadSessions(database);
     const { id } = begin(sessions);
     const writing = sessions.persist(id);
     assert.equal(await sessions.forget(id), true);
@@ -60,13 +57,13 @@ describe("an upload session", () => {
 
   test("that another process began a moment ago is found", async () => {
     const database = await openTestDatabase();
-    const { id } = begin(createUploadSessions(database));
-    assert.equal((await createUploadSessions(database).find(id))?.id, id);
+    const { id } = begin(new UploadSessions(database));
+    assert.equal((await new UploadSessions(database).find(id))?.id, id);
   });
 
   test("that is open when the process closes gets a row", async () => {
     const database = await openTestDatabase();
-    const sessions = createUploadSessions(database);
+    const sessions = new UploadSessions(database);
     const { id } = begin(sessions);
     await sessions.close();
     assert.notEqual(await database.uploads.find(id), undefined);
@@ -75,7 +72,7 @@ describe("an upload session", () => {
   test("whose row could not be written can be settled again", async () => {
     const database = await openTestDatabase();
     let failing = true;
-    const sessions = createUploadSessions({
+    const sessions = new UploadSessions({
       uploads: database.uploads,
       commands: {
         ...database.commands,
@@ -123,6 +120,7 @@ describe("the number of open uploads of an account", () => {
         const old = await uploads.start(as(7), repository);
         const request = { actor: as(7), repository, id: old };
         await uploads.append(request, chunkOf("some"));
+        await uploads.close();
         await world.tables.exec("UPDATE uploads SET touched_at = touched_at - 3600001");
         for (let index = 0; index < 3; index += 1) await uploads.start(as(7), repository);
         await assert.rejects(uploads.status(request), isCode("BLOB_UPLOAD_UNKNOWN"));
