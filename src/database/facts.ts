@@ -18,7 +18,7 @@ export interface Facts {
   };
   readonly blobs: {
     /** `undefined`: the repository links no such blob, or the blob is not live. */
-    get(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | undefined>;
+    readonly get: (repository: RepositoryName, digest: Digest) => Promise<LinkedBlob | undefined>;
   };
   /** For the fast path. SQLite answers at once, so that the response does not wait a turn of the event loop. */
   ofManifest(

@@ -33,11 +33,10 @@ export interface BatchedReads {
 }
 
 /**
- * Facts, blobs and uploads from PostgreSQL. One statement answers all requests of a turn of the event loop, and those
- * that came during the statement before: a statement per request would cost two thirds of the requests per second. A
- * request never joins a statement that has begun, which may not see what was committed before the request.
+ * Makes the batch of a new request. A request never joins a statement that has begun, which may not see what was committed
+ * before the request.
  */
-export function createBatchedReads(pool: PostgresPool): BatchedReads {
+function createBatches(pool: PostgresPool): () => Batch {
   const reader = new FactReader(pool);
   let next: Batch | undefined;
   let running: Batch | undefined;
@@ -62,10 +61,18 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
       proceed(batch);
     }
   };
-  const nextBatch = (): Batch => {
+  return () => {
     if (next === undefined) setImmediate(begin);
     return (next ??= new Batch(read));
   };
+}
+
+/**
+ * Facts, blobs and uploads from PostgreSQL. One statement answers all requests of a turn of the event loop, and those
+ * that came during the statement before: a statement per request would cost two thirds of the requests per second.
+ */
+export function createBatchedReads(pool: PostgresPool): BatchedReads {
+  const nextBatch = createBatches(pool);
   const ask = (
     repository: RepositoryName | undefined,
     manifest?: AskedManifest,
@@ -81,17 +88,6 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
     batch.blobs.set(blobKeyOf(asked), asked);
     return batch.answers;
   };
-  const blobOf = (
-    { blobs }: FactAnswers,
-    repository: RepositoryName,
-    digest: Digest,
-  ): LinkedBlob | undefined => blobs.get(blobKeyOf({ repository, digest }))?.found;
-  const repositoryOf = ({ repositories }: FactAnswers, name: RepositoryName): RepositoryFacts => {
-    const facts = repositories.get(name);
-    if (facts === undefined) throw new Error(`PostgreSQL gave no facts of ${name}`);
-    return facts;
-  };
-
   const facts: Facts = {
     repositories: {
       get: async (name) => repositoryOf(await ask(name), name),
@@ -132,3 +128,15 @@ export function createBatchedReads(pool: PostgresPool): BatchedReads {
     },
   };
 }
+
+function repositoryOf({ repositories }: FactAnswers, name: RepositoryName): RepositoryFacts {
+  const facts = repositories.get(name);
+  if (facts === undefined) throw new Error(`PostgreSQL gave no facts of ${name}`);
+  return facts;
+}
+
+const blobOf = (
+  { blobs }: FactAnswers,
+  repository: RepositoryName,
+  digest: Digest,
+): LinkedBlob | undefined => blobs.get(blobKeyOf({ repository, digest }))?.found;
