@@ -28,7 +28,7 @@ export interface FastPathParts extends ManifestAnswerParts, BlobAnswerParts {
   readonly isKnownHost: (request: IncomingMessage) => boolean;
 }
 
-/** Whether a request is answered. A promise: the facts come from another process. */
+/** Whether a request is answered; known later if the facts come from another process. */
 type Answered = boolean | Promise<boolean>;
 
 /**

@@ -69,6 +69,9 @@ describe("the contract of the database", () => {
       if (!isPostgresTested) assert.equal(await watched.version(), before);
       const both = { repository, manifest: undefined };
       assert.deepEqual(await facts.ofManifest(app, reference), both);
+      const none = digestOf(Buffer.from("none"));
+      assert.deepEqual(await facts.ofBlob(app, none), { repository, blob: undefined });
+      assert.equal(await facts.blobs.get(app, none), undefined);
     } finally {
       await database.close();
     }
