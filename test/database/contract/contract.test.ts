@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { digestOf } from "../../../src/oci/digest.ts";
 import type { Database } from "../../../src/database/contract.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { parts } from "./parts.ts";
