@@ -41,12 +41,12 @@ export function prepared<Values, Row>(
   };
 }
 
-/** A query for more rows is built each time. */
-const rowsAtMost = 32;
+/** More rows are several statements, so that not every number of rows has a text. */
+const rowsAtOnce = 32;
 
 /**
- * As {@link prepared}, for a query with the values of several rows: `build` runs once per dialect and number of rows.
- * Without rows it does nothing.
+ * As {@link prepared}, for a query with the values of any number of rows, whose effect is the same for some rows after the
+ * others: `build` runs once per dialect and number of rows, at most 32.
  */
 export function preparedForRows<Values, Row>(
   build: (db: Db, rows: PlaceholderRows<Values>) => Query<Row>,
@@ -60,16 +60,22 @@ export function preparedForRows<Values, Row>(
     if (statement === undefined) {
       const others = Array.from({ length: count - 1 }, (_, at) => placeholdersOf<Values>(at + 1));
       statement = build(db, [placeholdersOf(0), ...others]).compile(db);
-      if (count <= rowsAtMost) ofDialect.set(count, statement);
+      ofDialect.set(count, statement);
     }
     return statement;
   };
-  const execute = async (db: Db, rows: readonly Values[]): Promise<readonly Row[]> => {
-    if (rows.length === 0) return [];
+  const executeOnce = async (db: Db, rows: readonly Values[]): Promise<readonly Row[]> => {
     const { sql: text, parameters } = statementFor(db, rows.length);
     const valueOf = (parameter: unknown): unknown =>
       parameter instanceof Slot ? rows[parameter.row]?.[parameter.name as keyof Values] : parameter;
     return (await runOn(db, text, parameters.map(valueOf))) as readonly Row[];
+  };
+  const execute = async (db: Db, rows: readonly Values[]): Promise<readonly Row[]> => {
+    if (rows.length > 0 && rows.length <= rowsAtOnce) return await executeOnce(db, rows);
+    const found: Row[] = [];
+    for (let start = 0; start < rows.length; start += rowsAtOnce)
+      found.push(...(await executeOnce(db, rows.slice(start, start + rowsAtOnce))));
+    return found;
   };
   const executeTakeFirst = async (db: Db, rows: readonly Values[]): Promise<Row | undefined> => {
     const [first] = await execute(db, rows);
@@ -100,4 +106,9 @@ class Slot {
 }
 
 const placeholdersOf = <Values>(row: number): Placeholders<Values> =>
-  new Proxy({} as Placeholders<Values>, { get: (_none, name) => sql.val(new Slot(row, name)) });
+  new Proxy({} as Placeholders<Values>, {
+    get: (_none, name) => sql.val(new Slot(row, name)),
+    ownKeys: () => {
+      throw new Error("a prepared query names each of its values");
+    },
+  });

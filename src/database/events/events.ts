@@ -49,7 +49,7 @@ const readListening = prepared(
     db
       .selectFrom("webhooks")
       .select("id")
-      .where("scope", "in", [sql<string>`''`, namespace, repository])
+      .where("scope", "in", ["", namespace, repository])
       .where("is_active", "=", 1)
       .limit(1),
 );

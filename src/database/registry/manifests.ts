@@ -13,7 +13,8 @@ import type { Db } from "../schema.ts";
 import { releaseManifestQuota } from "./quota-changes.ts";
 import { lockRepository, repositoryIdOf, touchRepository } from "./repositories.ts";
 import { findImmutableOver } from "./immutable-tags.ts";
-import { removeTagsOf, type TagChange } from "./tags.ts";
+import type { TagChange } from "./point-tag.ts";
+import { removeTagsOf } from "./tags.ts";
 
 export interface StoredManifest {
   readonly digest: Digest;

@@ -6,14 +6,15 @@ import { recordEvents } from "../events/events.ts";
 import { addManifestCandidate, type EventTimes } from "../maintenance/gc-candidates.ts";
 import { checkMirrorTag } from "../mirror/tags.ts";
 import { prepared, preparedForRows, type PlaceholderRows, type Placeholders } from "../prepared.ts";
-import { isLive, notDeleting, slicesOf } from "../query-parts.ts";
+import { isLive, notDeleting } from "../query-parts.ts";
 import { isRejection, type Rejection } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { touchRepository, type Repository } from "./repositories.ts";
 import { lockForPush, openForPush, type Push } from "./repository-creation.ts";
-import type { NewManifest, NewManifestReference, PlatformColumns } from "./schema.ts";
+import { isOfAnotherType, writeManifest, type ExistingManifest } from "./manifest-rows.ts";
+import type { NewManifest, NewManifestReference } from "./schema.ts";
 import { findImmutable, findImmutableOver } from "./immutable-tags.ts";
-import { pointTag } from "./tags.ts";
+import { pointTag } from "./point-tag.ts";
 
 interface PutManifest extends EventTimes, Push {
   readonly manifest: NewManifest;
@@ -79,28 +80,20 @@ export async function putManifest(tx: Db, put: PutManifest): Promise<ManifestPut
   return { outcome: "stored" };
 }
 
-interface ExistingManifest {
-  readonly id: number;
-  readonly media_type: string;
-  readonly pushed_at: number;
+interface Sought {
+  readonly repositoryId: number;
+  readonly digest: Digest;
+  readonly namespace: string;
 }
 
-const readExisting = prepared(
-  (
-    db,
-    {
-      repositoryId,
-      digest,
-      namespace,
-    }: Placeholders<{ repositoryId: number; digest: Digest; namespace: string }>,
-  ) =>
-    db
-      .selectFrom(sql`(SELECT 1)`.as("one_row"))
-      .leftJoin("manifests", (join) =>
-        join.on("manifests.repository_id", "=", repositoryId).on("manifests.digest", "=", digest),
-      )
-      .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespace))
-      .select(["manifests.id as id", "media_type", "pushed_at", "quotas.namespace as quota"]),
+const readExisting = prepared((db, { repositoryId, digest, namespace }: Placeholders<Sought>) =>
+  db
+    .selectFrom(sql`(SELECT 1)`.as("one_row"))
+    .leftJoin("manifests", (join) =>
+      join.on("manifests.repository_id", "=", repositoryId).on("manifests.digest", "=", digest),
+    )
+    .leftJoin("quotas", (join) => join.on("quotas.namespace", "=", namespace))
+    .select(["manifests.id as id", "media_type", "pushed_at", "quotas.namespace as quota"]),
 );
 
 /** Finds the manifest in its repository, and tells whether the namespace has a quota. */
@@ -121,112 +114,8 @@ async function findExisting(
   return { existing, hasQuota: quota !== null };
 }
 
-/** The same bytes with another media type: their references are parsed in another way. */
-const isOfAnotherType = (existing: ExistingManifest | undefined, manifest: NewManifest): boolean =>
-  existing !== undefined && existing.media_type !== manifest.media_type;
-
-const platformOf = (row: Placeholders<PlatformColumns>) => ({
-  os: row.os,
-  architecture: row.architecture,
-  variant: row.variant,
-  os_version: row.os_version,
-  os_features: row.os_features,
-});
-
-const insertManifest = prepared((db, row: Placeholders<NewManifest & { repository_id: number }>) =>
-  db
-    .insertInto("manifests")
-    .values({
-      repository_id: row.repository_id,
-      digest: row.digest,
-      media_type: row.media_type,
-      kind: row.kind,
-      size_bytes: row.size_bytes,
-      artifact_type: row.artifact_type,
-      config_media_type: row.config_media_type,
-      subject_digest: row.subject_digest,
-      annotations: row.annotations,
-      pushed_at: row.pushed_at,
-      leased_until: row.leased_until,
-      content: row.content,
-      ...platformOf(row),
-    })
-    .returning("id"),
-);
-
-/** Inserts or updates the manifest's row and its references. Returns its id. */
-async function writeManifest(
-  tx: Db,
-  repositoryId: number,
-  existing: ExistingManifest | undefined,
-  { manifest, references }: PutManifest,
-): Promise<number> {
-  if (existing === undefined) {
-    const row = { ...manifest, repository_id: repositoryId };
-    const { id } = await insertManifest.executeTakeFirstOrThrow(tx, row);
-    await insertReferences(tx, id, references);
-    return id;
-  }
-  const { id } = existing;
-  // An import may bring an earlier push of the same bytes.
-  const pushed_at = Math.max(existing.pushed_at, manifest.pushed_at);
-  await tx
-    .updateTable("manifests")
-    .set({ ...manifest, pushed_at })
-    .where("id", "=", id)
-    .execute();
-  if (isOfAnotherType(existing, manifest)) {
-    await tx.deleteFrom("manifest_references").where("manifest_id", "=", id).execute();
-    await tx.deleteFrom("image_sizes").where("manifest_id", "=", id).execute();
-    await insertReferences(tx, id, references);
-  }
-  return id;
-}
-
 /** An id that no repository has. */
 const noRepositoryId = 0;
-
-const insertReferenceRows = preparedForRows(
-  (db, rows: PlaceholderRows<NewManifestReference & { manifest_id: number }>) =>
-    db.insertInto("manifest_references").values(
-      rows.map((row) => ({
-        manifest_id: row.manifest_id,
-        position: row.position,
-        kind: row.kind,
-        digest: row.digest,
-        media_type: row.media_type,
-        size_bytes: row.size_bytes,
-        required: row.required,
-        artifact_type: row.artifact_type,
-        urls: row.urls,
-        annotations: row.annotations,
-        ...platformOf(row),
-      })),
-    ),
-);
-
-const insertImageSize = prepared(
-  (db, { manifestId, bytes }: Placeholders<{ manifestId: number; bytes: number }>) =>
-    db.insertInto("image_sizes").values({ manifest_id: manifestId, size_bytes: bytes }),
-);
-
-/** Inserts the references of a manifest, and for an image the sum of their sizes. */
-async function insertReferences(
-  tx: Db,
-  manifestId: number,
-  references: readonly NewManifestReference[],
-): Promise<void> {
-  for (const rows of slicesOf(references))
-    await insertReferenceRows.execute(
-      tx,
-      rows.map((row) => ({ ...row, manifest_id: manifestId })),
-    );
-  const parts = references.filter(({ kind }) => kind !== "child");
-  if (parts.length === 0) return;
-  const sum = parts.reduce((bytes, part) => bytes + part.size_bytes, 0);
-  const bytes = Math.min(sum, Number.MAX_SAFE_INTEGER);
-  await insertImageSize.execute(tx, { manifestId, bytes });
-}
 
 interface Wanted {
   readonly repositoryId: number;
@@ -249,6 +138,19 @@ const readBlobs = preparedForRows((db, rows: PlaceholderRows<Wanted>) =>
     ),
 );
 
+/** The same as manifests. */
+const readManifests = preparedForRows((db, rows: PlaceholderRows<Wanted>) =>
+  db
+    .selectFrom("manifests")
+    .select("digest")
+    .where("repository_id", "=", rows[0].repositoryId)
+    .where(
+      "digest",
+      "in",
+      rows.map(({ digest }) => digest),
+    ),
+);
+
 /** The required references of a manifest that its repository does not have, in document order. */
 async function missingReferences(
   tx: Db,
@@ -259,26 +161,14 @@ async function missingReferences(
   const required = put.references.filter((row) => row.required === 1);
   if (repositoryId === undefined) return required.map(({ digest, kind }) => ({ digest, kind }));
 
-  const presentBlobs = new Set<Digest>();
-  const presentManifests = new Set<Digest>();
-  for (const rows of slicesOf(required)) {
-    const digests = rows.map((row) => row.digest);
-    const blobs = await readBlobs.execute(
-      tx,
-      digests.map((digest) => ({ repositoryId, digest })),
-    );
-    for (const row of blobs) presentBlobs.add(row.digest);
-    if (put.manifest.kind !== "index") continue;
-    const manifests = await tx
-      .selectFrom("manifests")
-      .select("digest")
-      .where("repository_id", "=", repositoryId)
-      .where("digest", "in", digests)
-      .execute();
-    for (const row of manifests) presentManifests.add(row.digest);
-  }
+  const wanted = required.map(({ digest }) => ({ repositoryId, digest }));
+  const presentBlobs = await readBlobs.execute(tx, wanted);
+  const presentManifests =
+    put.manifest.kind === "index" ? await readManifests.execute(tx, wanted) : [];
+  const blobs = new Set(presentBlobs.map(({ digest }) => digest));
+  const manifests = new Set(presentManifests.map(({ digest }) => digest));
   // A child may also be a blob: BuildKit stores its cache as an index of layers.
   const isPresent = ({ kind, digest }: NewManifestReference): boolean =>
-    presentBlobs.has(digest) || (kind === "child" && presentManifests.has(digest));
+    blobs.has(digest) || (kind === "child" && manifests.has(digest));
   return required.filter((row) => !isPresent(row)).map(({ digest, kind }) => ({ digest, kind }));
 }

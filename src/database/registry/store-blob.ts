@@ -131,20 +131,13 @@ async function answerWithoutUpload(
   return (await linkedBlob(tx, repository, digest)) === undefined ? "gone" : "duplicate";
 }
 
-const insertRow = prepared(
-  (
-    db,
-    {
-      digest,
-      sizeBytes,
-      storageKey,
-      nowMs,
-    }: Placeholders<Pick<StoreBlob, "digest" | "sizeBytes" | "storageKey" | "nowMs">>,
-  ) =>
-    db
-      .insertInto("blobs")
-      .values({ digest, size_bytes: sizeBytes, storage_key: storageKey, created_at: nowMs })
-      .returning("id"),
+type NewBlob = Pick<StoreBlob, "digest" | "sizeBytes" | "storageKey" | "nowMs">;
+
+const insertRow = prepared((db, { digest, sizeBytes, storageKey, nowMs }: Placeholders<NewBlob>) =>
+  db
+    .insertInto("blobs")
+    .values({ digest, size_bytes: sizeBytes, storage_key: storageKey, created_at: nowMs })
+    .returning("id"),
 );
 
 async function insertBlob(tx: Db, blob: StoreBlob): Promise<number> {

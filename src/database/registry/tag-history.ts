@@ -6,7 +6,7 @@ import type { ImmutableTag } from "../rejections.ts";
 import type { Db } from "../schema.ts";
 import { lockRepository, touchRepository } from "./repositories.ts";
 import { findImmutable } from "./immutable-tags.ts";
-import { pointTag, type TagChange } from "./tags.ts";
+import { pointTag, type TagChange } from "./point-tag.ts";
 
 /** One entry of a tag's history. */
 export interface TagMove {

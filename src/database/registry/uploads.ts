@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import type { Digest } from "../../oci/digest.ts";
 import { namespaceOf, type RepositoryName } from "../../oci/name.ts";
 import { locked } from "../locks.ts";
+import { prepared, type Placeholders } from "../prepared.ts";
 import { notDeleting } from "../query-parts.ts";
 import type { OverQuota } from "../rejections.ts";
 import type { Db } from "../schema.ts";
@@ -23,10 +24,13 @@ const columns = [
   "held_until",
 ] as const satisfies readonly (keyof UploadRow)[];
 
+const readUpload = prepared((db, { id }: Placeholders<Pick<UploadRow, "id">>) =>
+  db.selectFrom("uploads").select(columns).where("id", "=", id),
+);
+
 export function createUploadReads(db: Db) {
   return {
-    find: (id: string): Promise<UploadRow | undefined> =>
-      db.selectFrom("uploads").select(columns).where("id", "=", id).executeTakeFirst(),
+    find: (id: string): Promise<UploadRow | undefined> => readUpload.executeTakeFirst(db, { id }),
 
     /** Sessions without activity since `beforeMs`, the oldest first. */
     idleSince: (beforeMs: number, limit: number): Promise<readonly UploadRow[]> =>
@@ -94,13 +98,23 @@ export function createUploadReads(db: Db) {
   };
 }
 
+const insertUpload = prepared((db, upload: Placeholders<NewUpload>) =>
+  db
+    .insertInto("uploads")
+    .values({
+      id: upload.id,
+      repository: upload.repository,
+      storage_reference: upload.storage_reference,
+      started_at: upload.started_at,
+      touched_at: upload.touched_at,
+      account_id: upload.account_id,
+    })
+    .onConflict((conflict) => conflict.column("id").doNothing()),
+);
+
 /** Records a session; a second call with its id changes nothing. */
 export async function startUpload(tx: Db, upload: NewUpload): Promise<void> {
-  await tx
-    .insertInto("uploads")
-    .values(upload)
-    .onConflict((conflict) => conflict.column("id").doNothing())
-    .execute();
+  await insertUpload.execute(tx, upload);
 }
 
 export async function touchUpload(
