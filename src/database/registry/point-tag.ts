@@ -9,6 +9,8 @@ import { accessTokenOf } from "../permissions/authority.ts";
 import { prepared, preparedForRows, type PlaceholderRows, type Placeholders } from "../prepared.ts";
 import type { Db } from "../schema.ts";
 
+/* A tag is pointed at a manifest, with its history, its audit row and its events. */
+
 /** A change to the tags of a repository, with its actor. */
 export interface TagChange extends EventTimes, AuditContext {
   readonly repository: RepositoryName;
@@ -19,6 +21,7 @@ interface TagName {
   readonly name: Tag;
 }
 
+/** The manifest of a tag. */
 export const readTag = prepared((db, { repositoryId, name }: Placeholders<TagName>) =>
   db
     .selectFrom("tags")
@@ -116,6 +119,7 @@ export const historyEntry = (
   ...{ actor: actor.name || null, accessToken: accessTokenOf(actor) ?? null },
 });
 
+/** The audit row of a pushed or deleted tag. */
 export const auditRow = (
   { repository, nowMs, actor }: TagChange,
   row: {
