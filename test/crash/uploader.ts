@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { digestOf, type DigestAlgorithm } from "../../src/oci/digest.ts";
+import { wholeInMemoryBytes } from "../../src/registry/uploads/memory-budget.ts";
 import { contentOf } from "./content.ts";
 import type { Content, Ledger, OpenUpload } from "./ledger.ts";
 import { ServerGone, type Wire } from "./wire.ts";
@@ -46,8 +47,9 @@ export async function resume(pusher: Pusher, upload: OpenUpload, flushed = true)
   const blob = `/v2/${repository}/blobs/${digest}`;
   const { status, headers } = await wire.send("GET", upload.location);
   const isHere = async (): Promise<boolean> => (await wire.send("HEAD", blob)).status === 200;
-  if (status === 404 && upload.acknowledgedBytes === 0 && !(upload.closing && (await isHere()))) {
-    // A session without bytes may end with the process. Its client opens a new one.
+  const mayEnd = upload.acknowledgedBytes <= wholeInMemoryBytes;
+  if (status === 404 && mayEnd && !(upload.closing && (await isHere()))) {
+    // A session whose bytes are only in memory may end with the process. Its client opens a new one.
     ledger.uploads.delete(upload);
     await resume(pusher, await begin(pusher, upload, upload.algorithm, false), flushed);
     return;

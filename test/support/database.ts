@@ -132,7 +132,11 @@ export function openSqliteInMemory(connection: SqliteConnection): Database {
   connection.pragma("foreign_keys = ON");
   migrate(connection);
   const commit = createGroupCommit(connection);
-  const { reads, probe, close } = createSqliteReads(connection);
+  let commits = 0;
+  const { reads, probe, close } = createSqliteReads(connection, {
+    version: () => commits,
+    invalidate: () => undefined,
+  });
   let last: Promise<unknown> = Promise.resolve();
 
   const run = async (command: string, input: unknown): Promise<unknown> => {
@@ -143,6 +147,7 @@ export function openSqliteInMemory(connection: SqliteConnection): Database {
       given = true;
       return request;
     });
+    commits += 1;
     if (answer === undefined) throw new Error("the command was not performed");
     if ("error" in answer) throw sqliteError(answer.error.message, answer.error.code);
     return answer.result;

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { createReads, type Reads } from "../reads.ts";
 import type { Db } from "../schema.ts";
 import { openReadConnection, queriesOn, type SqliteConnection } from "./connection.ts";
-import { createCacheInvalidation, createFacts } from "./facts.ts";
+import { createCacheInvalidation, createFacts, type CacheInvalidation } from "./facts.ts";
 import { SqliteSearchIndex } from "./search-index.ts";
 
 export interface SqliteReads {
@@ -17,10 +17,15 @@ export interface SqliteReads {
 /** All reads of the database in `file`, on their own connection. */
 export const openReads = (file: string): SqliteReads => createSqliteReads(openReadConnection(file));
 
-/** The same on a connection that is already open. */
-export function createSqliteReads(connection: SqliteConnection): SqliteReads {
+/**
+ * The same on a connection that is already open.
+ * @param cacheInvalidation for a connection that writes too: SQLite does not tell a connection of its own commits
+ */
+export function createSqliteReads(
+  connection: SqliteConnection,
+  cacheInvalidation: CacheInvalidation = createCacheInvalidation(connection),
+): SqliteReads {
   const db = queriesOn(connection);
-  const cacheInvalidation = createCacheInvalidation(connection);
   const facts = createFacts(connection, cacheInvalidation);
   const version = async (): Promise<unknown> => cacheInvalidation.version();
   return {

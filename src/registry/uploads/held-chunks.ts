@@ -2,6 +2,7 @@ import type { ByteSource } from "../../../storage/blob-store.ts";
 import { checkRange, withCheckedLength, type Chunk } from "./chunk.ts";
 import { untilTakenOver, type LockedSession } from "./locked-session.ts";
 import { joined, wholeInMemoryBytes, type MemoryBudget } from "./memory-budget.ts";
+import { persistAfterMs } from "./sessions.ts";
 import { appendChunk, discardUpload, isRefused, type StoredUploadParts } from "./stored-upload.ts";
 
 /*
@@ -73,24 +74,52 @@ interface ChunkStart {
 }
 
 /**
- * Reads the chunk into memory while `mayGoOn`: until 256 KiB, or until the session gets its row because the client is
- * slow. Never rejects: the store gets the bytes before an error.
+ * Reads the chunk into memory while `mayGoOn`: until 256 KiB, or for 50 ms, after which the session has its row. Never
+ * rejects: the store gets the bytes before an error.
  */
 async function readStart(bytes: ByteSource, mayGoOn: () => boolean): Promise<ChunkStart> {
   const iterator = bytes[Symbol.asyncIterator]();
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
-  while (sizeBytes <= wholeInMemoryBytes && mayGoOn()) {
-    try {
-      const next = await iterator.next();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, persistAfterMs, undefined);
+  });
+  try {
+    while (sizeBytes <= wholeInMemoryBytes && mayGoOn()) {
+      const reading = iterator.next();
+      const next = await Promise.race([reading, late]);
+      if (next === undefined) return { pieces, sizeBytes, rest: after(reading, iterator) };
       if (next.done === true) return { pieces, sizeBytes, rest: undefined };
       pieces.push(next.value);
       sizeBytes += next.value.length;
-    } catch (error) {
-      return { pieces, sizeBytes, rest: { next: () => Promise.reject(error) } };
     }
+  } catch (error) {
+    return { pieces, sizeBytes, rest: { next: () => Promise.reject(error) } };
+  } finally {
+    clearTimeout(timer);
   }
   return { pieces, sizeBytes, rest: iterator };
+}
+
+type Reading = Promise<IteratorResult<Uint8Array>>;
+
+/** What an iterator gives, beginning with a read that runs already. */
+function after(reading: Reading, iterator: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {
+  // The store may reject before it reads.
+  reading.catch(() => undefined);
+  let first: Reading | undefined = reading;
+  return {
+    next() {
+      const next = first ?? iterator.next();
+      first = undefined;
+      return next;
+    },
+    async return() {
+      await iterator.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 async function* continued(

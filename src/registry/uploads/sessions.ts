@@ -15,7 +15,7 @@ export interface SessionRequest {
 }
 
 /** A session without a row gets its row after this time. A session that the client uses at once needs none. */
-const persistAfterMs = 50;
+export const persistAfterMs = 50;
 /** A session whose row or bytes could not be written ends if its client sends nothing more for this time. */
 const keptAfterFailureMs = 60_000;
 

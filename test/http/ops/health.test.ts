@@ -4,6 +4,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { probeAtMostEvery, type Problems } from "../../../src/http/ops/health.ts";
 import { createLogger } from "../../../src/observability/logger.ts";
+import { wholeInMemoryBytes } from "../../../src/registry/uploads/memory-budget.ts";
 import { startBerth, type TestBerth } from "../../support/berth.ts";
 import { describeApi } from "../../support/describe-api.ts";
 import { testOnSqlite } from "../../support/database.ts";
@@ -103,7 +104,9 @@ describe("with a storage folder that is not writable", () => {
   test("an upload is answered 503 UNAVAILABLE, and the catalog can still be read", async () => {
     const { headers } = await berth.api.post("/v2/team/app/blobs/uploads/").expect(202);
     await broken(async () => {
-      const { status, body } = await berth.api.patch(String(headers["location"])).send("bytes");
+      // A smaller chunk would stay in memory until the closing PUT.
+      const bytes = "x".repeat(wholeInMemoryBytes + 1);
+      const { status, body } = await berth.api.patch(String(headers["location"])).send(bytes);
       assert.equal(status, 503);
       assert.equal(body.errors[0].code, "UNAVAILABLE");
       await berth.api.get("/v2/_catalog").expect(200);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { pushBlob, pushImageParts, putManifest } from "../../../support/berth.ts";
 import type { OverviewAnswer } from "../../../../src/api/server.ts";
+import { wholeInMemoryBytes } from "../../../../src/registry/uploads/memory-budget.ts";
 import { startClosedBerth } from "../../../support/closed.ts";
 import { waitUntil } from "../../../support/wait.ts";
 import { hubAs, textOf, type Answer, type Ask } from "../../hub/support.ts";
@@ -132,7 +133,9 @@ describe("the administration of a server", async () => {
         .expect(202);
       return session;
     };
-    const [older, newer] = [await begin(100), await begin(50)];
+    // Smaller chunks would stay in memory for 50 ms.
+    const [more, less] = [wholeInMemoryBytes + 2, wholeInMemoryBytes + 1];
+    const [older, newer] = [await begin(more), await begin(less)];
     const list = async (query = "") => {
       const { body } = await root("get", `${base}/uploads?${query}`);
       const found = body["results"] as unknown as {
@@ -147,8 +150,8 @@ describe("the administration of a server", async () => {
     assert.deepEqual(
       found.map(({ repository, size }) => [repository, size]),
       [
-        ["mia/app", 100],
-        ["mia/app", 50],
+        ["mia/app", more],
+        ["mia/app", less],
       ],
     );
     assert.deepEqual((await list("page_size=1&page=2")).found, found.slice(1));
@@ -160,10 +163,10 @@ describe("the administration of a server", async () => {
       readdirSync(path.join(berth.data, "uploads"))
         .map((name) => statSync(path.join(berth.data, "uploads", name)).size)
         .toSorted((a, b) => a - b);
-    assert.deepEqual(files(), [50, 100]);
+    assert.deepEqual(files(), [less, more]);
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 204);
     assert.equal(await stored(), 0);
-    assert.deepEqual(files(), [50]);
+    assert.deepEqual(files(), [less]);
     assert.equal((await root("delete", `${base}/uploads/${id}`)).status, 404);
     await mia.api.get(older).expect(404);
     await mia.api.get(newer).expect(204);
